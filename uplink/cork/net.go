@@ -1,0 +1,95 @@
+// Package cork gives pion UDP sockets that can be corked: the packets of one
+// picture, written between Cork and Uncork, leave in one system call. It reads
+// and writes by RawSyscall on non-blocking descriptors, because every ordinary
+// system call wakes the Go runtime's sysmon thread. It knows nothing of RTP
+// beyond the first byte that tells it from STUN and DTLS (RFC 7983).
+package cork
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/pion/transport/v4"
+	"github.com/pion/transport/v4/stdnet"
+)
+
+// Net is a transport.Net whose UDP sockets can be corked all at once.
+type Net struct {
+	*stdnet.Net
+
+	mu      sync.Mutex
+	sockets []*socket
+}
+
+// NewNet returns a Net with the interfaces as they stand now.
+func NewNet() (*Net, error) {
+	std, err := stdnet.NewNet()
+	if err != nil {
+		return nil, fmt.Errorf("list network interfaces: %w", err)
+	}
+	return &Net{Net: std}, nil
+}
+
+// ListenUDP opens a socket that Cork and Uncork reach until it is closed.
+func (n *Net) ListenUDP(network string, local *net.UDPAddr) (transport.UDPConn, error) {
+	conn, err := net.ListenUDP(network, local)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSocket(conn, n.forget)
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("open UDP socket on %v: %w", local, err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sockets = append(n.sockets, s)
+	return s, nil
+}
+
+func (n *Net) forget(s *socket) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sockets = slices.DeleteFunc(n.sockets, func(other *socket) bool { return other == s })
+}
+
+// Cork makes RTP and RTCP packets wait for Uncork. Calls do not nest; whoever
+// else writes meanwhile has its packets sent along.
+func (n *Net) Cork() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.sockets {
+		s.cork()
+	}
+}
+
+// Uncork sends what was written since Cork.
+func (n *Net) Uncork() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.sockets {
+		s.uncork()
+	}
+}
+
+// Stats are sums over all sockets that are open.
+type Stats struct {
+	Calls   uint64 // system calls that sent
+	Dropped uint64 // packets that the kernel refused to take
+	Refused bool   // the peer's host says that nobody listens there (ICMP)
+}
+
+// Stats returns the counters as they stand.
+func (n *Net) Stats() (sum Stats) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.sockets {
+		one := s.stats()
+		sum.Calls += one.Calls
+		sum.Dropped += one.Dropped
+		sum.Refused = sum.Refused || one.Refused
+	}
+	return sum
+}
