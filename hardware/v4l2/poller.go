@@ -1,0 +1,135 @@
+package v4l2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Events is what a Poller waits for.
+type Events uint32
+
+// The events of a V4L2 device. An error or the device's removal always counts.
+const (
+	Readable Events = unix.EPOLLIN  // a capture buffer is finished
+	Writable Events = unix.EPOLLOUT // an output buffer is finished
+	Priority Events = unix.EPOLLPRI // a V4L2 event is pending
+)
+
+// Poller waits until a device has something to say, without a thread and
+// without waking the Go runtime's sysmon: the device sits in an epoll set of its
+// own, and that set's descriptor sits in Go's poller.
+//
+// Why not the device itself: before VIDIOC_STREAMON it polls as an error, which
+// Go's poller takes for "not pollable"; a stream that breaks does the same, and
+// the errno would be lost; and Go's poller never asks for EPOLLPRI. An epoll set
+// is merely readable in each of these cases, and the ioctl that follows tells.
+//
+// One goroutine waits at a time.
+type Poller struct {
+	name string
+	set  *os.File
+	conn syscall.RawConn
+	try  func() bool             // of the wait that runs
+	call func(uintptr) (ok bool) // made once, so that a wait allocates nothing
+
+	mu   sync.Mutex
+	ctx  context.Context // the context whose end interrupts the wait
+	stop func() bool
+}
+
+// NewPoller makes a poller of the device. It is to be made after
+// StreamOn: polling a capture queue that has no buffers yet makes the kernel
+// start its emulation of read(2), which takes the queue (vb2_core_poll in
+// drivers/media/common/videobuf2/videobuf2-core.c).
+func (d *Device) NewPoller(events Events) (*Poller, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.closed {
+		return nil, fmt.Errorf("poll %s: %w", d.path, os.ErrClosed)
+	}
+	set, err := d.kernel.Epoll(d.fd, uint32(events))
+	if err != nil {
+		return nil, fmt.Errorf("poll %s: %w", d.path, err)
+	}
+	p := &Poller{name: d.path, set: set}
+	p.call = func(uintptr) bool { return p.try() }
+	if p.conn, err = set.SyscallConn(); err != nil {
+		set.Close()
+		return nil, fmt.Errorf("poll %s: %w", d.path, err)
+	}
+	return p, nil
+}
+
+// Wait calls try, and again after each of the device's events, until it returns
+// true. It returns ctx's error when ctx ends first, and os.ErrClosed when the
+// poller is closed. try must not block. Calls with the same ctx and a try that is
+// made once allocate nothing.
+//
+// Each event wakes once, however long the device stays ready: try has to go on
+// until the device says EAGAIN, or return true.
+func (p *Poller) Wait(ctx context.Context, try func() bool) error {
+	if err := p.watch(ctx); err != nil {
+		return err
+	}
+	p.try = try
+	if err := p.conn.Read(p.call); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("poll %s: %w", p.name, os.ErrClosed)
+	}
+	return nil
+}
+
+// Close ends a wait and takes the device out of the poller. It may be called
+// twice.
+func (p *Poller) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stop != nil {
+		p.stop()
+		p.ctx, p.stop = nil, nil
+	}
+	if err := p.set.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("poll %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// watch makes the end of ctx interrupt the wait: a deadline in the past wakes
+// the poller without a Go timer.
+func (p *Poller) watch(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx == ctx {
+		return nil
+	}
+	if p.stop != nil {
+		p.stop()
+		p.ctx, p.stop = nil, nil
+	}
+	if err := p.set.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("poll %s: %w", p.name, os.ErrClosed)
+	}
+	p.ctx = ctx
+	p.stop = context.AfterFunc(ctx, func() { p.interrupt(ctx) })
+	return nil
+}
+
+func (p *Poller) interrupt(ctx context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx == ctx {
+		_ = p.set.SetReadDeadline(time.Unix(1, 0)) // fails only once closed, which wakes the waiter too
+	}
+}

@@ -1,0 +1,14 @@
+//go:build arm
+
+package v4l2
+
+const (
+	sizeofFormat = 204
+	sizeofBuffer = 68
+	sizeofPlane  = 60
+
+	offsetofFormatUnion = 4
+	offsetofBufferTime  = 20
+	offsetofBufferM     = 52
+	tail                = 0
+)
