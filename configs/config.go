@@ -1,0 +1,112 @@
+// Package configs holds the agent's configuration: its keys, their defaults,
+// their limits, and the reading and printing of them. It opens no device and
+// no connection, and holds no secret: the configuration names the files that do.
+package configs
+
+import "time"
+
+// Config is the whole configuration. Every key has a default, so that an empty
+// file is a complete configuration; see bril.yaml for what each key means.
+type Config struct {
+	Uplink     Uplink     `json:"uplink"`
+	Camera     Camera     `json:"camera"`
+	Microphone Microphone `json:"microphone"`
+	Video      Video      `json:"video"`
+	Audio      Audio      `json:"audio"`
+	Session    Session    `json:"session"`
+	Control    Control    `json:"control"`
+	Log        Log        `json:"log"`
+}
+
+// Uplink says where the stream goes and over which way.
+type Uplink struct {
+	WHIPURL        string      `json:"whip_url"`
+	TokenFile      string      `json:"token_file"`      // "" is no token
+	TrustedOrigins []string    `json:"trusted_origins"` // scheme://host[:port]
+	Interface      string      `json:"interface"`       // "" is any
+	Loopback       bool        `json:"loopback"`
+	ICEServers     []ICEServer `json:"ice_servers"`
+}
+
+// ICEServer is one STUN or TURN server (RFC 7064, RFC 7065).
+type ICEServer struct {
+	URLs           []string `json:"urls"`
+	Username       string   `json:"username"`
+	CredentialFile string   `json:"credential_file"`
+}
+
+// Camera says which pictures are taken, and how. Size and FPS are what the
+// camera is asked for, before Rotation.
+type Camera struct {
+	Source       VideoSource  `json:"source"`
+	Size         Size         `json:"size"`
+	FPS          int          `json:"fps"`
+	Format       string       `json:"format"`
+	Rotation     int          `json:"rotation"` // in degrees, clockwise
+	PowerLine    string       `json:"power_line"`
+	Exposure     Exposure     `json:"exposure"`
+	Focus        Focus        `json:"focus"`
+	WhiteBalance WhiteBalance `json:"white_balance"`
+	Loop         bool         `json:"loop"`
+}
+
+// Microphone says which sound is taken.
+type Microphone struct {
+	Source AudioSource `json:"source"`
+	GainDB float64     `json:"gain_db"`
+	Loop   bool        `json:"loop"`
+}
+
+// Video says how pictures are encoded here.
+type Video struct {
+	MaxBitRate BitRate  `json:"max_bitrate"`
+	GOP        Duration `json:"gop"` // between two IDR pictures
+}
+
+// Audio says how sound is encoded here.
+type Audio struct {
+	BitRate BitRate `json:"bitrate"`
+}
+
+// Session says when live ends by itself.
+type Session struct {
+	NoViewerTimeout Duration `json:"no_viewer_timeout"` // 0 is never
+	MaxLive         Duration `json:"max_live"`
+	WarnBefore      Duration `json:"warn_before"` // 0 is no warning
+}
+
+// Control says where the daemon's socket and its files are. "" is the place
+// that SocketPath and StatePath find.
+type Control struct {
+	Socket   string `json:"socket"`
+	StateDir string `json:"state_dir"`
+}
+
+// Log says what is logged, and in which form.
+type Log struct {
+	Level  string `json:"level"`
+	Format string `json:"format"`
+}
+
+// Default returns the configuration of an empty file.
+func Default() Config {
+	return Config{
+		Uplink: Uplink{WHIPURL: "http://127.0.0.1:8080/whip/demo"},
+		Camera: Camera{
+			Source:    VideoSource{Kind: Auto},
+			Size:      Size{Width: 1280, Height: 720},
+			FPS:       30,
+			Format:    "auto",
+			PowerLine: "50hz",
+		},
+		Microphone: Microphone{Source: AudioSource{Kind: Auto}},
+		Video:      Video{MaxBitRate: 2_500_000, GOP: Duration(10 * time.Second)},
+		Audio:      Audio{BitRate: 48_000},
+		Session: Session{
+			NoViewerTimeout: Duration(10 * time.Minute),
+			MaxLive:         Duration(2 * time.Hour),
+			WarnBefore:      Duration(2 * time.Minute),
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}

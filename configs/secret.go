@@ -1,0 +1,132 @@
+package configs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxSecret is in bytes: long enough for a JWT with many claims.
+const maxSecret = 8 << 10
+
+// Secret is a token or password. Printing, logging or encoding it shows only
+// whether there is one; Reveal gives it to the one place that sends it.
+type Secret struct{ value string }
+
+// NewSecret wraps a value.
+func NewSecret(value string) Secret { return Secret{value} }
+
+// Reveal returns the value; empty when there is none.
+func (s Secret) Reveal() string { return s.value }
+
+// String returns [secret], or nothing when there is none.
+func (s Secret) String() string {
+	if s.value == "" {
+		return ""
+	}
+	return "[secret]"
+}
+
+// GoString keeps %#v from printing the value.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue keeps slog from printing the value.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText keeps encoders from writing the value.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// ReadToken reads the secret that is the one line of the file at path. A file
+// that everybody may change is refused: what it holds is anybody's. One that
+// others may only read is used, and is what Warnings is about.
+func ReadToken(path string) (Secret, error) {
+	// O_NONBLOCK: opening a FIFO must not wait for its writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return Secret{}, fmt.Errorf("read token %s: %w", path, withoutPath(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		err = tokenFile(info)
+	}
+	if err != nil {
+		return Secret{}, fmt.Errorf("read token %s: %w", path, withoutPath(err))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err == nil {
+		data = bytes.TrimSpace(data)
+		err = tokenText(data)
+	}
+	if err != nil {
+		return Secret{}, fmt.Errorf("read token %s: %w", path, withoutPath(err))
+	}
+	return Secret{string(data)}, nil
+}
+
+func tokenFile(info fs.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
+		return errors.New("not a regular file")
+	case info.Mode().Perm()&0o002 != 0:
+		return fmt.Errorf("everybody may change it (mode %#o): chmod 600 it and put a fresh token in", info.Mode().Perm())
+	}
+	return nil
+}
+
+// tokenText wants visible ASCII on one line: the token becomes part of an HTTP
+// header (RFC 6750, section 2.1).
+func tokenText(token []byte) error {
+	switch {
+	case len(token) == 0:
+		return errors.New("the file is empty")
+	case len(token) > maxSecret:
+		return fmt.Errorf("more than %d bytes: not a token", maxSecret)
+	}
+	for _, c := range token {
+		switch {
+		case c == '\n' || c == '\r':
+			return errors.New("more than one line: the file holds the token and nothing else")
+		case c <= ' ' || c >= 0x7f:
+			return errors.New("spaces or characters that a token cannot have")
+		}
+	}
+	return nil
+}
+
+// Warnings returns what is allowed but deserves a look: secrets that others on
+// this machine can read or change, by their files' modes, and signalling that
+// others on the network can.
+func (c Config) Warnings() (warnings []Problem) {
+	if u, err := url.Parse(c.Uplink.WHIPURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+		warnings = append(warnings, Problem{Key: "uplink.whip_url", Message: fmt.Sprintf("%q is not encrypted: "+
+			"whoever is on the way can watch the stream", c.Uplink.WHIPURL), Hint: "use https"})
+	}
+	warnings = append(warnings, modeWarning("uplink.token_file", c.Uplink.TokenFile)...)
+	for i, server := range c.Uplink.ICEServers {
+		key := fmt.Sprintf("uplink.ice_servers[%d].credential_file", i)
+		warnings = append(warnings, modeWarning(key, server.CredentialFile)...)
+	}
+	return warnings
+}
+
+func modeWarning(key, path string) []Problem {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return []Problem{{Key: key, Message: fmt.Sprintf("%s: %v", path, withoutPath(err)), cause: err}}
+	}
+	if mode := info.Mode().Perm(); mode&0o024 != 0 {
+		return []Problem{{Key: key, Message: fmt.Sprintf("%s can be read or changed by others (mode %#o)", path, mode), Hint: "chmod 600 " + path}}
+	}
+	return nil
+}

@@ -1,0 +1,251 @@
+package configs
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const sizeLimits = "64x64 to 1920x1920, both numbers even"
+
+// Validate checks every value against its limits. Its error is Problems, with
+// each key, its value and what is allowed.
+func (c Config) Validate() error {
+	var v checker
+	v.uplink(c.Uplink)
+	v.camera(c.Camera)
+	v.level(c.Camera)
+	between(&v, "microphone.gain_db", decibel(c.Microphone.GainDB), -30, 30)
+	between(&v, "video.max_bitrate", c.Video.MaxBitRate, 100_000, 8_000_000)
+	between(&v, "video.gop", c.Video.GOP, Duration(time.Second), Duration(time.Minute))
+	between(&v, "audio.bitrate", c.Audio.BitRate, 6_000, 256_000)
+	v.session(c.Session)
+	v.absolute("control.socket", c.Control.Socket)
+	v.absolute("control.state_dir", c.Control.StateDir)
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "text", "json")
+	return v.problems.orNil()
+}
+
+// checker gathers the values that are outside their limits.
+type checker struct{ problems Problems }
+
+func (v *checker) report(key, hint, format string, args ...any) {
+	v.problems = append(v.problems, Problem{Key: key, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// decibel prints itself with its unit.
+type decibel float64
+
+func (d decibel) String() string { return strconv.FormatFloat(float64(d), 'f', -1, 64) + " dB" }
+
+func between[T interface {
+	cmp.Ordered
+	fmt.Stringer
+}](v *checker, key string, value, low, high T) {
+	if !(value >= low && value <= high) { // so that NaN is outside
+		v.report(key, "", "%v is outside %v to %v", value, low, high)
+	}
+}
+
+func (v *checker) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		hint := ""
+		if near := nearest(strings.ToLower(value), lower(allowed)); near != "" {
+			hint = "did you mean " + allowed[slices.Index(lower(allowed), near)] + "?"
+		}
+		v.report(key, hint, "%q is not one of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+func lower(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strings.ToLower(w)
+	}
+	return out
+}
+
+// absolute wants a path that does not depend on where a command was started.
+func (v *checker) absolute(key, path string) {
+	if path != "" && !filepath.IsAbs(path) {
+		v.report(key, "", "%q is not an absolute path", path)
+	}
+}
+
+func (v *checker) camera(c Camera) {
+	if !c.Size.valid() {
+		v.report("camera.size", "", "%v is not allowed: %s", c.Size, sizeLimits)
+	}
+	if c.FPS < 1 || c.FPS > maxFPS {
+		v.report("camera.fps", "", "%d is outside 1 to %d", c.FPS, maxFPS)
+	}
+	v.oneOf("camera.format", c.Format, "auto", "YUYV", "NV12", "YU12", "MJPEG", "H264")
+	v.oneOf("camera.rotation", strconv.Itoa(c.Rotation), "0", "90", "180", "270")
+	v.oneOf("camera.power_line", c.PowerLine, "50hz", "60hz", "auto", "off")
+	if c.Exposure != 0 {
+		between(v, "camera.exposure", c.Exposure, Exposure(100*time.Microsecond), Exposure(time.Second))
+	}
+	if c.WhiteBalance != 0 {
+		between(v, "camera.white_balance", c.WhiteBalance, 1000, 20000)
+	}
+}
+
+func (s Size) valid() bool {
+	return s.Width >= minSide && s.Height >= minSide && s.Width <= maxWidth && s.Height <= maxHeight &&
+		s.Width%2 == 0 && s.Height%2 == 0
+}
+
+// H.264 level 3.1, which is what is encoded here (ITU-T H.264, table A-1), in
+// macroblocks of 16x16 pixels.
+const (
+	levelFrame  = 3600
+	levelSecond = 108_000
+)
+
+// level refuses raw pictures that do not fit the level. A camera's own H.264
+// is passed through and states its level itself.
+func (v *checker) level(c Camera) {
+	key, size, fps := "camera.size", c.Size, c.FPS
+	switch {
+	case c.Source.Kind != Auto && c.Source.Kind != Device && c.Source.Kind != Pattern:
+		return // a file has its own size
+	case c.Source.Kind == Pattern && c.Source.Width > 0:
+		key, size = "camera.source", Size{c.Source.Width, c.Source.Height}
+		fps = cmp.Or(c.Source.FPS, fps)
+	}
+	blocks := ((size.Width + 15) / 16) * ((size.Height + 15) / 16)
+	if c.Format == "H264" || (blocks <= levelFrame && blocks*fps <= levelSecond) {
+		return
+	}
+	if !size.valid() || fps < 1 || fps > maxFPS {
+		return // reported already
+	}
+	v.report(key, "format: H264 passes a camera's own stream through", "%v at %d frames a second is more than "+
+		"H.264 level 3.1 holds, which is what is encoded: at most 1280x720 at 30 or 640x480 at 60", size, fps)
+}
+
+func (v *checker) session(s Session) {
+	if s.NoViewerTimeout != 0 {
+		between(v, "session.no_viewer_timeout", s.NoViewerTimeout, Duration(10*time.Second), Duration(12*time.Hour))
+	}
+	between(v, "session.max_live", s.MaxLive, Duration(time.Minute), Duration(12*time.Hour))
+	if s.WarnBefore < 0 || s.WarnBefore >= s.MaxLive {
+		v.report("session.warn_before", "", "%v is not below session.max_live, %v", s.WarnBefore, s.MaxLive)
+	}
+}
+
+func (v *checker) uplink(u Uplink) {
+	v.whipURL(u)
+	v.absolute("uplink.token_file", u.TokenFile)
+	for i, origin := range u.TrustedOrigins {
+		v.origin(fmt.Sprintf("uplink.trusted_origins[%d]", i), origin)
+	}
+	// IFNAMSIZ of the kernel, less its final zero.
+	if len(u.Interface) > 15 || strings.ContainsAny(u.Interface, "/ \t") {
+		v.report("uplink.interface", "ip -brief link lists them", "%q is not a network interface's name", u.Interface)
+	}
+	for i, server := range u.ICEServers {
+		v.iceServer(fmt.Sprintf("uplink.ice_servers[%d]", i), server)
+	}
+}
+
+func (v *checker) whipURL(u Uplink) {
+	const key = "uplink.whip_url"
+	parsed, ok := v.webURL(key, u.WHIPURL)
+	switch {
+	case !ok:
+	case parsed.User != nil:
+		v.report(key, "put the token into a file and name it in uplink.token_file", "a user name or password in the address is not allowed")
+	case parsed.Fragment != "":
+		v.report(key, "", "%q has a fragment (#…), which a server never sees", u.WHIPURL)
+	case u.TokenFile != "" && parsed.Scheme == "http" && !loopback(parsed.Hostname()):
+		v.report(key, "use https", "%q would carry the token of uplink.token_file unencrypted", u.WHIPURL)
+	}
+}
+
+// origin wants scheme://host[:port] and nothing else (RFC 6454, section 6.2).
+func (v *checker) origin(key, origin string) {
+	parsed, ok := v.webURL(key, origin)
+	switch {
+	case !ok:
+	case parsed.Scheme+"://"+parsed.Host != origin:
+		v.report(key, "write "+parsed.Scheme+"://"+parsed.Host, "%q is more than an origin", origin)
+	case parsed.Scheme == "http" && !loopback(parsed.Hostname()):
+		v.report(key, "use https", "%q would be trusted with a token unencrypted", origin)
+	}
+}
+
+// webURL wants http or https and a host. The value is not printed when it may
+// hold a password.
+func (v *checker) webURL(key, raw string) (*url.URL, bool) {
+	parsed, err := url.Parse(raw)
+	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Hostname() == "" {
+		shown := strconv.Quote(raw)
+		if strings.Contains(raw, "@") {
+			shown = "the value"
+		}
+		v.report(key, "", "%s is not an address such as https://cloud.example/whip/glasses-7", shown)
+		return nil, false
+	}
+	return parsed, true
+}
+
+// loopback reports whether a host can only be this machine.
+func loopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+func (v *checker) iceServer(key string, server ICEServer) {
+	if len(server.URLs) == 0 {
+		v.report(key+".urls", "", "an ICE server needs at least one, such as turns:turn.example:443")
+	}
+	turn := false
+	for i, u := range server.URLs {
+		scheme, ok := iceURL(u)
+		turn = turn || scheme == "turn" || scheme == "turns"
+		if !ok {
+			v.report(fmt.Sprintf("%s.urls[%d]", key, i), "", "%q is not stun:HOST[:PORT], stuns:…, "+
+				"turn:HOST[:PORT][?transport=udp|tcp] or turns:…", u)
+		}
+	}
+	v.absolute(key+".credential_file", server.CredentialFile)
+	if turn && (server.Username == "" || server.CredentialFile == "") {
+		v.report(key, "", "a TURN server needs username and credential_file")
+	}
+}
+
+// iceURL checks the forms of RFC 7064, section 3.1, and RFC 7065, section 3.1.
+func iceURL(raw string) (scheme string, ok bool) {
+	u, err := url.Parse(raw)
+	if err != nil || !slices.Contains([]string{"stun", "stuns", "turn", "turns"}, u.Scheme) || u.Opaque == "" {
+		return "", false
+	}
+	host, err := url.Parse("//" + u.Opaque)
+	if err != nil || host.Hostname() == "" || host.Host != u.Opaque || u.Fragment != "" {
+		return u.Scheme, false
+	}
+	if port := host.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > math.MaxUint16 {
+			return u.Scheme, false
+		}
+	}
+	switch u.RawQuery {
+	case "":
+		return u.Scheme, true
+	case "transport=udp", "transport=tcp":
+		return u.Scheme, strings.HasPrefix(u.Scheme, "turn")
+	}
+	return u.Scheme, false
+}
