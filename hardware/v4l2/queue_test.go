@@ -242,7 +242,6 @@ func TestFramesAllocateNothing(t *testing.T) {
 		return err == nil
 	}
 	picture := v4l2test.Picture{Data: []byte{1}}
-	kernel.FailStep(0, 0)
 	allocs := testing.AllocsPerRun(100, func() {
 		camera.Deliver(picture)
 		if err := s.poller.Wait(ctx, try); err != nil {
@@ -252,8 +251,7 @@ func TestFramesAllocateNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	// The fake's own lists grow now and then.
-	if allocs > 2 {
+	if allocs > 0 {
 		t.Errorf("%v allocations a frame", allocs)
 	}
 }

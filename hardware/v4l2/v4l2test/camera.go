@@ -29,6 +29,7 @@ type Camera struct {
 	queued    []int
 	done      []int
 	sequence  uint32
+	word      [8]byte // what the eventfd is written and read with
 }
 
 type buffer struct {
@@ -55,8 +56,7 @@ func (c *Camera) Deliver(p Picture) {
 	if !c.streaming || len(c.queued) == 0 {
 		return
 	}
-	index := c.queued[0]
-	c.queued = c.queued[1:]
+	index := pop(&c.queued)
 	b := c.buffers[index]
 	copy(b.memory, p.Data)
 	b.state.BytesUsed = uint32(len(p.Data) - p.Unfilled)
@@ -101,9 +101,16 @@ func (c *Camera) Streaming() bool {
 
 func (c *Camera) signal() {
 	if c.kernel.open[c.fd] == c {
-		one := [8]byte{0: 1}
-		_, _ = unix.Write(c.fd, one[:]) // fails only when 2^64-2 pictures wait
+		c.word = [8]byte{0: 1}
+		_, _ = unix.Write(c.fd, c.word[:]) // fails only when 2^64-2 pictures wait
 	}
+}
+
+// pop keeps the list's memory, so that callers can count their own allocations.
+func pop(list *[]int) int {
+	first := (*list)[0]
+	*list = append((*list)[:0], (*list)[1:]...)
+	return first
 }
 
 func (c *Camera) forget(memory []byte) {
@@ -243,12 +250,10 @@ func (c *Camera) dequeue(b *v4l2.Buffer) unix.Errno {
 		return unix.EINVAL
 	}
 	if len(c.done) == 0 {
-		var count [8]byte
-		_, _ = unix.Read(c.fd, count[:]) // EAGAIN: was not readable
+		_, _ = unix.Read(c.fd, c.word[:]) // EAGAIN: was not readable
 		return unix.EAGAIN
 	}
-	index := c.done[0]
-	c.done = c.done[1:]
+	index := pop(&c.done)
 	*b = c.buffers[index].state
 	b.Index, b.Type, b.Memory = uint32(index), v4l2.VideoCapture, v4l2.MemoryMMAP
 	return 0

@@ -1,0 +1,311 @@
+// Package camera takes pictures from a V4L2 camera. It finds the camera, chooses
+// a format, sets its controls, and hands out the driver's own buffers without
+// copying them. It converts nothing (see capture/pixel) and never waits for a
+// consumer: one that is behind gets the newest picture.
+package camera
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/hardware/monotonic"
+	"github.com/bril-edge/bril/hardware/v4l2"
+)
+
+// Camera is a camera that runs. One goroutine calls Next; Release and Close may
+// come from others.
+type Camera struct {
+	path   string
+	system system
+	device *v4l2.Device
+	poller *v4l2.Poller
+	format capture.VideoFormat
+	least  int  // bytes that a whole raw picture has
+	newest bool // older pictures may be dropped: each stands for itself
+
+	warnings []error
+	try      func() bool // take, made once, so that a frame allocates nothing
+
+	mu     sync.Mutex
+	queue  *v4l2.Queue
+	lent   []bool          // by buffer: a frame that was not released yet
+	frames []capture.Frame // by buffer: what does not change from picture to picture
+	stamp  stamper
+	taken  capture.Frame // what take found, or why it did not
+	failed error
+	closed bool
+	counts Counts
+}
+
+// Counts says what became of the pictures that reached no one.
+type Counts struct {
+	Dropped uint64 // given back unseen because Next came late
+	Damaged uint64 // marked by the driver as damaged, or too short
+}
+
+// Open opens the camera, sets it up and starts it. Errors name the device: see
+// the Err variables, os.ErrNotExist and os.ErrPermission. When it fails the
+// camera is off and nothing is left open.
+func Open(cfg Config) (*Camera, error) { return machine().open(cfg) }
+
+func (s system) open(cfg Config) (*Camera, error) {
+	cfg = cfg.withDefaults()
+	path := cfg.Device
+	if path == "" || path == "auto" {
+		var err error
+		if path, err = s.find(cfg); err != nil {
+			return nil, err
+		}
+	}
+	device, err := v4l2.OpenOn(s.kernel, path)
+	if err != nil {
+		return nil, s.explain("open", path, errors.Unwrap(err))
+	}
+	c := &Camera{path: path, system: s, device: device}
+	c.try = c.take
+	if err := c.setUp(cfg); err != nil {
+		_ = c.Close() // what failed first is what to tell
+		return nil, err
+	}
+	for _, warning := range c.warnings {
+		cfg.Log.Warn("camera control", "camera", path, "err", warning)
+	}
+	return c, nil
+}
+
+func (c *Camera) setUp(cfg Config) error {
+	if _, err := c.system.capability(c.device); err != nil {
+		return err
+	}
+	pix, err := c.configure(cfg)
+	if err == nil {
+		err = c.prepare(pix, cfg.Buffers)
+	}
+	if err == nil {
+		err = c.start()
+	}
+	if err != nil && !errors.Is(err, ErrUnsupportedFormat) && !errors.Is(err, ErrOutOfRange) {
+		return c.system.explain("start", c.path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("start camera %s: %w", c.path, err)
+	}
+	return nil
+}
+
+// prepare maps the buffers and lays a frame over each.
+func (c *Camera) prepare(pix v4l2.PixFormat, count int) (err error) {
+	if count == 0 {
+		count = 4
+		if !c.newest {
+			count = 8
+		}
+	}
+	if c.queue, err = c.device.MapQueue(v4l2.VideoCapture, count); err != nil {
+		return err
+	}
+	c.lent = make([]bool, c.queue.Len())
+	for i := range c.queue.Len() {
+		memory := c.queue.Planes(i)[0]
+		if len(memory) < c.least {
+			return fmt.Errorf("%w: the driver's buffers have %d bytes, a picture of %v needs %d",
+				ErrUnsupportedFormat, len(memory), c.format, c.least)
+		}
+		frame := capture.Frame{
+			Format: c.format.Format, Width: c.format.Width, Height: c.format.Height,
+			Planes: planes(c.format, int(pix.BytesPerLine), memory),
+		}
+		c.frames = append(c.frames, frame.WithFree(func() { c.release(i) }))
+		if err := c.queue.Enqueue(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Camera) start() (err error) {
+	if err := c.queue.Start(); err != nil {
+		return err
+	}
+	c.poller, err = c.device.NewPoller(v4l2.Readable)
+	return err
+}
+
+// Path returns the camera's device node.
+func (c *Camera) Path() string { return c.path }
+
+// Format returns what the camera delivers, as the driver said.
+func (c *Camera) Format() capture.VideoFormat { return c.format }
+
+// Warnings returns the controls that the camera does not have or set otherwise.
+func (c *Camera) Warnings() []error { return c.warnings }
+
+// Counts returns what has been lost so far.
+func (c *Camera) Counts() Counts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts
+}
+
+// Next returns the newest picture. It blocks until there is one that was not
+// returned before, ctx ends, or the camera is closed (os.ErrClosed) or unplugged
+// (ErrGone). Older pictures that waited go back to the driver and leave a gap in
+// Sequence; H.264 comes in order and whole.
+//
+// The caller owns the frame until Release; the driver then reuses its memory.
+// As long as all buffers are lent, the camera takes no pictures.
+func (c *Camera) Next(ctx context.Context) (capture.Frame, error) {
+	err := c.poller.Wait(ctx, c.try)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	frame := c.taken
+	c.taken = capture.Frame{}
+	if err == nil {
+		err = c.failed
+	}
+	if err != nil {
+		return capture.Frame{}, c.explainRead(err)
+	}
+	return frame, nil
+}
+
+// explainRead finds out whether an I/O error means that the camera is gone:
+// drivers report either one, by what they noticed first.
+func (c *Camera) explainRead(err error) error {
+	if ctxErr := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded); ctxErr {
+		return err
+	}
+	if errors.Is(err, unix.EIO) {
+		if _, ask := c.device.QueryCap(); errors.Is(ask, unix.ENODEV) {
+			err = ask
+		}
+	}
+	return c.system.explain("read", c.path, err)
+}
+
+// take dequeues what is finished and returns whether Next has something to
+// return. It runs in the poller's wait and does not block.
+func (c *Camera) take() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := -1
+	for c.failed == nil && !c.closed {
+		b, err := c.queue.Dequeue()
+		if errors.Is(err, unix.EAGAIN) {
+			return held >= 0
+		}
+		if err != nil {
+			c.failed = err
+			break
+		}
+		index := int(b.Index)
+		frame, ok := c.frame(&b)
+		if !ok {
+			c.counts.Damaged++
+			c.giveBack(index)
+			continue
+		}
+		if held >= 0 {
+			c.counts.Dropped++
+			c.giveBack(held)
+		}
+		held, c.taken, c.lent[index] = index, frame, true
+		if !c.newest {
+			return true
+		}
+	}
+	if held >= 0 {
+		c.giveBack(held)
+	}
+	if c.closed {
+		c.failed = os.ErrClosed
+	}
+	return true
+}
+
+// frame makes a frame of a dequeued buffer, unless the picture is damaged.
+func (c *Camera) frame(b *v4l2.Buffer) (capture.Frame, bool) {
+	now := monotonic.Now()
+	sequence := c.stamp.sequence(b.Sequence)
+	if b.Flags&v4l2.BufError != 0 || int(b.BytesUsed) < max(c.least, 1) {
+		return capture.Frame{}, false
+	}
+	f := c.frames[b.Index]
+	if c.least == 0 { // compressed
+		data := f.Planes[0].Data
+		f.Planes[0].Data = data[:min(int(b.BytesUsed), len(data))]
+	}
+	f.Ready = now
+	f.PTS = c.stamp.time(b, now)
+	f.Sequence = sequence
+	return f, true
+}
+
+// giveBack hands a buffer to the driver again.
+func (c *Camera) giveBack(index int) {
+	c.lent[index] = false
+	if err := c.queue.Enqueue(index); err != nil && c.failed == nil {
+		c.failed = err
+	}
+}
+
+func (c *Camera) release(index int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.lent[index] {
+		return
+	}
+	if !c.closed {
+		c.giveBack(index)
+		return
+	}
+	c.lent[index] = false
+	_ = c.free() // Close has returned; there is no one to tell
+}
+
+// Close turns the camera off, whatever frames are still out, and ends Next. The
+// buffers and the device are freed with the last frame's Release, as someone may
+// be reading it. A second call does nothing.
+func (c *Camera) Close() error {
+	off := c.turnOff()
+	if c.poller != nil {
+		// Not under the lock: this waits for Next, which may be in take.
+		off = errors.Join(off, c.poller.Close())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := errors.Join(off, c.free()); err != nil {
+		return fmt.Errorf("close camera %s: %w", c.path, err)
+	}
+	return nil
+}
+
+func (c *Camera) turnOff() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.queue == nil {
+		return nil
+	}
+	return c.queue.Stop()
+}
+
+// free closes queue and device once no frame is out.
+func (c *Camera) free() error {
+	for _, lent := range c.lent {
+		if lent {
+			return nil
+		}
+	}
+	var err error
+	if c.queue != nil {
+		err = c.queue.Close()
+	}
+	return errors.Join(err, c.device.Close())
+}

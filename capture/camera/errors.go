@@ -1,0 +1,70 @@
+package camera
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// What callers decide by. A device that is missing or may not be opened is
+// os.ErrNotExist or os.ErrPermission, a closed camera os.ErrClosed.
+var (
+	ErrBusy              = errors.New("device in use")
+	ErrNotCamera         = errors.New("not a camera")
+	ErrUnsupportedFormat = errors.New("no usable picture format")
+	ErrGone              = errors.New("device was unplugged")
+	ErrOutOfRange        = errors.New("value out of range")
+)
+
+// explain says what was tried on which device and what to do about the cause.
+func (s system) explain(tried, path string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		err = fmt.Errorf("%w by %s (%w)", ErrBusy, s.holder(path), err)
+	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
+		err = fmt.Errorf("%w (%w)", ErrGone, err)
+		hint = ": plug it in again"
+	case errors.Is(err, unix.ENOTTY):
+		err = fmt.Errorf("%w: it does not answer as a V4L2 device (%w)", ErrNotCamera, err)
+		hint = "; `bril devices` lists the cameras"
+	case errors.Is(err, os.ErrNotExist):
+		hint = ": `bril devices` lists the cameras that are connected"
+	case errors.Is(err, os.ErrPermission):
+		hint = ": add the user to the group video, or start the program as a service"
+	}
+	return fmt.Errorf("%s camera %s: %w%s", tried, path, err, hint)
+}
+
+// holder names another process that has the device open, if /proc tells; that
+// of another user shows to root only.
+func (s system) holder(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	links, _ := filepath.Glob(filepath.Join(s.proc, "[0-9]*", "fd", "*")) // the pattern is well-formed
+	var names []string
+	last := strconv.Itoa(os.Getpid()) // of this process it is this camera itself
+	for _, link := range links {
+		dir := filepath.Dir(filepath.Dir(link))
+		pid := filepath.Base(dir)
+		if pid == last {
+			continue
+		}
+		if target, err := os.Readlink(link); err != nil || target != path {
+			continue
+		}
+		last = pid
+		name, _ := os.ReadFile(filepath.Join(dir, "comm"))
+		names = append(names, strings.TrimSpace(string(name))+" (process "+pid+")")
+	}
+	if len(names) == 0 {
+		return "another process, or by this one"
+	}
+	return strings.Join(names, ", ")
+}

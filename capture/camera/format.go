@@ -1,0 +1,138 @@
+package camera
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/hardware/v4l2"
+)
+
+// configure chooses and sets the format, the frame rate and the controls, and
+// takes over what the driver made of them.
+func (c *Camera) configure(cfg Config) (v4l2.PixFormat, error) {
+	cam, err := c.system.webcam(c.path)
+	if err != nil {
+		return v4l2.PixFormat{}, err
+	}
+	defer cam.Close()
+	m, err := choose(formats(cam, cfg.Width, cfg.Height), cfg)
+	if err != nil {
+		return v4l2.PixFormat{}, err
+	}
+	pix, err := c.setFormat(m)
+	if err != nil {
+		return pix, err
+	}
+	rate := m.fps
+	if rate == 0 {
+		rate = cfg.FPS
+	}
+	if c.format.FPS, err = c.setRate(rate); err != nil {
+		return pix, err
+	}
+	c.warnings, err = cfg.Controls.apply(cam)
+	return pix, err
+}
+
+func (c *Camera) setFormat(m mode) (v4l2.PixFormat, error) {
+	f := v4l2.Format{Type: v4l2.VideoCapture}
+	pix := f.Pix()
+	pix.Width, pix.Height = uint32(m.width), uint32(m.height)
+	pix.PixelFormat, pix.Field = m.code, v4l2.FieldNone
+	if err := c.device.SetFormat(&f); err != nil {
+		return *pix, err
+	}
+	if pix.PixelFormat != m.code {
+		return *pix, fmt.Errorf("%w: asked for %v, the driver made it %v", ErrUnsupportedFormat, m.code, pix.PixelFormat)
+	}
+	c.format = capture.VideoFormat{Format: m.format, Width: int(pix.Width), Height: int(pix.Height)}
+	c.newest = m.format != capture.H264
+	return *pix, c.layOut(pix)
+}
+
+// layOut checks the picture's layout and sets how many bytes a whole one has.
+// Some drivers leave BytesPerLine 0 for rows without padding.
+func (c *Camera) layOut(pix *v4l2.PixFormat) error {
+	width, height := c.format.Width, c.format.Height
+	if width <= 0 || height <= 0 || width > maxSide || height > maxSide || width%2 != 0 || height%2 != 0 {
+		return fmt.Errorf("%w: pictures of %dx%d: width and height must be even and at most %d",
+			ErrUnsupportedFormat, width, height, maxSide)
+	}
+	row := width
+	switch c.format.Format {
+	case capture.MJPEG, capture.H264:
+		return nil
+	case capture.YUYV:
+		row = 2 * width
+	}
+	pix.BytesPerLine = max(pix.BytesPerLine, uint32(row))
+	stride := int(pix.BytesPerLine)
+	c.least = stride * height
+	if c.format.Format != capture.YUYV {
+		c.least += stride * height / 2
+	}
+	return nil
+}
+
+// maxSide bounds the sizes that arithmetic here has to deal with.
+const maxSide = 16384
+
+// planes lays the planes of a raw picture over a buffer: in the single-planar
+// formats they follow each other, the chroma planes of YUV420 with half the
+// stride (docs.kernel.org, "Planar YUV formats").
+func planes(f capture.VideoFormat, stride int, memory []byte) (p [3]capture.Plane) {
+	luma := stride * f.Height
+	switch f.Format {
+	case capture.I420:
+		chroma := luma / 4
+		p[0] = capture.Plane{Data: memory[:luma], Stride: stride}
+		p[1] = capture.Plane{Data: memory[luma : luma+chroma], Stride: stride / 2}
+		p[2] = capture.Plane{Data: memory[luma+chroma : luma+2*chroma], Stride: stride / 2}
+	case capture.NV12:
+		p[0] = capture.Plane{Data: memory[:luma], Stride: stride}
+		p[1] = capture.Plane{Data: memory[luma : luma+luma/2], Stride: stride}
+	case capture.YUYV:
+		p[0] = capture.Plane{Data: memory[:luma], Stride: stride}
+	default:
+		p[0] = capture.Plane{Data: memory}
+	}
+	return p
+}
+
+// setRate sets the frame rate where the driver lets it be set and returns what
+// it is, 0 when the driver does not tell.
+func (c *Camera) setRate(fps float64) (float64, error) {
+	parm, err := c.device.GetParm(v4l2.VideoCapture)
+	if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if parm.Capability&v4l2.CapTimePerFrame != 0 {
+		parm.TimePerFrame = fract(fps)
+		if err := c.device.SetParm(&parm); err != nil {
+			return 0, err
+		}
+	}
+	t := parm.TimePerFrame
+	if t.Numerator == 0 {
+		return 0, nil
+	}
+	return float64(t.Denominator) / float64(t.Numerator), nil
+}
+
+// fract returns the frame interval of a rate: 1/30 of 30, 1001/30000 of 29.97.
+func fract(fps float64) v4l2.Fract {
+	if whole := math.Round(fps); math.Abs(fps-whole) < 1e-6 {
+		return v4l2.Fract{Numerator: 1, Denominator: uint32(whole)}
+	}
+	if ntsc := fps * 1001; math.Abs(ntsc-1000*math.Round(ntsc/1000)) < 20 {
+		return v4l2.Fract{Numerator: 1001, Denominator: uint32(1000 * math.Round(ntsc/1000))}
+	}
+	return v4l2.Fract{Numerator: 1000, Denominator: uint32(math.Round(1000 * fps))}
+}
