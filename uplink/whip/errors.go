@@ -108,6 +108,7 @@ func (q request) fail(err error) *Error {
 func (q request) unanswered(ctx context.Context, err error, timeout time.Duration) *Error {
 	var verification *tls.CertificateVerificationError
 	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
 	switch {
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("no complete answer within %v: %w", timeout, err)
@@ -115,7 +116,7 @@ func (q request) unanswered(ctx context.Context, err error, timeout time.Duratio
 		err = hinted{fmt.Errorf("%w: %w", ErrCertificate, err), "compare this machine's clock (date) with the dates of the certificate"}
 	case errors.As(err, &verification):
 		err = hinted{fmt.Errorf("%w: %w", ErrCertificate, err), "is the certificate made for this host name, by an authority that this machine knows?"}
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
 		err = hinted{fmt.Errorf("%w: %w", ErrNotWHIP, err), "this port speaks plain http; WHIP needs https off loopback"}
 	}
 	return q.fail(err)

@@ -12,7 +12,7 @@ import (
 
 // The configuration keys that errors name.
 const (
-	keyURL     = "uplink.whip"
+	keyURL     = "uplink.whip_url"
 	keyToken   = "uplink.token_file"
 	keyTrusted = "uplink.trusted_origins"
 )

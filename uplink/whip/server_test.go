@@ -3,6 +3,7 @@ package whip
 import (
 	"context"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -131,3 +132,6 @@ func noGoroutines(t *testing.T, name string) {
 		runtime.Gosched()
 	}
 }
+
+// quiet is for servers whose clients misbehave on purpose.
+var quiet = log.New(io.Discard, "", 0)
