@@ -63,11 +63,9 @@ func Parse(data []byte, name string) (Config, error) {
 	if root, ok := d.document(data); ok {
 		d.value(root, reflect.ValueOf(&cfg).Elem(), "")
 	}
-	if problems := (Problems)(nil); errors.As(cfg.Validate(), &problems) {
-		for _, p := range problems {
-			p.File, p.Line = name, d.lines[p.Key]
-			d.problems = append(d.problems, p)
-		}
+	for _, p := range append(cfg.check(), cfg.paths()...) {
+		p.File, p.Line = name, d.lines[p.Key]
+		d.problems = append(d.problems, p)
 	}
 	if err := d.problems.orNil(); err != nil {
 		return Config{}, err

@@ -17,7 +17,9 @@ const sizeLimits = "64x64 to 1920x1920, both numbers even"
 
 // Validate checks every value against its limits. Its error is Problems, with
 // each key, its value and what is allowed.
-func (c Config) Validate() error {
+func (c Config) Validate() error { return c.check().orNil() }
+
+func (c Config) check() Problems {
 	var v checker
 	v.uplink(c.Uplink)
 	v.camera(c.Camera)
@@ -27,11 +29,9 @@ func (c Config) Validate() error {
 	between(&v, "video.gop", c.Video.GOP, Duration(time.Second), Duration(time.Minute))
 	between(&v, "audio.bitrate", c.Audio.BitRate, 6_000, 256_000)
 	v.session(c.Session)
-	v.absolute("control.socket", c.Control.Socket)
-	v.absolute("control.state_dir", c.Control.StateDir)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
-	return v.problems.orNil()
+	return v.problems
 }
 
 // checker gathers the values that are outside their limits.
@@ -73,7 +73,19 @@ func lower(words []string) []string {
 	return out
 }
 
-// absolute wants a path that does not depend on where a command was started.
+// paths wants absolute paths: what a file says must not depend on where a
+// command was started. On a command line a relative path is clear.
+func (c Config) paths() Problems {
+	var v checker
+	v.absolute("uplink.token_file", c.Uplink.TokenFile)
+	for i, server := range c.Uplink.ICEServers {
+		v.absolute(fmt.Sprintf("uplink.ice_servers[%d].credential_file", i), server.CredentialFile)
+	}
+	v.absolute("control.socket", c.Control.Socket)
+	v.absolute("control.state_dir", c.Control.StateDir)
+	return v.problems
+}
+
 func (v *checker) absolute(key, path string) {
 	if path != "" && !filepath.IsAbs(path) {
 		v.report(key, "", "%q is not an absolute path", path)
@@ -144,7 +156,6 @@ func (v *checker) session(s Session) {
 
 func (v *checker) uplink(u Uplink) {
 	v.whipURL(u)
-	v.absolute("uplink.token_file", u.TokenFile)
 	for i, origin := range u.TrustedOrigins {
 		v.origin(fmt.Sprintf("uplink.trusted_origins[%d]", i), origin)
 	}
@@ -220,7 +231,6 @@ func (v *checker) iceServer(key string, server ICEServer) {
 				"turn:HOST[:PORT][?transport=udp|tcp] or turns:…", u)
 		}
 	}
-	v.absolute(key+".credential_file", server.CredentialFile)
 	if turn && (server.Username == "" || server.CredentialFile == "") {
 		v.report(key, "", "a TURN server needs username and credential_file")
 	}

@@ -1,0 +1,189 @@
+package control
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxAnswer bounds an answer, and a line of a stream, in bytes.
+const maxAnswer = 1 << 20
+
+// Client sends commands to the daemon at one socket. Its methods return
+// ErrNotRunning when nobody listens there, os.ErrPermission when this user may
+// not connect, and *Problem when the daemon refuses. It may be used by several
+// goroutines.
+type Client struct {
+	path string
+	http *http.Client
+}
+
+// NewClient makes a client of the socket at path. It connects when it is used.
+func NewClient(path string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		if err := checkLength(path); err != nil {
+			return nil, err
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &Client{path: path, http: &http.Client{Transport: &http.Transport{
+		DialContext:           dial,
+		ResponseHeaderTimeout: actionTime + requestTime,
+		DisableCompression:    true,
+	}}}
+}
+
+// Close frees the connection. It may be called twice.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Status asks for the daemon's status.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := c.call(ctx, http.MethodGet, "/v1/status", nil, &s)
+	if err == nil {
+		err = known(s)
+	}
+	if err != nil {
+		return Status{}, c.explain("ask for the status", err)
+	}
+	return s, nil
+}
+
+// Live asks for an action and returns the state after it.
+func (c *Client) Live(ctx context.Context, action Action) (state string, err error) {
+	body, err := json.Marshal(liveRequest{Action: string(action)})
+	if err != nil {
+		return "", err
+	}
+	var r liveResponse
+	if err := c.call(ctx, http.MethodPost, "/v1/live", body, &r); err != nil {
+		return "", c.explain("live "+string(action), err)
+	}
+	return r.State, nil
+}
+
+// Watch calls each with the status, at once and then every interval (50 ms to
+// 1 min), until each returns an error or ctx ends, which it returns.
+func (c *Client) Watch(ctx context.Context, interval time.Duration, each func(Status) error) error {
+	response, err := c.do(ctx, http.MethodGet, "/v1/status/stream?interval="+url.QueryEscape(interval.String()), nil)
+	if err != nil {
+		return c.explain("watch the status", err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, maxAnswer)
+	for lines.Scan() {
+		var s Status
+		err := json.Unmarshal(lines.Bytes(), &s)
+		if err == nil {
+			err = known(s)
+		}
+		if err != nil {
+			return c.explain("watch the status", err)
+		}
+		if err := each(s); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return c.explain("watch the status", cmp.Or(lines.Err(), io.EOF))
+}
+
+// known refuses a daemon that was left running through an upgrade.
+func known(s Status) error {
+	if s.SchemaVersion != SchemaVersion {
+		return hinted{fmt.Errorf("the daemon (version %s) speaks schema_version %d, this command %d", s.Version, s.SchemaVersion, SchemaVersion),
+			"restart the daemon"}
+	}
+	return nil
+}
+
+// call sends a request and decodes its answer into out.
+func (c *Client) call(ctx context.Context, method, path string, body []byte, out any) error {
+	response, err := c.do(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if err := decode(response.Body, out); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
+}
+
+// decode reads the one value that a bounded body holds.
+func decode(body io.Reader, out any) error {
+	data, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > maxAnswer {
+		return fmt.Errorf("more than %d bytes", maxAnswer)
+	}
+	return json.Unmarshal(data, out)
+}
+
+// do sends a request and returns its answer, which is a success.
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	// The host is what the Host header holds; the socket is where it goes.
+	request, err := http.NewRequestWithContext(ctx, method, "http://bril"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.http.Do(request)
+	if urlErr := (*url.Error)(nil); errors.As(err, &urlErr) {
+		return nil, urlErr.Err // without the made-up address
+	}
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode == http.StatusOK {
+		return response, nil
+	}
+	defer response.Body.Close()
+	return nil, readProblem(response)
+}
+
+func readProblem(response *http.Response) error {
+	p := &Problem{}
+	if err := decode(response.Body, p); err != nil || p.Message == "" {
+		return fmt.Errorf("the daemon answered %s", response.Status)
+	}
+	return p
+}
+
+// explain says what was tried on which socket, and what to do where that is
+// known. A Problem speaks for itself.
+func (c *Client) explain(what string, err error) error {
+	problem := (*Problem)(nil)
+	switch {
+	case errors.As(err, &problem):
+		return fmt.Errorf("%s: %w", what, err)
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ECONNREFUSED):
+		return hinted{fmt.Errorf("%s: %w: nobody listens on %s", what, ErrNotRunning, c.path), "bril run"}
+	case errors.Is(err, os.ErrPermission):
+		return hinted{fmt.Errorf("%s: control socket %s: %w", what, c.path, os.ErrPermission),
+			"control needs the group bril: sudo usermod -aG bril $USER, then log in again"}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE):
+		err = stopped()
+	}
+	return fmt.Errorf("%s: control socket %s: %w", what, c.path, err)
+}
+
+// stopped is a connection that the daemon ended.
+func stopped() error { return hinted{ErrNotRunning, "bril run"} }

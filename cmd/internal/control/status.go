@@ -1,0 +1,126 @@
+// Package control carries commands and status between the command line and the
+// daemon: JSON over HTTP over a unix socket. It decides nothing; what a command
+// does is the daemon's business, and who may send one is the socket's mode.
+//
+//	GET  /v1/status                        one Status
+//	GET  /v1/status/stream?interval=1s     one Status a line, until the client goes
+//	POST /v1/live {"action":"on"}          {"state":"connecting"}
+//
+// Every other answer is a Problem.
+package control
+
+import "time"
+
+// SchemaVersion counts the incompatible changes of Status.
+const SchemaVersion = 1
+
+// Status is what the daemon says of itself. Counters run since its start.
+type Status struct {
+	SchemaVersion int    `json:"schema_version"` // set by the server
+	Version       string `json:"version"`        // of the daemon
+	State         string `json:"state"`          // off, ready, connecting, live, paused, stopping or fault
+
+	Camera     string `json:"camera"`     // what runs, such as /dev/video0 1280x720@30 YUYV; "" when nothing
+	Microphone string `json:"microphone"` // likewise
+	Encoder    string `json:"encoder"`    // likewise
+
+	Uplink    Uplink  `json:"uplink"`
+	Video     Video   `json:"video"`
+	LatencyMS Latency `json:"latency_ms"`
+
+	RSSBytes      int64   `json:"rss_bytes"`
+	UptimeSeconds float64 `json:"uptime_s"`
+
+	LiveSince time.Time `json:"live_since,omitzero"` // only while live or paused
+	Viewers   *int      `json:"viewers,omitempty"`   // only where the endpoint tells
+
+	Errors   []Fault  `json:"errors"`   // what does not work now
+	Warnings []string `json:"warnings"` // what works but deserves a look
+}
+
+// Uplink is the connection to the cloud. State is that of the connection; NACK
+// and PLI count what the cloud asked for.
+type Uplink struct {
+	State     string  `json:"state"`
+	URL       string  `json:"url"`
+	RTTMS     float64 `json:"rtt_ms"`
+	TargetBPS int64   `json:"target_bps"` // what the encoder is asked for, in bits a second
+	SentBPS   int64   `json:"sent_bps"`   // what left in the last second, all of it
+	NACK      uint64  `json:"nack"`       // packets asked for again
+	PLI       uint64  `json:"pli"`        // key frames asked for
+}
+
+// Video counts frames.
+type Video struct {
+	Captured  uint64            `json:"captured"`
+	Encoded   uint64            `json:"encoded"`
+	Sent      uint64            `json:"sent"`
+	Dropped   map[string]uint64 `json:"dropped"` // by stage
+	KeyFrames uint64            `json:"key_frames"`
+}
+
+// Latency is how long a frame takes in each stage.
+type Latency struct {
+	Queue         Percentiles `json:"queue"`          // from the camera to the encoder's start
+	Encode        Percentiles `json:"encode"`         // in the encoder
+	PacketiseSend Percentiles `json:"packetise_send"` // from the access unit to its last packet sent
+}
+
+// Percentiles are in milliseconds, over the last few seconds.
+type Percentiles struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+}
+
+// Fault is one component that does not work, and is being retried.
+type Fault struct {
+	Component string    `json:"component"` // camera, microphone, encoder, uplink
+	Message   string    `json:"message"`
+	Hint      string    `json:"hint,omitempty"`
+	Since     time.Time `json:"since"`
+	Count     int       `json:"count"` // how often in a row
+}
+
+// complete returns s as it is sent: with its version, and with no null where
+// scripts expect a list or an object.
+func (s Status) complete() Status {
+	s.SchemaVersion = SchemaVersion
+	if s.Video.Dropped == nil {
+		s.Video.Dropped = map[string]uint64{}
+	}
+	if s.Errors == nil {
+		s.Errors = []Fault{}
+	}
+	if s.Warnings == nil {
+		s.Warnings = []string{}
+	}
+	return s
+}
+
+// Action is what `bril live` asks for.
+type Action string
+
+// The actions.
+const (
+	On    Action = "on"
+	Off   Action = "off"
+	Pause Action = "pause"
+)
+
+// ParseAction reads an action as it is typed.
+func ParseAction(s string) (Action, error) {
+	switch a := Action(s); a {
+	case On, Off, Pause:
+		return a, nil
+	}
+	return "", &Problem{Message: "live takes on, off or pause, not " + quote(s), Code: codeUsage}
+}
+
+// liveRequest and liveResponse are the bodies of POST /v1/live.
+type liveRequest struct {
+	Action string `json:"action"`
+}
+
+type liveResponse struct {
+	State string `json:"state"`
+}
