@@ -1,0 +1,123 @@
+// Package microphone takes sound from an ALSA device and brings it to the
+// agent's one shape: 48 kHz, mono, chunks of 20 ms, stamped on CLOCK_MONOTONIC.
+// It encodes nothing, and nothing waits for it: sound that no one fetches is
+// dropped, oldest first.
+package microphone
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"sync"
+	"unsafe"
+
+	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/hardware/monotonic"
+)
+
+// Config says which microphone to open. The zero value opens the first one.
+type Config struct {
+	// Device is an ALSA name as `hw:1,0`; "" or "auto" is ALSA's default device, or
+	// else the first that records.
+	Device string
+	// Gain is in dB, from -60 to 40. Sound that it makes too loud is clipped.
+	Gain float64
+	// Log gets what the sound library says, at level debug; nil: nothing.
+	Log *slog.Logger
+}
+
+// Microphone is a microphone that records. One goroutine calls Next; Close may
+// come from another.
+type Microphone struct {
+	name   string
+	device *device
+	feed   *recorder
+
+	close sync.Once
+}
+
+// Open opens the microphone and starts it. See the Err variables for what may be
+// wrong.
+func Open(cfg Config) (*Microphone, error) {
+	if math.IsNaN(cfg.Gain) || cfg.Gain < -60 || cfg.Gain > 40 {
+		return nil, fmt.Errorf("open microphone: gain of %g dB: %w: -60 to 40", cfg.Gain, ErrOutOfRange)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	names := []string{cfg.Device}
+	if cfg.Device == "" || cfg.Device == "auto" {
+		if names = candidates("/dev/snd"); len(names) == 0 {
+			return nil, fmt.Errorf("open microphone: %w: no sound device that records; connect one, or choose --microphone tone or none", ErrNoMicrophone)
+		}
+	}
+	var failed error
+	for _, name := range names {
+		m, err := open(name, cfg)
+		if err == nil {
+			return m, nil
+		}
+		cfg.Log.Debug("microphone not usable", "device", name, "err", err)
+		failed = err
+	}
+	return nil, failed
+}
+
+// candidates returns the names to try for "auto", ALSA's default first; none
+// when no card records. It is asked first because libasound writes to standard
+// error when it finds no card.
+func candidates(dir string) []string {
+	nodes, _ := filepath.Glob(filepath.Join(dir, "pcmC*D*c")) // the pattern is well-formed
+	if len(nodes) == 0 {
+		return nil
+	}
+	names := []string{defaultDevice}
+	for _, node := range nodes {
+		var card, number int
+		if _, err := fmt.Sscanf(filepath.Base(node), "pcmC%dD%dc", &card, &number); err == nil {
+			names = append(names, fmt.Sprintf("hw:%d,%d", card, number))
+		}
+	}
+	return names
+}
+
+func open(name string, cfg Config) (*Microphone, error) {
+	m := &Microphone{name: name, feed: newRecorder(cfg.Gain)}
+	var err error
+	m.device, err = openDevice(name, cfg.Log, handlers{
+		data: func(in []byte) { m.feed.write(samples(in), monotonic.Now()) },
+		stop: func() { m.feed.fail(fmt.Errorf("read microphone %s: %w", name, ErrGone)) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open microphone %s: %w", name, err)
+	}
+	return m, nil
+}
+
+// Name returns the ALSA name of the device.
+func (m *Microphone) Name() string { return m.name }
+
+// Next returns the next 20 ms of sound. It blocks until they are there, ctx
+// ends, or the microphone is closed (os.ErrClosed) or unplugged (ErrGone). A gap
+// in Sequence is sound that was not fetched in time.
+func (m *Microphone) Next(ctx context.Context) (capture.Sound, error) { return m.feed.next(ctx) }
+
+// Close turns the microphone off and ends Next. A second call does nothing.
+func (m *Microphone) Close() error {
+	m.close.Do(func() {
+		m.feed.close()
+		m.device.close()
+	})
+	return nil
+}
+
+// samples views what the sound library recorded, valid until the callback
+// returns. The library aligns its buffers for any sample format.
+func samples(b []byte) []int16 {
+	if len(b) < 2 {
+		return nil
+	}
+	return unsafe.Slice((*int16)(unsafe.Pointer(&b[0])), len(b)/2)
+}
