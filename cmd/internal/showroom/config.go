@@ -1,0 +1,119 @@
+// Package showroom is the reference cloud endpoint: WHIP in, WHEP out, and the
+// customer's page. It is the default for demos, development and tests, and
+// built for what a dropped, stalled or hostile client does to it.
+//
+// It stores no media. Off loopback it serves nothing without TLS, publishers'
+// tokens and the conversations' access keys.
+package showroom
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// DefaultListen is where a server listens unless told otherwise.
+const DefaultListen = "127.0.0.1:8080"
+
+// Config is what a server is made of. Zero means the default.
+type Config struct {
+	Listen    string       // IP:port; default DefaultListen; port 0 takes a free one
+	DataDir   string       // holds the secret of the access keys; needed with RequireKey and off loopback
+	TokenFile string       // publishers' bearer tokens, one a line; default: publishing is open
+	TLSCert   string       // PEM files; default: plain HTTP
+	TLSKey    string       //
+	Log       *slog.Logger // default: none
+
+	// RequireKey asks viewers for the conversation's access key on loopback too.
+	// Off loopback it is always asked for.
+	RequireKey bool
+
+	Limits Limits
+}
+
+// Limits is how much a server bears. Zero means the default.
+type Limits struct {
+	Publishers     int           // conversations live at once; default 64
+	Viewers        int           // of one conversation; default 64
+	Sessions       int           // publishers and viewers together; default 512
+	Watchers       int           // pages that wait for news; default 512
+	Connections    int           // TCP connections; default 2048
+	ConnectTimeout time.Duration // of a new media session; default 10 s
+	Silence        time.Duration // a session ends after twice this without a packet; default 3 s
+	Grace          time.Duration // viewers wait so long for a lost publisher; default 60 s
+}
+
+// ConfigError is a configuration that the server refuses to start with.
+type ConfigError struct {
+	Problem error
+	Hint    string // what to type instead; may be empty
+}
+
+func (e *ConfigError) Error() string { return e.Problem.Error() }
+
+func (e *ConfigError) Unwrap() error { return e.Problem }
+
+func refuse(hint, format string, a ...any) error {
+	return &ConfigError{Problem: fmt.Errorf(format, a...), Hint: hint}
+}
+
+// listenAddr reads Listen. A host name could mean another address tomorrow, so
+// only localhost is taken.
+func (c Config) listenAddr() (netip.AddrPort, error) {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return netip.AddrPort{}, refuse("give it as IP:port, e.g. --listen "+DefaultListen, "listen address %q: %w", c.Listen, err)
+	}
+	switch host {
+	case "localhost":
+		host = "127.0.0.1"
+	case "":
+		host = "::"
+	}
+	addr, err := netip.ParseAddrPort(net.JoinHostPort(host, port))
+	if err != nil {
+		return netip.AddrPort{}, refuse("give it as IP:port, e.g. --listen "+DefaultListen, "listen address %q: %w", c.Listen, err)
+	}
+	return addr, nil
+}
+
+// check refuses what would be open to the world, and what is half said.
+func (c Config) check(addr netip.AddrPort) error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return refuse("give both --tls-cert and --tls-key", "TLS needs a certificate and its key")
+	}
+	if c.RequireKey && c.DataDir == "" {
+		return refuse("add --data DIR", "access keys need a data directory")
+	}
+	if addr.Addr().Unmap().IsLoopback() {
+		return nil
+	}
+	var missing []error
+	if c.TLSCert == "" {
+		missing = append(missing, errors.New("TLS (--tls-cert and --tls-key)"))
+	}
+	if c.TokenFile == "" {
+		missing = append(missing, errors.New("publishers' tokens (--token-file)"))
+	}
+	if c.DataDir == "" {
+		missing = append(missing, errors.New("a data directory for the access keys (--data)"))
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return refuse("add the flags, or listen on 127.0.0.1", "listen on %v, which is not loopback, without %w", addr, joinWith(" and ", missing))
+}
+
+func joinWith(separator string, errs []error) error {
+	err := errs[0]
+	for _, next := range errs[1:] {
+		err = fmt.Errorf("%w%s%w", err, separator, next)
+	}
+	return err
+}

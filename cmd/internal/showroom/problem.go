@@ -1,0 +1,86 @@
+package showroom
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
+	"github.com/bril-edge/bril/cmd/internal/showroom/relay/fragment"
+)
+
+// problem is an answer by RFC 9457.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+
+	retryAfter string // seconds; empty for none
+}
+
+func (p *problem) Error() string { return p.Detail }
+
+func failure(status int, detail string) *problem {
+	return &problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+// writeError answers with a problem. Errors of the relay are written for clients;
+// others could tell of the inside and stay there.
+func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if p.Status == http.StatusInternalServerError {
+		s.log.Error("answer a request", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Cache-Control", "no-store")
+	if p.retryAfter != "" {
+		header.Set("Retry-After", p.retryAfter)
+	}
+	if p.Status == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", `Bearer realm="bril"`)
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client has gone
+}
+
+func problemOf(err error) *problem {
+	var p *problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return failure(http.StatusRequestEntityTooLarge, "the body is too large")
+	}
+	for _, known := range []struct {
+		err        error
+		status     int
+		retryAfter string
+	}{
+		{relay.ErrSyntax, http.StatusBadRequest, ""},
+		{fragment.ErrSyntax, http.StatusBadRequest, ""},
+		{relay.ErrNotAcceptable, http.StatusNotAcceptable, ""},
+		{relay.ErrTaken, http.StatusConflict, ""},
+		{relay.ErrNotYet, http.StatusConflict, "1"},
+		{relay.ErrNothing, http.StatusNotFound, "2"},
+		{relay.ErrUnknown, http.StatusNotFound, ""},
+		{relay.ErrStale, http.StatusPreconditionFailed, ""},
+		{relay.ErrFull, http.StatusServiceUnavailable, "5"},
+		{relay.ErrClosed, http.StatusServiceUnavailable, "1"},
+		{errNoToken, http.StatusUnauthorized, ""},
+		{errWrongToken, http.StatusUnauthorized, ""},
+	} {
+		if errors.Is(err, known.err) {
+			p := failure(known.status, err.Error())
+			p.retryAfter = known.retryAfter
+			return p
+		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return failure(http.StatusServiceUnavailable, "the request took too long")
+	}
+	return failure(http.StatusInternalServerError, "")
+}

@@ -1,0 +1,128 @@
+package showroom
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/web"
+)
+
+// maxBody is the largest request, in bytes. A browser's offer has 3 to 8 kB.
+const maxBody = 64 << 10
+
+// handler answers a request or returns what was wrong with it.
+type handler func(http.ResponseWriter, *http.Request) error
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	add := func(pattern string, h handler) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := h(w, r); err != nil {
+				s.writeError(w, r, err)
+			}
+		})
+	}
+	add("/whip/{name}", cors(named(s.whip)))
+	add("/whip/{name}/{id}", cors(named(s.whipResource)))
+	add("/whep/{name}", cors(named(s.whep)))
+	add("/whep/{name}/{id}", cors(named(s.whepResource)))
+	add("/api/sessions/{name}", named(s.session))
+	add("/api/sessions/{name}/events", named(s.events))
+	add("/api/sessions/{name}/access", named(s.access))
+	add("GET /healthz", health)
+	add("GET /assets/{file}", web.ServeAsset)
+	add("GET /{name}", named(func(w http.ResponseWriter, r *http.Request) error { return web.ServePage(w, r) }))
+	add("/", func(http.ResponseWriter, *http.Request) error { return failure(http.StatusNotFound, "nothing is here") })
+	return secured(mux, s.tls != nil)
+}
+
+func health(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "ok\n")
+	return nil
+}
+
+// secured sets what every answer carries, and bounds every body. No page of ours
+// loads anything from elsewhere.
+func secured(next http.Handler, overTLS bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
+			"media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		if overTLS {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// cors lets pages of any origin publish and view: the credential is in a header,
+// never in a cookie, which stays with its own site. RFC 9725 section 4.7.
+func cors(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", "location, link, etag, retry-after")
+		if r.Method == http.MethodOptions {
+			h.Set("Access-Control-Allow-Methods", "DELETE, OPTIONS, PATCH, POST")
+			h.Set("Access-Control-Allow-Headers", "authorization, content-type, if-match")
+			h.Set("Access-Control-Max-Age", "7200")
+		}
+		return next(w, r)
+	}
+}
+
+// maxName is the longest name of a conversation, in characters.
+const maxName = 64
+
+// named refuses names that could be anything but one path segment of ours.
+func named(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !validName(r.PathValue("name")) {
+			return failure(http.StatusNotFound, "names have 1 to 64 letters, digits, - and _")
+		}
+		return next(w, r)
+	}
+}
+
+func validName(name string) bool {
+	if name == "" || len(name) > maxName {
+		return false
+	}
+	switch name {
+	case "api", "assets", "healthz", "whep", "whip": // our own paths
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
+}
+
+// ValidName says whether a conversation can have the name.
+func ValidName(name string) bool { return validName(name) }
+
+func notAllowed(w http.ResponseWriter, allow string) error {
+	w.Header().Set("Allow", allow)
+	return failure(http.StatusMethodNotAllowed, "allowed here: "+allow)
+}
+
+// body reads a request of the media type.
+func body(r *http.Request, mediaType string) (string, error) {
+	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || got != mediaType {
+		return "", failure(http.StatusUnsupportedMediaType, "the body must be "+mediaType)
+	}
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", err
+	}
+	return string(text), nil
+}

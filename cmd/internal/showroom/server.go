@@ -1,0 +1,179 @@
+package showroom
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
+)
+
+// What a slow client is allowed. Media does not pass here, so that every request
+// but a page's wait for news is over at once.
+const (
+	headerTimeout   = 5 * time.Second
+	readTimeout     = 10 * time.Second // of a whole request
+	writeTimeout    = 10 * time.Second
+	idleTimeout     = time.Minute
+	maxHeader       = 16 << 10 // bytes
+	shutdownTimeout = 3 * time.Second
+)
+
+// Server is the endpoint.
+type Server struct {
+	cfg    Config
+	addr   netip.AddrPort
+	log    *slog.Logger
+	tokens tokens
+	keys   *Keys // nil when viewing is open
+	tls    *tls.Config
+
+	relay    *relay.Relay    // while Run runs
+	stopping <-chan struct{} // closed when Run is to end
+}
+
+// New checks the configuration and reads the files that it names. A refusal is a
+// *ConfigError. Nothing is started.
+func New(cfg Config) (*Server, error) {
+	addr, err := cfg.listenAddr()
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.check(addr); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, addr: addr, log: cfg.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Limits.Connections == 0 {
+		s.cfg.Limits.Connections = 2048
+	}
+	if s.tokens, err = readTokens(cfg.TokenFile); err != nil {
+		return nil, err
+	}
+	return s, s.readSecrets()
+}
+
+func (s *Server) readSecrets() (err error) {
+	if s.cfg.TLSCert != "" {
+		certificate, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+		if err != nil {
+			return refuse("check --tls-cert and --tls-key", "read the TLS certificate: %w", err)
+		}
+		s.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}
+	}
+	if s.cfg.RequireKey || !s.addr.Addr().Unmap().IsLoopback() {
+		s.keys, err = LoadKeys(s.cfg.DataDir)
+		return err
+	}
+	if s.cfg.DataDir != "" {
+		return makeDataDir(s.cfg.DataDir)
+	}
+	return nil
+}
+
+// Run serves until ctx ends, which is no error, and returns after everything
+// that it started has stopped. It calls ready, which may be nil, with the
+// server's URL once requests are answered. It may be called once at a time.
+func (s *Server) Run(ctx context.Context, ready func(url string)) error {
+	listener, err := net.Listen("tcp", s.addr.String())
+	if err != nil {
+		return fmt.Errorf("listen on %v: %w", s.addr, err)
+	}
+	at := listener.Addr().(*net.TCPAddr).AddrPort()
+	defer listener.Close()
+	if s.relay, err = relay.Listen(s.relayConfig(at)); err != nil {
+		return err
+	}
+	defer s.relay.Close()
+	return s.serve(ctx, listener, func() {
+		if ready != nil {
+			ready(s.url(at))
+		}
+	})
+}
+
+func (s *Server) relayConfig(at netip.AddrPort) relay.Config {
+	l := s.cfg.Limits
+	return relay.Config{
+		Addr: netip.AddrPortFrom(s.addr.Addr(), at.Port()), Log: s.log,
+		Publishers: l.Publishers, Viewers: l.Viewers, Sessions: l.Sessions, Watchers: l.Watchers,
+		ConnectTimeout: l.ConnectTimeout, Silence: l.Silence, Grace: l.Grace,
+	}
+}
+
+func (s *Server) url(at netip.AddrPort) string {
+	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	if s.tls != nil {
+		return "https://" + at.String()
+	}
+	return "http://" + at.String()
+}
+
+// Link returns the address of a conversation's page under base, with its access
+// key where one is asked for.
+func (s *Server) Link(base, name string) string {
+	if s.keys == nil {
+		return base + "/" + name
+	}
+	return s.keys.Link(base, name)
+}
+
+func (s *Server) serve(ctx context.Context, listener net.Listener, ready func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.stopping = ctx.Done()
+	server := &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(debugLog{s.log}, "", 0),
+	}
+	listener = netutil.LimitListener(listener, s.cfg.Limits.Connections)
+	if s.tls != nil {
+		listener = tls.NewListener(listener, s.tls)
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	ready()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve %v: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	return stop(server, failed)
+}
+
+// stop lets requests finish for a moment, then cuts them off.
+func stop(server *http.Server, failed <-chan error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		server.Close()
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// debugLog takes what net/http says of broken clients.
+type debugLog struct{ log *slog.Logger }
+
+func (d debugLog) Write(line []byte) (int, error) {
+	d.log.Debug("http", "text", string(line))
+	return len(line), nil
+}

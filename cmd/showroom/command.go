@@ -1,0 +1,191 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom"
+)
+
+const schemaVersion = 1
+
+const exitCodes = `
+Exit codes: 0 done, 1 failed, 3 usage, 4 configuration, 6 permission, 130 interrupted.`
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func newCommand(out, errOut io.Writer, args []string) *cobra.Command {
+	var cfg showroom.Config
+	var asJSON, verbose bool
+	c := &cobra.Command{
+		Use:   "showroom",
+		Short: "Bril's reference endpoint: WHIP in, WHEP and the customer's page out",
+		Long: `showroom takes what glasses publish at /whip/NAME and shows it at /NAME, or to
+any WHEP player at /whep/NAME. On loopback it is open; on any other address it
+wants TLS, publishers' tokens, and gives each conversation an access key.
+` + exitCodes,
+		Example: `  showroom --listen 127.0.0.1:8080 --data ./showroom-data
+  showroom --listen 192.0.2.10:443 --data /var/lib/showroom --token-file tokens \
+           --tls-cert fullchain.pem --tls-key privkey.pem`,
+		Args:          noArguments,
+		SilenceErrors: true, SilenceUsage: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg.Log = newLog(errOut, verbose)
+			return serve(c, cfg, asJSON)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&cfg.Listen, "listen", showroom.DefaultListen, "IP:port for HTTP; media takes the same UDP port where it is free")
+	f.StringVar(&cfg.DataDir, "data", "", "data directory, made when missing")
+	f.StringVar(&cfg.TokenFile, "token-file", "", "publishers' bearer tokens, one a line (default: open on loopback)")
+	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate chain, PEM")
+	f.StringVar(&cfg.TLSKey, "tls-key", "", "private key, PEM")
+	f.BoolVar(&cfg.RequireKey, "require-key", false, "ask viewers for the access key on loopback too")
+	f.BoolVarP(&verbose, "verbose", "v", false, "log what clients do wrong, too")
+	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON, errors too")
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	c.SetOut(out)
+	c.SetErr(errOut)
+	c.SetArgs(args)
+	c.CompletionOptions.DisableDefaultCmd = true
+	c.AddCommand(newLinkCommand(&asJSON))
+	return c
+}
+
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command %q", args[0])}
+	}
+	return nil
+}
+
+func newLog(to io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: level}))
+}
+
+func serve(c *cobra.Command, cfg showroom.Config, asJSON bool) error {
+	server, err := showroom.New(cfg)
+	if err != nil {
+		return err
+	}
+	return server.Run(c.Context(), func(url string) {
+		if asJSON {
+			printJSON(c.OutOrStdout(), map[string]any{"schema_version": schemaVersion, "url": url})
+			return
+		}
+		fmt.Fprintf(c.OutOrStdout(), "listening on %s\n", url)
+	})
+}
+
+func newLinkCommand(asJSON *bool) *cobra.Command {
+	var dir, base string
+	c := &cobra.Command{
+		Use:   "link NAME",
+		Short: "Print the address to give to a customer, with its access key",
+		Long: `link prints the address of a conversation's page. The access key is in the
+fragment, behind the #, which a browser sends to no server. Whoever has the
+link can watch. The key comes from the secret in the data directory; delete
+access.key there and restart to make all links void.
+` + exitCodes,
+		Example: "  showroom link anna --data /var/lib/showroom --url https://showroom.example",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !showroom.ValidName(args[0]) {
+				return usageError{errors.New("link takes one name of 1 to 64 letters, digits, - and _")}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if dir == "" {
+				return usageError{errors.New("link needs --data DIR, the server's data directory")}
+			}
+			keys, err := showroom.LoadKeys(dir)
+			if err != nil {
+				return err
+			}
+			return printLink(c.OutOrStdout(), keys.Link(base, args[0]), *asJSON)
+		},
+	}
+	c.Flags().StringVar(&dir, "data", "", "the server's data directory")
+	c.Flags().StringVar(&base, "url", "http://"+showroom.DefaultListen, "where customers reach the server")
+	return c
+}
+
+func printLink(out io.Writer, link string, asJSON bool) error {
+	if asJSON {
+		printJSON(out, map[string]any{"schema_version": schemaVersion, "link": link})
+		return nil
+	}
+	_, err := fmt.Fprintln(out, link)
+	return err
+}
+
+func printJSON(out io.Writer, value any) {
+	_ = json.NewEncoder(out).Encode(value) // stdout is gone, nobody to tell
+}
+
+func wantsJSON(args []string) bool {
+	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
+}
+
+// report prints an error and returns the exit code for it.
+func report(err error, asJSON bool, out, errOut io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	code, hint := classify(err)
+	if code == codeInterrupted {
+		return code
+	}
+	if asJSON {
+		printJSON(out, map[string]any{"schema_version": schemaVersion, "error": err.Error(), "hint": hint, "code": code})
+		return code
+	}
+	fmt.Fprintf(errOut, "showroom: %v\n", err)
+	if hint != "" {
+		fmt.Fprintf(errOut, "hint: %s\n", hint)
+	}
+	return code
+}
+
+// Exit codes, as in the help.
+const (
+	codeFailed        = 1
+	codeUsage         = 3
+	codeConfiguration = 4
+	codePermission    = 6
+	codeInterrupted   = 130
+)
+
+func classify(err error) (code int, hint string) {
+	var usage usageError
+	var refused *showroom.ConfigError
+	switch {
+	case errors.Is(err, errInterrupted):
+		return codeInterrupted, ""
+	case errors.As(err, &usage):
+		return codeUsage, "showroom --help"
+	case errors.As(err, &refused):
+		hint = refused.Hint
+		if errors.Is(err, fs.ErrPermission) {
+			return codePermission, hint
+		}
+		return codeConfiguration, hint
+	case errors.Is(err, fs.ErrPermission):
+		return codePermission, "choose a port above 1023 and a data directory of your own"
+	}
+	return codeFailed, ""
+}
