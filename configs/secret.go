@@ -45,30 +45,42 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // ReadToken reads the secret that is the one line of the file at path. A file
 // that everybody may change is refused: what it holds is anybody's. One that
-// others may only read is used, and is what Warnings is about.
+// others may only read is used, and is what Warnings is about. Its errors are
+// ErrInvalid.
 func ReadToken(path string) (Secret, error) {
+	data, err := readSecret(path)
+	if err != nil {
+		return Secret{}, unusable{fmt.Errorf("read token %s: %w", path, withoutPath(err))}
+	}
+	return Secret{string(data)}, nil
+}
+
+// unusable is a file named in the configuration that cannot serve: ErrInvalid.
+type unusable struct{ error }
+
+func (u unusable) Unwrap() error        { return u.error }
+func (u unusable) Is(target error) bool { return target == ErrInvalid }
+
+func readSecret(path string) ([]byte, error) {
 	// O_NONBLOCK: opening a FIFO must not wait for its writer.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return Secret{}, fmt.Errorf("read token %s: %w", path, withoutPath(err))
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err == nil {
-		err = tokenFile(info)
-	}
 	if err != nil {
-		return Secret{}, fmt.Errorf("read token %s: %w", path, withoutPath(err))
+		return nil, err
+	}
+	if err := tokenFile(info); err != nil {
+		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err == nil {
-		data = bytes.TrimSpace(data)
-		err = tokenText(data)
-	}
 	if err != nil {
-		return Secret{}, fmt.Errorf("read token %s: %w", path, withoutPath(err))
+		return nil, err
 	}
-	return Secret{string(data)}, nil
+	data = bytes.TrimSpace(data)
+	return data, tokenText(data)
 }
 
 func tokenFile(info fs.FileInfo) error {

@@ -47,7 +47,7 @@ func TestReadToken(t *testing.T) {
 
 func TestReadTokenOfWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := ReadToken(filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := ReadToken(filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) || !errors.Is(err, ErrInvalid) {
 		t.Errorf("missing: %v", err)
 	}
 	if _, err := ReadToken(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {

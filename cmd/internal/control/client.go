@@ -161,7 +161,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 
 func readProblem(response *http.Response) error {
 	p := &Problem{}
-	if err := decode(response.Body, p); err != nil || p.Message == "" {
+	if err := decode(response.Body, p); err != nil || p.Message == "" || p.Code <= 0 {
 		return fmt.Errorf("the daemon answered %s", response.Status)
 	}
 	return p

@@ -169,10 +169,12 @@ func TestBadRequests(t *testing.T) {
 
 func TestTheDaemonsErrorReachesTheCommand(t *testing.T) {
 	busy := hinted{errors.New("open camera /dev/video0: in use"), "close the other program"}
-	path, _ := serve(t, Server{Daemon: &fake{err: fmt.Errorf("go live: %w", busy)}, Code: func(error) int { return 5 }})
+	path, _ := serve(t, Server{Daemon: &fake{err: fmt.Errorf("go live: %w", busy)}, Describe: func(err error) *Problem {
+		return &Problem{Message: err.Error(), Text: hintOf(err), Code: 5}
+	}})
 	_, err := client(t, path).Live(t.Context(), On)
 	p := (*Problem)(nil)
-	if !errors.As(err, &p) || p.ExitCode() != 5 || p.Hint() != "close the other program" ||
+	if !errors.As(err, &p) || p.Code != 5 || p.Hint() != "close the other program" ||
 		err.Error() != "live on: go live: open camera /dev/video0: in use" {
 		t.Errorf("got %v, %+v", err, p)
 	}
@@ -310,7 +312,7 @@ func TestClientMeetsSomethingElse(t *testing.T) {
 		"": "the daemon is not running",
 		"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"schema_version\":9}":           "speaks schema_version 9, this command 1",
 		"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>":                            "read the answer: invalid character",
-		"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{}":                                "the daemon answered 500 Oh",
+		"HTTP/1.1 500 Oh\r\nContent-Length: 15\r\n\r\n{\"message\":\"x\"}":              "the daemon answered 500 Oh",
 		"HTTP/1.1 200 OK\r\n\r\n{\"state\":\"" + strings.Repeat("x", maxAnswer) + "\"}": "read the answer: more than 1048576 bytes",
 		"SSH-2.0-x\r\n": "malformed HTTP response",
 	} {

@@ -22,7 +22,7 @@ type Problem struct {
 	Message string `json:"message"`
 	// Text is the next thing to type or do; often empty.
 	Text string `json:"hint,omitempty"`
-	// Code is the exit code of the command that meets it.
+	// Code is the exit code of the command that meets it, above 0.
 	Code int `json:"code"`
 }
 
@@ -31,9 +31,6 @@ func (p *Problem) Error() string { return p.Message }
 
 // Hint returns the next thing to type or do; often empty.
 func (p *Problem) Hint() string { return p.Text }
-
-// ExitCode returns the exit code that the daemon chose.
-func (p *Problem) ExitCode() int { return p.Code }
 
 // hinted gives an error a hint, which the command line prints on its own line.
 type hinted struct {

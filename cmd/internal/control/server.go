@@ -37,10 +37,10 @@ const (
 // Server answers commands. The zero value of each field but Daemon will do.
 type Server struct {
 	Daemon Daemon
-	// Code maps an error of the daemon to the exit code that the command gets;
-	// without it that is 1.
-	Code func(error) int
-	Log  *slog.Logger
+	// Describe turns an error of the daemon into what the command gets; without
+	// it that is its message, its hint and exit code 1.
+	Describe func(error) *Problem
+	Log      *slog.Logger
 }
 
 // Run serves l until ctx ends, and closes it. It returns after all its
@@ -48,6 +48,9 @@ type Server struct {
 func (s Server) Run(ctx context.Context, l *Listener) error {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
+	}
+	if s.Describe == nil {
+		s.Describe = describe
 	}
 	stop, stopStreams := context.WithCancel(ctx)
 	defer stopStreams()
@@ -239,13 +242,13 @@ func (h *handler) refuse(w http.ResponseWriter, status int, message string) {
 	h.write(w, status, &Problem{Message: message, Code: codeUsage})
 }
 
+func describe(err error) *Problem {
+	return &Problem{Message: err.Error(), Text: hintOf(err), Code: codeFailed}
+}
+
 // fail answers with an error of the daemon.
 func (h *handler) fail(w http.ResponseWriter, err error) {
-	p := &Problem{Message: err.Error(), Text: hintOf(err), Code: codeFailed}
-	if h.Code != nil {
-		p.Code = h.Code(err)
-	}
-	h.write(w, http.StatusConflict, p)
+	h.write(w, http.StatusConflict, h.Describe(err))
 }
 
 func (h *handler) write(w http.ResponseWriter, status int, v any) {
