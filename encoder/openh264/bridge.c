@@ -32,15 +32,6 @@ static int redirect(Encoder *e) {
 	return error;
 }
 
-static int configure(Encoder *e) {
-	bool skip = false;
-	int ids = constantIDs;
-	int error = set(e, optionFrameSkip, &skip);
-	if (error == 0)
-		error = set(e, optionParameterSetIDs, &ids);
-	return error;
-}
-
 static int initialize(Encoder *e, const Settings *settings) {
 	Parameters p;
 	int error = (*e->engine)->defaultParameters(e->engine, &p);
@@ -48,12 +39,18 @@ static int initialize(Encoder *e, const Settings *settings) {
 		return error;
 	p.usage = cameraRealTime;
 	p.rateControl = rateByBitrate;
-	p.width = p.layer.width = settings->width;
-	p.height = p.layer.height = settings->height;
-	p.frameRate = p.layer.frameRate = settings->frameRate;
-	p.bitrate = p.layer.bitrate = settings->bitrate;
-	p.layer.profile = profileBaseline;
-	p.layer.level = settings->level;
+	p.width = p.layers[0].width = settings->width;
+	p.height = p.layers[0].height = settings->height;
+	p.frameRate = p.layers[0].frameRate = settings->frameRate;
+	p.bitrate = p.layers[0].bitrate = settings->bitrate;
+	p.layers[0].profile = profileBaseline;
+	p.layers[0].level = settings->level;
+	p.parameterSetIDs = constantIDs;
+	p.minQuantizer = minQuantizer;
+	p.maxQuantizer = maxQuantizer;
+	p.threads = 1;
+	p.frameSkip = false;
+	p.sceneChangeDetection = false; // it makes an IDR picture at each, the largest way to show one
 	return (*e->engine)->initializeExtended(e->engine, &p);
 }
 
@@ -69,8 +66,6 @@ Encoder *bril_open(const Settings *settings, int *error) {
 	*error = redirect(e);
 	if (*error == 0)
 		*error = initialize(e, settings);
-	if (*error == 0)
-		*error = configure(e);
 	return e;
 }
 

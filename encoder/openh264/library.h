@@ -12,34 +12,64 @@ enum {
 	profileBaseline = 66, // EProfileIdc
 	formatI420 = 23,    // EVideoFormatType
 
+	// The range in which its rate control moves; it refuses a wider one.
+	minQuantizer = 12,
+	maxQuantizer = 42,
+
 	optionBitrate = 5, // ENCODER_OPTION
-	optionFrameSkip = 9,
-	optionComplexity = 19,
-	optionParameterSetIDs = 22,
 	optionTraceLevel = 25,
 	optionTraceCallback = 26,
 	optionTraceContext = 27,
 
 	constantIDs = 0,   // EParameterSetStrategy
 	allLayers = 4,     // LAYER_NUM
-	traceError = 1,    // levels of the trace; each includes those below it
-	traceWarning = 2,
+	traceWarning = 2,  // with what is worse
 	maxLayers = 128,
 };
+
+typedef struct { // SSpatialLayerConfig
+	int width, height;
+	float frameRate;
+	int bitrate, maxBitrate;
+	int profile, level; // as in the SPS
+	int quantizer;
+	struct { // SSliceArgument
+		int mode;
+		unsigned int count, macroblocks[35], sizeConstraint;
+	} slices;
+	bool signalPresent;
+	unsigned char signalFormat;
+	bool fullRange, colourPresent;
+	unsigned char primaries, transfer, matrix;
+	bool aspectPresent;
+	int aspect;
+	unsigned short aspectWidth, aspectHeight;
+} SpatialLayer;
 
 typedef struct { // SEncParamExt
 	int usage, width, height, bitrate, rateControl;
 	float frameRate;
 	int temporalLayers, spatialLayers;
-	struct { // SSpatialLayerConfig
-		int width, height;
-		float frameRate;
-		int bitrate, maxBitrate;
-		int profile, level; // as in the SPS
-		int quantizer;
-	} layer;
-	// What follows stays as the library fills it in; it takes less than this.
-	char rest[4096];
+	SpatialLayer layers[4];
+	int complexity;
+	unsigned int intraPeriod;
+	int references;
+	int parameterSetIDs;
+	bool prefixUnits, sei, simulcast;
+	int padding;
+	int entropyCoding;
+	bool frameSkip;
+	int maxBitrate;
+	int maxQuantizer, minQuantizer;
+	unsigned int maxUnit;
+	bool longTerm;
+	int longTermReferences;
+	unsigned int longTermPeriod;
+	unsigned short threads;
+	bool balance;
+	int loopFilterOff, loopFilterAlpha, loopFilterBeta;
+	bool denoise, backgroundDetection, adaptiveQuantizer, cropping, sceneChangeDetection;
+	bool losslessLink;
 } Parameters;
 
 typedef struct { // SSourcePicture
@@ -98,3 +128,12 @@ typedef struct { // OpenH264Version
 void WelsGetCodecVersionEx(Version *version);
 int WelsCreateSVCEncoder(Engine **engine);
 void WelsDestroySVCEncoder(Engine *engine);
+
+// Another layout would be another library: these are the sizes of 2.1.1 on
+// processors of 64 bits.
+#if defined(__LP64__)
+_Static_assert(sizeof(SpatialLayer) == 200, "SSpatialLayerConfig");
+_Static_assert(sizeof(Parameters) == 916, "SEncParamExt");
+_Static_assert(sizeof(Picture) == 72, "SSourcePicture");
+_Static_assert(sizeof(Output) == 5144, "SFrameBSInfo");
+#endif

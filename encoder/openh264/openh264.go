@@ -86,6 +86,7 @@ type Encoder struct {
 	asked  encoder.BitRate // of engine
 	key    time.Duration   // PTS of the last IDR picture
 	began  bool            // an IDR picture went out
+	needed int             // bits of the IDR picture that was thrown away last; 0 once one is out
 }
 
 // New makes an encoder that hands each access unit to sink. Close frees it.
@@ -95,7 +96,7 @@ func New(config Config, sink func(encoder.AccessUnit) error) (*Encoder, error) {
 		return nil, err
 	}
 	b := newBudget(config.BitRate)
-	asked := b.askKey(0, 0)
+	asked := b.ask(0)
 	engine, err := openEngine(config, asked)
 	if err != nil {
 		return nil, err
@@ -151,9 +152,10 @@ func (e *Encoder) encode(f *capture.Frame) (encoder.AccessUnit, error) {
 	if e.engine == nil {
 		return encoder.AccessUnit{}, errClosed()
 	}
+	e.budget.advance(f.PTS)
 	unit := encoder.AccessUnit{PTS: f.PTS, Ready: f.Ready}
 	var err error
-	if e.force.Load() || !e.began || f.PTS-e.key >= e.config.GOP {
+	if e.keyDue(f.PTS) {
 		unit.Data, err = e.encodeKey(f)
 	} else {
 		unit.Data, err = e.encodeNext(f)
@@ -170,56 +172,54 @@ func (e *Encoder) encode(f *capture.Frame) (encoder.AccessUnit, error) {
 	return unit, nil
 }
 
-// keyAttempts is how often a picture is encoded before it is skipped: an IDR
-// picture's size is known only afterwards.
-const keyAttempts = 3
+func (e *Encoder) keyDue(pts time.Duration) bool {
+	since := pts - e.key
+	return !e.began || e.force.Load() || since >= e.config.GOP || since < 0
+}
 
-// encodeKey encodes an IDR picture that fits the budget. One that does not is
-// thrown away and encoded again, coarser: an IDR picture refers to none before it.
+// encodeKey encodes an IDR picture. One that is larger than it should be is
+// thrown away and encoded once more, coarser: nothing refers to it yet, and it
+// to nothing. One that would break the ceiling gets a third try, and is then
+// skipped, like the pictures after it until there is room for its size.
 func (e *Encoder) encodeKey(f *capture.Frame) ([]byte, error) {
-	room := e.budget.room(f.PTS)
-	for attempt := range keyAttempts {
-		if err := e.ask(e.budget.askKey(f.PTS, attempt)); err != nil {
-			return nil, err
-		}
-		data, err := e.run(f, true)
-		if err != nil || 8*len(data) <= room {
+	e.force.Store(true) // until one is out
+	room := e.budget.room(limit)
+	if room < e.needed {
+		return nil, nil
+	}
+	rate := e.budget.askKey(f.PTS, e.asked, e.needed)
+	for _, most := range [...]int{min(room, e.budget.over(keyShare)), room, room} {
+		data, err := e.run(f, rate, true)
+		if err != nil || 8*len(data) <= most {
+			e.needed = 0
 			return data, err
 		}
+		e.needed = 8 * len(data)
+		rate = e.budget.askKey(f.PTS, e.asked, e.needed)
 	}
-	e.force.Store(true)
 	return nil, nil
 }
 
 // encodeNext encodes a picture that refers to the one before it.
 func (e *Encoder) encodeNext(f *capture.Frame) ([]byte, error) {
-	room := e.budget.room(f.PTS)
-	if room < e.budget.least() {
-		return nil, nil // nothing has been encoded, so that the next picture can refer to the last
+	if e.budget.room(limit) < e.budget.least() {
+		return nil, nil // the engine has not seen it, so that the next one can refer to the last
 	}
-	if err := e.ask(e.budget.ask(f.PTS)); err != nil {
-		return nil, err
-	}
-	data, err := e.run(f, false)
-	if err != nil || 8*len(data) <= room {
+	data, err := e.run(f, e.budget.ask(f.PTS), false)
+	if err != nil || 8*len(data) <= e.budget.room(hardLimit) {
 		return data, err
 	}
-	return e.encodeKey(f) // the decoder will never see what the engine now refers to
+	return e.encodeKey(f) // as the decoder will not see what the engine would refer to
 }
 
-// ask changes the engine's bitrate when the change is worth it.
-func (e *Encoder) ask(rate encoder.BitRate) error {
-	if diff := rate - e.asked; diff < e.asked/50 && -diff < e.asked/50 {
-		return nil
+// run encodes f at a bitrate; a small change of it is not worth the call.
+func (e *Encoder) run(f *capture.Frame, rate encoder.BitRate, key bool) ([]byte, error) {
+	if diff := max(rate-e.asked, e.asked-rate); diff > e.asked/50 {
+		if err := e.engine.setBitRate(rate); err != nil {
+			return nil, err
+		}
+		e.asked = rate
 	}
-	if err := e.engine.setBitRate(rate); err != nil {
-		return err
-	}
-	e.asked = rate
-	return nil
-}
-
-func (e *Encoder) run(f *capture.Frame, key bool) ([]byte, error) {
 	var err error
 	e.out, err = e.engine.encode(e.out[:0], f, key)
 	return e.out, err
@@ -238,7 +238,7 @@ func (e *Encoder) SetBitRate(rate encoder.BitRate) error {
 	if e.engine == nil {
 		return errClosed()
 	}
-	e.budget.rate = rate
+	e.budget.setRate(rate)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package openh264
 
 import (
+	"slices"
 	"time"
 
 	"github.com/bril-edge/bril/encoder"
@@ -15,7 +16,7 @@ const window = 2 * time.Second
 // leave. It has no clock: time is the pictures' PTS.
 type budget struct {
 	rate encoder.BitRate // the ceiling
-	sent []sent          // pictures of the last window, oldest first
+	sent []sent          // pictures of the window that ends now, oldest first
 	gain gain
 	last int // bits of the last picture that was not an IDR picture
 }
@@ -29,56 +30,91 @@ func newBudget(rate encoder.BitRate) *budget {
 	return &budget{rate: rate, sent: make([]sent, 0, 256)}
 }
 
-// Shares of the ceiling, in percent: what is aimed at, and what never leaves.
-// Between them is the room for an IDR picture that somebody asks for.
+// Shares of what the ceiling allows in a window, in percent.
 const (
-	aim   = 95
-	limit = 102 // leaves 3 % for RTP's headers, below 5 %
+	aim   = 94  // what is aimed at: the rest is room for an IDR picture that somebody asks for
+	limit = 100 // what a picture is encoded for at all
+	// hardLimit is what never leaves. RTP and SRTP add some 3 % to it.
+	hardLimit = 102
+	// keyShare is how large an IDR picture should be at most: a new viewer waits
+	// for all of it, a quarter of a second at the ceiling's rate.
+	keyShare = 12
 )
 
-// over returns share percent of what the ceiling allows in d, in bits.
-func (b *budget) over(d time.Duration, share int64) int {
-	return int(int64(b.rate) * share / 100 * d.Milliseconds() / 1000)
+// over returns share percent of what the ceiling allows in a window, in bits.
+func (b *budget) over(share int64) int {
+	return int(int64(b.rate) * share / 100 * int64(window/time.Second))
 }
 
-// kept returns how many bits of what was sent count in the window that ends at t.
-func (b *budget) kept(t time.Duration) int {
-	sum := 0
-	for _, s := range b.sent {
-		if s.at > t-window {
-			sum += s.bits
-		}
+// setRate changes the ceiling. What was sent before counts as if it had been sent
+// under the new one: a window across the change may hold what the old ceiling
+// allowed for its part and the new one for its own. Otherwise a lower ceiling
+// would stop the picture until the window is empty.
+func (b *budget) setRate(rate encoder.BitRate) {
+	for i := range b.sent {
+		b.sent[i].bits = int(int64(b.sent[i].bits) * int64(rate) / int64(b.rate))
 	}
-	return sum
+	b.last = int(int64(b.last) * int64(rate) / int64(b.rate))
+	b.rate = rate
 }
 
-// room returns how many bits a picture at t may have.
-func (b *budget) room(t time.Duration) int { return b.over(window, limit) - b.kept(t) }
+// advance forgets what has left the window that ends at t. Time that runs
+// backwards is a source that began anew; all before it is forgotten.
+func (b *budget) advance(t time.Duration) {
+	stale := 0
+	for stale < len(b.sent) && b.sent[stale].at <= t-window {
+		stale++
+	}
+	if n := len(b.sent); n > 0 && b.sent[n-1].at > t {
+		stale = n
+	}
+	b.sent = b.sent[:copy(b.sent, b.sent[stale:])]
+}
+
+// room returns how many bits the next picture may have under this share of the
+// ceiling; below 0 if there is more than that already.
+func (b *budget) room(share int64) int {
+	room := b.over(share)
+	for _, s := range b.sent {
+		room -= s.bits
+	}
+	return room
+}
 
 // least returns how many bits a picture has at least, by the last one: if there
 // is no room for these, encoding it is a waste.
 func (b *budget) least() int { return b.last / 2 }
 
-// horizons are how far ahead ask looks. A longer one alone would let the rate
-// stay too high until just before the window is full.
-var horizons = [...]time.Duration{window / 8, window / 4, window / 2, window}
+// nearest is how far ahead ask looks at least: a single picture cannot be held
+// to its size, but a quarter of a second of them can.
+const nearest = 250 * time.Millisecond
 
 // ask returns the rate to ask for at t: the highest that, kept up, exceeds what
-// is aimed at in no window that ends at one of the horizons.
+// is aimed at in no window to come. A window is fullest just before a picture
+// leaves it, so those are the ends to look at.
 func (b *budget) ask(t time.Duration) encoder.BitRate {
-	aimed := b.over(window, aim)
-	rate := b.rate
-	for _, h := range horizons {
-		allowed := encoder.BitRate(float64(aimed-b.kept(t+h)) / h.Seconds())
-		rate = min(rate, allowed)
+	aimed := b.over(aim)
+	rate := float64(aimed) / window.Seconds()
+	kept := 0
+	for _, s := range slices.Backward(b.sent) {
+		kept += s.bits
+		ahead := s.at + window - t
+		if ahead < nearest {
+			break
+		}
+		rate = min(rate, float64(aimed-kept)/ahead.Seconds())
 	}
-	return b.clamp(encoder.BitRate(float64(rate) / b.gain.value()))
+	return b.clamp(encoder.BitRate(rate / b.gain.value()))
 }
 
-// askKey returns the rate to ask for an IDR picture at t. Each further attempt
-// halves it.
-func (b *budget) askKey(t time.Duration, attempt int) encoder.BitRate {
-	return b.clamp(b.ask(t) >> attempt)
+// askKey returns the rate to ask for an IDR picture at t, after one for which
+// asked was asked and which has become bits large, 0 for none.
+func (b *budget) askKey(t time.Duration, asked encoder.BitRate, bits int) encoder.BitRate {
+	if bits == 0 {
+		return b.ask(t)
+	}
+	fits := min(b.room(limit), b.over(keyShare))
+	return b.clamp(encoder.BitRate(float64(asked) * float64(fits) / float64(bits) * 0.8))
 }
 
 // clamp keeps the asked rate in the range in which the encoder follows it.
@@ -94,11 +130,7 @@ func (b *budget) add(t time.Duration, bits int, asked encoder.BitRate, key bool)
 	if !key {
 		b.last = bits
 	}
-	stale := 0
-	for stale < len(b.sent) && b.sent[stale].at <= t-window {
-		stale++
-	}
-	b.sent = append(b.sent[:copy(b.sent, b.sent[stale:])], sent{t, bits})
+	b.sent = append(b.sent, sent{t, bits})
 }
 
 // gain is how much an encoder makes of what it is asked for, over the last
