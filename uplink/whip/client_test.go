@@ -1,12 +1,9 @@
 package whip
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 )
-
-type script = map[string]http.HandlerFunc
 
 func TestSession(t *testing.T) {
 	s := serve(t, script{

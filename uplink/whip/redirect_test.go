@@ -87,8 +87,8 @@ func TestRedirectRefused(t *testing.T) {
 			}
 		})
 	}
-	if len(other.requests) != 0 {
-		t.Errorf("the other origin was asked: %v", other.requests)
+	if len(other.got("")) != 0 {
+		t.Errorf("the other origin was asked: %v", other.got(""))
 	}
 }
 
@@ -128,7 +128,7 @@ func TestLocation(t *testing.T) {
 			s := serve(t, nil)
 			self, _ := url.Parse(s.URL)
 			location := strings.NewReplacer("SELFHOST", self.Host, "SELF", s.URL).Replace(test.location)
-			s.handlers = script{"POST /whip/a": answers(201, answer, "Content-Type", typeSDP, "Location", location)}
+			s.on("POST /whip/a", answers(201, answer, "Content-Type", typeSDP, "Location", location))
 			session, err := newClient(t, s).Publish(t.Context(), offer)
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
@@ -151,8 +151,8 @@ func TestLocation(t *testing.T) {
 			}
 		})
 	}
-	if len(other.requests) != 0 {
-		t.Errorf("the other origin was asked: %v", other.requests)
+	if len(other.got("")) != 0 {
+		t.Errorf("the other origin was asked: %v", other.got(""))
 	}
 }
 
@@ -204,7 +204,7 @@ func TestNoTokenNoHeader(t *testing.T) {
 	if err := publish(t, c).Delete(t.Context()); err != nil {
 		t.Error(err)
 	}
-	for _, r := range s.requests {
+	for _, r := range s.got("") {
 		if _, found := r.header["Authorization"]; found || r.header.Get("User-Agent") != "bril/1.2" {
 			t.Errorf("%s with %v", r.method, r.header)
 		}

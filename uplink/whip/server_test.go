@@ -21,46 +21,62 @@ const (
 
 // seen is one request that reached the server.
 type seen struct {
-	method, path, query, body string
-	header                    http.Header
+	method, path, query, body, from string
+	header                          http.Header
 }
 
 // server answers by script: one handler for each method and path.
 type server struct {
 	*httptest.Server
-	handlers map[string]http.HandlerFunc
 
 	mu       sync.Mutex
+	handlers script
 	requests []seen
 }
 
-// serve starts a server whose handlers are keyed as "POST /whip/a".
-func serve(t *testing.T, handlers map[string]http.HandlerFunc) *server {
+// script is a server's handlers, keyed as "POST /whip/a".
+type script map[string]http.HandlerFunc
+
+// serve starts a server; what no handler takes it answers by 404.
+func serve(t *testing.T, handlers script) *server {
 	t.Helper()
-	s := &server{handlers: handlers}
-	s.Server = httptest.NewServer(s)
+	s := &server{handlers: script{}}
+	for what, handler := range handlers {
+		s.on(what, handler)
+	}
+	s.Server = httptest.NewUnstartedServer(s)
+	s.Config.ErrorLog = quiet
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
+}
+
+// on sets one handler.
+func (s *server) on(what string, handler http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers[what] = handler
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	s.mu.Lock()
-	s.requests = append(s.requests, seen{r.Method, r.URL.Path, r.URL.RawQuery, string(body), r.Header.Clone()})
+	s.requests = append(s.requests, seen{r.Method, r.URL.Path, r.URL.RawQuery, string(body), r.RemoteAddr, r.Header.Clone()})
+	handler, found := s.handlers[r.Method+" "+r.URL.Path]
 	s.mu.Unlock()
-	if h, found := s.handlers[r.Method+" "+r.URL.Path]; found {
-		h(w, r)
+	if found {
+		handler(w, r)
 		return
 	}
 	http.Error(w, "no such thing", http.StatusNotFound)
 }
 
-// got returns the requests so far of one method.
+// got returns the requests so far of one method, "" for all.
 func (s *server) got(method string) (of []seen) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.requests {
-		if r.method == method {
+		if method == "" || r.method == method {
 			of = append(of, r)
 		}
 	}
