@@ -1,0 +1,114 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/uplink/rtc"
+)
+
+// VideoSource delivers pictures. Next blocks; io.EOF means that there are no
+// more. Close ends a blocked Next.
+type VideoSource interface {
+	Next(ctx context.Context) (capture.Frame, error)
+	Format() capture.VideoFormat
+	Close() error
+}
+
+// AudioSource delivers sound, in the same manner.
+type AudioSource interface {
+	Next(ctx context.Context) (capture.Sound, error)
+	Close() error
+}
+
+// VideoEncoder turns frames into access units for the sink that it was made with.
+type VideoEncoder interface {
+	Encode(f capture.Frame) error
+	Name() string // as `bril status` shows it
+	// ProfileLevelID is what the endpoint is offered; "" while it is not known,
+	// which it is for a passed-through stream before its first key frame.
+	ProfileLevelID() string
+	ForceKeyFrame()
+	SetBitRate(rate encoder.BitRate) error
+	Close() error
+}
+
+// AudioEncoder turns sound into packets for the sink that it was made with.
+type AudioEncoder interface {
+	Encode(s capture.Sound) error
+	Close() error
+}
+
+// Publisher is a connection to an endpoint.
+type Publisher interface {
+	WriteVideo(au encoder.AccessUnit) error
+	WriteAudio(p encoder.Packet) error
+	Lost() <-chan struct{}
+	Err() error
+	NetworkChanged(ctx context.Context) error
+	Viewers(ctx context.Context) (n int, known bool, err error)
+	Stats() rtc.Stats
+	Close(ctx context.Context) error
+}
+
+// Offer is what a call to the endpoint offers and whom it tells.
+type Offer struct {
+	ProfileLevelID string // of the picture; "" is no picture
+	Audio          bool
+	KeyFrame       func()
+	Estimate       func(rtc.Estimate)
+}
+
+// Backoff says how long to wait before the next try, as whip.Backoff does.
+type Backoff interface {
+	Next(down time.Duration, err error) time.Duration
+	Reset()
+}
+
+// Video is a picture source that has been opened.
+type Video struct {
+	Source VideoSource
+	Name   string // as `bril status` shows it
+	// Device says that it is a real camera: it is closed while paused. Other
+	// sources only wait.
+	Device bool
+	// Convert brings a frame to what the encoder takes, and owns it from then on;
+	// nil when nothing is to do.
+	Convert func(capture.Frame) (capture.Frame, error)
+	// Format is what the encoder is given.
+	Format capture.VideoFormat
+}
+
+// Audio is a sound source that has been opened.
+type Audio struct {
+	Source AudioSource
+	Name   string
+	Device bool // a real microphone: it is closed while paused
+}
+
+// Config says where everything comes from. Video or Audio is nil when there is
+// to be none of it.
+type Config struct {
+	OpenVideo func(ctx context.Context) (Video, error)
+	OpenAudio func(ctx context.Context) (Audio, error)
+
+	// NewVideoEncoder makes the encoder for what v delivers. For black, v has a
+	// format and no source.
+	NewVideoEncoder func(v Video, rate encoder.BitRate, sink func(encoder.AccessUnit) error) (VideoEncoder, error)
+	NewAudioEncoder func(func(encoder.Packet) error) (AudioEncoder, error)
+
+	Connect        func(ctx context.Context, offer Offer) (Publisher, error)
+	ConnectBackoff Backoff
+	// Network calls changed whenever an address or route comes or goes, until
+	// ctx ends; nil when that is not watched.
+	Network func(ctx context.Context, changed func()) error
+
+	MaxBitRate encoder.BitRate
+	Limits     Limits
+	Version    string
+	URL        string // of the endpoint, for status
+	Log        *slog.Logger
+}

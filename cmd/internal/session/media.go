@@ -1,0 +1,130 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/bril-edge/bril/encoder"
+)
+
+// media is everything that captures and encodes for one conversation.
+type media struct {
+	out   *outlet
+	video *videoStage // nil when there is to be no picture
+	audio *audioStage // nil when there is to be no sound
+	log   *slog.Logger
+
+	backoff retry // of open
+}
+
+func newMedia(cfg *Config, m *meter, f *faults, rate encoder.BitRate) *media {
+	media := &media{out: newOutlet(), log: cfg.Log}
+	if cfg.OpenVideo != nil {
+		media.video = &videoStage{stage: stage{component: "camera", faults: f}, cfg: cfg, out: media.out, meter: m}
+		media.video.rate.Store(int64(rate))
+		media.video.showNames("", "")
+	}
+	if cfg.OpenAudio != nil {
+		media.audio = &audioStage{stage: stage{component: "microphone", faults: f}, cfg: cfg, out: media.out}
+		media.audio.showName("")
+	}
+	return media
+}
+
+// open opens what there is to be. Without its picture a conversation cannot
+// start; without its sound it can, and the sound is tried again.
+func (m *media) open(ctx context.Context) error {
+	var wait sync.WaitGroup
+	if m.audio != nil {
+		wait.Go(func() {
+			if err := m.audio.open(ctx); err != nil {
+				m.audio.faults.report(m.audio.component, err)
+			}
+		})
+	}
+	var err error
+	if m.video != nil && m.video.encoder == nil {
+		err = m.video.open(ctx)
+	}
+	wait.Wait()
+	if err != nil {
+		m.close()
+	}
+	return err
+}
+
+// run sends until ctx ends, or returns io.EOF once every source has ended.
+func (m *media) run(ctx context.Context) error {
+	var wait sync.WaitGroup
+	var video, audio error = io.EOF, io.EOF
+	if m.video != nil {
+		wait.Go(func() { video = m.video.run(ctx, m.video.captured, m.video.black) })
+	}
+	if m.audio != nil {
+		wait.Go(func() { audio = m.audio.run(ctx, m.audio.captured, m.audio.silent) })
+	}
+	wait.Wait()
+	m.close()
+	if errors.Is(video, io.EOF) && errors.Is(audio, io.EOF) {
+		return io.EOF
+	}
+	return nil
+}
+
+// mute makes black and silence of both, or takes that back, at once.
+func (m *media) mute(on bool) {
+	if m.video != nil {
+		m.video.mute(on)
+	}
+	if m.audio != nil {
+		m.audio.mute(on)
+	}
+}
+
+func (m *media) close() {
+	if m.video != nil {
+		m.video.close()
+	}
+	if m.audio != nil {
+		m.audio.close()
+	}
+}
+
+// offer is what the endpoint is told.
+func (m *media) offer() Offer {
+	var o Offer
+	if m.video != nil {
+		o.ProfileLevelID = *m.video.profile.Load()
+		o.KeyFrame = m.video.gate.ask
+	}
+	o.Audio = m.audio != nil
+	return o
+}
+
+func (m *media) setRate(rate encoder.BitRate) {
+	if m.video != nil {
+		m.video.rate.Store(int64(rate))
+	}
+}
+
+// encoderName returns what `bril status` shows of the encoder.
+func (m *media) encoderName() string {
+	if m.video == nil {
+		return ""
+	}
+	return *m.video.encoderLabel.Load()
+}
+
+// names returns what `bril status` shows of the sources that run.
+func (m *media) names() (camera, microphone string) {
+	if m.video != nil {
+		camera = *m.video.label.Load()
+	}
+	if m.audio != nil {
+		microphone = *m.audio.label.Load()
+	}
+	return camera, microphone
+}

@@ -1,0 +1,129 @@
+// Package session decides when the glasses capture and publish, and does it: a
+// pure state machine (policy.go) and one loop that owns the goroutines (run.go).
+// Where pictures, encoders and the uplink come from is the caller's to say.
+package session
+
+import "time"
+
+// Phase is what the session is doing, in the words of `bril status`.
+//
+//	          On                opened, connected
+//	off ─> ready ───> connecting ────────────────> live ──Pause──> paused
+//	         ^   ^        │  ^ │                   │  ^              │
+//	         │   └fault<──┘  │ └──<──── lost ──────┘  └──────On──────┘
+//	         │  (retries)────┘                     │
+//	         └────────────── stopping <──Off───────┘   (from all of them)
+type Phase string
+
+// The phases.
+const (
+	Off        Phase = "off"        // not running
+	Ready      Phase = "ready"      // nothing is captured
+	Connecting Phase = "connecting" // sources are opened, the endpoint is called
+	Live       Phase = "live"       // what is captured leaves
+	Paused     Phase = "paused"     // connected; black and silence leave
+	Stopping   Phase = "stopping"   // the endpoint is told, sources close
+	Fault      Phase = "fault"      // live is wanted, and a source does not open
+)
+
+// Limits say when a conversation ends by itself, so that nobody stays live by
+// mistake. Zero means never.
+type Limits struct {
+	MaxLive  time.Duration // since the advisor went live
+	NoViewer time.Duration // without anybody watching, where the endpoint tells
+	Warn     time.Duration // before either
+}
+
+// State is all that the policy remembers. Times are on CLOCK_MONOTONIC; zero
+// means not.
+type State struct {
+	Phase     Phase
+	Wanted    bool // the advisor has gone live and not ended it
+	Muted     bool // paused, or to be paused once connected
+	Opened    bool // sources and encoders run
+	Connected bool
+
+	// Generation numbers the calls to the endpoint, so that what an old one
+	// reports is not taken for the new one's.
+	Generation int
+
+	LiveSince time.Duration // when the advisor went live
+	DownSince time.Duration // when the connection was lost or first wanted
+	RetryAt   time.Duration // when to open or dial again
+	AloneFrom time.Duration // since when nobody has been watching
+	Warned    Reason        // of which end the advisor has been warned
+	Quitting  bool          // the daemon ends
+}
+
+// Reason says why a conversation ended, or is about to.
+type Reason string
+
+// The reasons.
+const (
+	ByAdvisor Reason = "ended by the advisor"
+	TooLong   Reason = "live for the longest time allowed"
+	NoViewer  Reason = "nobody was watching"
+	EndOfFile Reason = "the source has ended"
+	Shutdown  Reason = "the daemon stops"
+)
+
+// Event is what has happened.
+type Event interface{ event() }
+
+// The events.
+type (
+	On     struct{}                 // go live, or go on after a pause
+	End    struct{ Reason Reason }  // end the conversation
+	Mute   struct{}                 // pause
+	Opened struct{ Generation int } // the sources run
+	Failed struct {                 // they do not
+		Generation int
+		Wait       time.Duration // until the next try
+	}
+	Connected struct{ Generation int } // packets can flow
+	Refused   struct {                 // the endpoint was not reached, or said no
+		Generation int
+		Wait       time.Duration // until the next try
+	}
+	Lost    struct{ Generation int } // the connection has gone
+	Hung    struct{}                 // everything of a conversation has been closed
+	Watched struct{ Viewers int }    // the endpoint tells how many are watching
+	Tick    struct{}                 // a deadline of State.Deadline has come
+)
+
+func (On) event()        {}
+func (End) event()       {}
+func (Mute) event()      {}
+func (Opened) event()    {}
+func (Failed) event()    {}
+func (Connected) event() {}
+func (Refused) event()   {}
+func (Lost) event()      {}
+func (Hung) event()      {}
+func (Watched) event()   {}
+func (Tick) event()      {}
+
+// Action is what the loop is to do, in order.
+type Action interface{ action() }
+
+// The actions.
+type (
+	Open   struct{ Generation int } // open sources and encoders
+	Dial   struct{ Generation int } // call the endpoint
+	Detach struct{ Generation int } // stop sending, and forget the lost connection
+	Blank  struct{ On bool }        // send black and silence, or what is captured
+	HangUp struct{ Reason Reason }  // close sources and connection
+	Warn   struct {                 // tell the advisor
+		Reason Reason
+		Left   time.Duration
+	}
+	Quit struct{} // the loop may end
+)
+
+func (Open) action()   {}
+func (Dial) action()   {}
+func (Detach) action() {}
+func (Blank) action()  {}
+func (HangUp) action() {}
+func (Warn) action()   {}
+func (Quit) action()   {}

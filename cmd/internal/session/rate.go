@@ -1,0 +1,94 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/hardware/monotonic"
+	"github.com/bril-edge/bril/uplink/rtc"
+)
+
+// Rates below which a picture is of no use, and how the target moves: the
+// loss-based part of draft-ietf-rmcat-gcc (section 6), with growth for quiet
+// seconds only.
+const (
+	minBitRate  encoder.BitRate = 200_000
+	lossMuch                    = 0.10 // above it, down
+	lossLittle                  = 0.02 // below it, up
+	growth                      = 1.05 // a second
+	growthEvery                 = time.Second
+	cutEvery                    = time.Second // a cut must show before the next
+)
+
+// rateController turns what the far end reports into the encoder's bit rate. It
+// has no clock of its own.
+type rateController struct {
+	target, limit encoder.BitRate
+	moved         time.Duration
+}
+
+func newRateController(limit encoder.BitRate) rateController {
+	return rateController{target: limit, limit: limit}
+}
+
+// heard returns the target after a report at the moment now.
+func (c *rateController) heard(e rtc.Estimate, now time.Duration) encoder.BitRate {
+	next := c.target
+	switch since := now - c.moved; {
+	case e.Lost > lossMuch && since >= cutEvery:
+		next = encoder.BitRate(float64(next) * (1 - 0.5*e.Lost))
+	case e.Lost < lossLittle && since >= growthEvery:
+		next = encoder.BitRate(float64(next) * growth)
+	}
+	if e.Available > 0 {
+		next = min(next, e.Available)
+	}
+	next = min(max(next, min(minBitRate, c.limit)), c.limit)
+	if next != c.target {
+		c.target, c.moved = next, now
+	}
+	return c.target
+}
+
+// estimate is called by the connection's own goroutine.
+func (l *loop) estimate(ctx context.Context, generation int, e rtc.Estimate) {
+	l.tell(ctx, message{event: heard{generation, e}})
+}
+
+// adapt sets the encoder's rate from what the far end reports.
+func (l *loop) adapt(h heard) {
+	if h.generation != l.state.Generation || l.media == nil || l.publisher == nil {
+		return
+	}
+	now := monotonic.Now()
+	l.media.setRate(l.rates.heard(h.estimate, now))
+	l.sent.sample(l.publisher.Stats().SentBytes, now)
+}
+
+// heard is a report of the far end. The policy knows nothing of it.
+type heard struct {
+	generation int
+	estimate   rtc.Estimate
+}
+
+func (heard) event() {}
+
+// throughput is what left in the last second or so. Reports come about once a
+// second, which is when it is sampled.
+type throughput struct {
+	rate  encoder.BitRate
+	bytes uint64
+	at    time.Duration
+}
+
+func (t *throughput) sample(bytes uint64, now time.Duration) {
+	since := now - t.at
+	if since < time.Second/2 {
+		return
+	}
+	if t.at != 0 && bytes >= t.bytes {
+		t.rate = encoder.BitRate(float64(bytes-t.bytes) * 8 / since.Seconds())
+	}
+	t.bytes, t.at = bytes, now
+}
