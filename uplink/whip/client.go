@@ -251,14 +251,20 @@ func (c *Client) DeleteStale(ctx context.Context) error {
 		if session == nil {
 			return failed
 		}
-		err := c.trust.check("kept session", session)
-		if err == nil {
-			err = c.delete(ctx, session)
-		}
+		err := c.deleteKept(ctx, session)
 		done()
 		if err == nil {
 			c.log.Info("deleted the session that an earlier run left", "url", show(session))
 		}
 		failed = errors.Join(failed, err)
 	}
+}
+
+// deleteKept asks again whether the origin is trusted: the configuration may
+// have changed since the session was opened.
+func (c *Client) deleteKept(ctx context.Context, session *url.URL) error {
+	if err := c.trust.check("kept session", session); err != nil {
+		return request{op: "delete session", url: session}.fail(err)
+	}
+	return c.delete(ctx, session)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -206,5 +207,22 @@ func TestDeleteAnswers(t *testing.T) {
 		if err := publish(t, newClient(t, s)).Delete(t.Context()); !errors.Is(err, want) {
 			t.Errorf("%d: got %v, want %v", status, err, want)
 		}
+	}
+}
+
+func TestSessionIsSafeForConcurrentUse(t *testing.T) {
+	s := serve(t, script{"POST /whip/a": created("Link", "</x>; rel=x"), "GET /x": answers(200, ""), "DELETE /session/1": answers(200, "")})
+	s.on("PATCH /session/1", answers(200, theirs, "ETag", `"two"`))
+	session := publish(t, newClient(t, s, func(cfg *Config) { cfg.StateDir = t.TempDir() }))
+	var calls sync.WaitGroup
+	for range 4 {
+		calls.Go(func() { _ = session.Trickle(t.Context(), ours) })
+		calls.Go(func() { _, _ = session.RestartICE(t.Context(), ours) })
+		calls.Go(func() { _, _ = session.Fetch(t.Context(), "x") })
+		calls.Go(func() { _ = session.Delete(t.Context()) })
+	}
+	calls.Wait()
+	if n := len(s.got("DELETE")); n != 1 {
+		t.Errorf("%d DELETE", n)
 	}
 }
