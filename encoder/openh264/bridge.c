@@ -83,7 +83,7 @@ static int layerSize(const Layer *layer) {
 }
 
 int bril_encode(Encoder *e, unsigned char *y, unsigned char *u, unsigned char *v, int lumaStride, int chromaStride,
-                int width, int height, long long milliseconds, int key, int *size) {
+                int width, int height, long long milliseconds, int key) {
 	Picture picture = {
 		.format = formatI420,
 		.stride = {lumaStride, chromaStride, chromaStride},
@@ -92,7 +92,7 @@ int bril_encode(Encoder *e, unsigned char *y, unsigned char *u, unsigned char *v
 		.height = height,
 		.timestamp = milliseconds,
 	};
-	*size = 0;
+	e->size = 0;
 	e->output.layerCount = 0;
 	if (key) {
 		int error = (*e->engine)->forceIntra(e->engine, true, -1);
@@ -103,7 +103,7 @@ int bril_encode(Encoder *e, unsigned char *y, unsigned char *u, unsigned char *v
 	if (error != 0)
 		return error;
 	for (int i = 0; i < e->output.layerCount; i++)
-		*size += layerSize(&e->output.layers[i]);
+		e->size += layerSize(&e->output.layers[i]);
 	return 0;
 }
 

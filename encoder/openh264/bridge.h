@@ -10,6 +10,7 @@ enum { traceSize = 2048 };
 typedef struct {
 	Engine *engine;
 	Output output; // of the last picture; its layers point into the engine
+	int size;      // bytes of it, 0 for a skipped picture
 
 	// Lines that the library logged since they were last taken, each ended by
 	// '\n', cut off when full. The engine runs on its caller's thread only, so
@@ -32,11 +33,10 @@ Encoder *bril_open(const Settings *settings, int *error);
 void bril_close(Encoder *e);
 
 // bril_encode encodes one picture and returns the library's code, 0 for done.
-// *size is the length of what came out, 0 for a skipped picture.
 int bril_encode(Encoder *e, unsigned char *y, unsigned char *u, unsigned char *v, int lumaStride, int chromaStride,
-                int width, int height, long long milliseconds, int key, int *size);
+                int width, int height, long long milliseconds, int key);
 
-// bril_copy copies what came out into to, which has room for it.
+// bril_copy copies what came out into to, which has room for size bytes.
 void bril_copy(const Encoder *e, unsigned char *to);
 
 int bril_set_bitrate(Encoder *e, int bitrate);

@@ -55,22 +55,23 @@ func openEngine(config Config, rate encoder.BitRate) (*engine, error) {
 
 // encode appends the access unit of f to to; nothing for a skipped picture.
 func (e *engine) encode(to []byte, f *capture.Frame, key bool) ([]byte, error) {
-	var size, force C.int
+	var force C.int
 	if key {
 		force = 1
 	}
 	y, u, v := &f.Planes[0], &f.Planes[1], &f.Planes[2]
 	code := C.bril_encode(e.c, cBytes(y.Data), cBytes(u.Data), cBytes(v.Data), C.int(y.Stride), C.int(u.Stride),
-		C.int(f.Width), C.int(f.Height), C.longlong(f.PTS.Milliseconds()), force, &size)
+		C.int(f.Width), C.int(f.Height), C.longlong(f.PTS.Milliseconds()), force)
 	e.drainLog()
 	if code != 0 {
 		return to, fmt.Errorf("encode picture %d by openh264: %w", f.Sequence, libraryError(code))
 	}
+	size := int(e.c.size)
 	if size == 0 {
 		return to, nil
 	}
-	to = grow(to, int(size))
-	C.bril_copy(e.c, cBytes(to[len(to)-int(size):]))
+	to = grow(to, size)
+	C.bril_copy(e.c, cBytes(to[len(to)-size:]))
 	return to, nil
 }
 

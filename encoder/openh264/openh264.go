@@ -183,7 +183,7 @@ func (e *Encoder) keyDue(pts time.Duration) bool {
 // skipped, like the pictures after it until there is room for its size.
 func (e *Encoder) encodeKey(f *capture.Frame) ([]byte, error) {
 	e.force.Store(true) // until one is out
-	room := e.budget.room(limit)
+	room := e.budget.room(hardLimit)
 	if room < e.needed {
 		return nil, nil
 	}

@@ -33,8 +33,8 @@ func newBudget(rate encoder.BitRate) *budget {
 // Shares of what the ceiling allows in a window, in percent.
 const (
 	aim   = 94  // what is aimed at: the rest is room for an IDR picture that somebody asks for
-	limit = 100 // what a picture is encoded for at all
-	// hardLimit is what never leaves. RTP and SRTP add some 3 % to it.
+	limit = 100 // beyond it a picture that refers to another is not even encoded
+	// hardLimit is beyond what no picture leaves. RTP and SRTP add some 3 % to it.
 	hardLimit = 102
 	// keyShare is how large an IDR picture should be at most: a new viewer waits
 	// for all of it, a quarter of a second at the ceiling's rate.
@@ -113,7 +113,7 @@ func (b *budget) askKey(t time.Duration, asked encoder.BitRate, bits int) encode
 	if bits == 0 {
 		return b.ask(t)
 	}
-	fits := min(b.room(limit), b.over(keyShare))
+	fits := min(b.room(hardLimit), b.over(keyShare))
 	return b.clamp(encoder.BitRate(float64(asked) * float64(fits) / float64(bits) * 0.8))
 }
 
