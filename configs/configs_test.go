@@ -3,6 +3,7 @@ package configs
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -122,9 +123,12 @@ var badFiles = []struct {
 	{"a word", "hello", []string{"x.yaml:1: expected keys below it, such as uplink, camera"}},
 	{"a list", "- a", []string{"x.yaml:1: expected keys below it"}},
 	{"two documents", "camera:\n  fps: 9\n---\nvideo: {}\n", []string{"x.yaml:4: a second YAML document"}},
-	{"anchor", "camera:\n  fps: &a 9\n", []string{"x.yaml:2: camera.fps: expected a plain value, found anchor"}},
-	{"alias bomb", "uplink: &a [*a, *a]\n", []string{"x.yaml:1: uplink: expected keys"}},
-	{"merge", "camera:\n  <<: {fps: 9}\n", []string{"x.yaml:2: camera.<<: unknown key"}},
+	{"anchor", "camera:\n  fps: &a 9\n", []string{"x.yaml:2: anchors (&), aliases (*) and merge keys (<<) are not supported"}},
+	{"alias bomb", "uplink: &a [*a, *a]\n", []string{"x.yaml:1: anchors (&)"}},
+	{"merge", "camera:\n  <<: {fps: 9}\n", []string{"x.yaml:2: anchors (&)"}},
+	{"tag", "camera:\n  fps: !!int 9\n", []string{"x.yaml:2: tags (!), directives (%) and explicit keys (?) are not supported"}},
+	{"directive", "%YAML 1.2\n---\ncamera: {}\n", []string{"x.yaml:1: tags (!), directives (%)"}},
+	{"deep", strings.Repeat("[", 10_000), []string{"x.yaml:1: too long: this is not a configuration file"}},
 	{"map for value", "camera:\n  fps: {a: 1}\n", []string{"camera.fps: expected a plain value, found mapping"}},
 	{"value for list", "uplink:\n  trusted_origins: https://a\n", []string{"x.yaml:2: uplink.trusted_origins: expected a list"}},
 	{"not a number", "camera:\n  fps: fast\n", []string{`x.yaml:2: camera.fps: "fast" is not a whole number`}},
@@ -186,6 +190,18 @@ func TestParseRefuses(t *testing.T) {
 				t.Error("the error shows a password")
 			}
 		})
+	}
+}
+
+func TestParseReportsSoManyProblems(t *testing.T) {
+	var data strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&data, "k%d: 1\n", i)
+	}
+	_, err := Parse([]byte(data.String()), "x.yaml")
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != maxProblems+1 || lines[maxProblems] != "x.yaml: and 10 more problems" {
+		t.Errorf("%d lines, the last is %s", len(lines), lines[len(lines)-1])
 	}
 }
 

@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"bytes"
 	"encoding"
 	"errors"
 	"fmt"
@@ -14,11 +13,17 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
-// MaxSize is how many bytes a configuration file may have. A full one has 5 kB.
-const MaxSize = 64 << 10
+// The bounds of a configuration file; the reference has 6 kB and 150 words.
+const (
+	MaxSize     = 64 << 10 // bytes
+	maxTokens   = 4000     // the YAML parser's time grows with their square: 40 ms
+	maxProblems = 50       // that are reported one by one
+)
 
 // Load reads and validates the configuration in the file at path. Its error is
 // Problems, also for a file that cannot be read.
@@ -102,8 +107,11 @@ func (d *decoder) document(data []byte) (ast.Node, bool) {
 		d.report(nil, "", "", "more than %d kB: this is not a configuration file", MaxSize>>10)
 		return nil, false
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows editors leave a byte order mark
-	file, err := parser.ParseBytes(data, 0)
+	tokens, ok := d.tokens(strings.TrimPrefix(string(data), "\xef\xbb\xbf")) // Windows editors leave a byte order mark
+	if !ok {
+		return nil, false
+	}
+	file, err := parser.Parse(tokens, 0)
 	if err != nil {
 		d.syntax(err)
 		return nil, false
@@ -120,6 +128,28 @@ func (d *decoder) document(data []byte) (ast.Node, bool) {
 		}
 	}
 	return root, root != nil
+}
+
+// tokens returns the words of a file; false when there is one that is refused.
+func (d *decoder) tokens(text string) (token.Tokens, bool) {
+	tokens := lexer.Tokenize(text)
+	for i, tk := range tokens {
+		what := ""
+		switch tk.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			what = "anchors (&), aliases (*) and merge keys (<<) are not supported: write the value where it belongs, or quote it"
+		case token.TagType, token.DirectiveType, token.MappingKeyType:
+			what = "tags (!), directives (%) and explicit keys (?) are not supported; a value that starts so needs quotes"
+		}
+		if i == maxTokens {
+			what = "too long: this is not a configuration file"
+		}
+		if what != "" {
+			d.problems = append(d.problems, Problem{File: d.file, Line: tk.Position.Line, Message: what})
+			return nil, false
+		}
+	}
+	return tokens, true
 }
 
 // syntax reports an error of the YAML parser with its line.

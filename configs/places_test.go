@@ -3,8 +3,10 @@ package configs
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -57,8 +59,8 @@ func TestSocketPath(t *testing.T) {
 }
 
 func TestSocketPathWhereTheSystemDirectoryIsReadOnly(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere")
+	if !unprivileged(t) {
+		return
 	}
 	e := environment(t, "XDG_RUNTIME_DIR=ROOT/xdg")
 	mkdir(t, e.Root+"/run/bril", 0o550)
@@ -84,10 +86,18 @@ func TestFindSocket(t *testing.T) {
 	if got := e.FindSocket(""); got != system {
 		t.Errorf("the service: got %s", got)
 	}
-	if os.Geteuid() == 0 {
-		t.Skip("the rest needs permissions, which root does not have")
+}
+
+func TestFindSocketOfAServiceThatMayNotBeUsed(t *testing.T) {
+	if !unprivileged(t) {
+		return
 	}
+	e := environment(t, "XDG_RUNTIME_DIR=ROOT/xdg")
+	system, user := e.Root+"/run/bril/control.sock", e.Root+"/xdg/bril/control.sock"
+	touch(t, user)
+	touch(t, system)
 	mkdir(t, e.Root+"/run/bril", 0)
+	t.Cleanup(func() { mkdir(t, e.Root+"/run/bril", 0o755) })
 	if got := e.FindSocket(""); got != user {
 		t.Errorf("a service that may not be used: got %s, want %s", got, user)
 	}
@@ -97,7 +107,6 @@ func TestFindSocket(t *testing.T) {
 	if got := e.FindSocket(""); got != system {
 		t.Errorf("only a service that may not be used: got %s, want %s", got, system)
 	}
-	mkdir(t, e.Root+"/run/bril", 0o755)
 }
 
 func TestStatePath(t *testing.T) {
@@ -124,4 +133,22 @@ func TestStatePath(t *testing.T) {
 	if got, err := environment(t).StatePath(""); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "control.state_dir") {
 		t.Errorf("no place at all: %s, %v", got, err)
 	}
+}
+
+// unprivileged reports whether the test may go on: as root, whom no permission
+// stops, it runs the test again as nobody instead.
+func unprivileged(t *testing.T) bool {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return true
+	}
+	const nobody = 65534
+	// By /proc, since go test keeps its binaries where nobody may not go.
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.count=1")
+	cmd.Dir, cmd.Env = "/", []string{"TMPDIR=/tmp"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("as nobody: %v\n%s", err, out)
+	}
+	return false
 }

@@ -74,11 +74,15 @@ func (p Problems) Is(target error) bool { return target == ErrInvalid }
 // Hint says where the keys and their limits are explained.
 func (p Problems) Hint() string { return "bril config show --reference explains every key" }
 
-// orNil keeps an empty list from becoming a non-nil error.
+// orNil sorts and bounds the list, and keeps an empty one from becoming a
+// non-nil error.
 func (p Problems) orNil() error {
 	if len(p) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(p, func(a, b Problem) int { return a.Line - b.Line })
+	if more := len(p) - maxProblems; more > 0 {
+		p = append(p[:maxProblems], Problem{File: p[0].File, Message: fmt.Sprintf("and %d more problems", more)})
+	}
 	return p
 }

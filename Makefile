@@ -1,0 +1,77 @@
+# Everything a developer types. Needs Go 1.26, make and a C/C++ compiler; each
+# target says what else it wants when that is missing.
+
+SHELL       := /bin/bash -o pipefail
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS     := -X main.version=$(VERSION)
+# The version comes by LDFLAGS, so that a tree that git refuses builds too.
+BUILD       := -trimpath -buildvcs=false
+ARM64_CC    := aarch64-linux-gnu-gcc
+ARM64_CXX   := aarch64-linux-gnu-g++
+# libstdc++ and libgcc go into the binary: boards often have none. libc stays
+# shared, because libasound and libturbojpeg are loaded at run time.
+ARM64_LD    := $(LDFLAGS) -s -w -extldflags "-static-libstdc++ -static-libgcc"
+
+.DEFAULT_GOAL := help
+.PHONY: demo test check bench build build-arm64 help \
+	toolchain format vet lint modules lines shell seeds
+
+demo: build ## stream to a page on this machine, with endpoint and agent in one process
+	bin/bril demo
+
+test: toolchain ## run all tests with the race detector; skipped ones are listed at the end
+	$(GO) run ./cmd/internal/gotest -race -timeout 20m ./...
+
+check: format vet lint modules lines shell build build-arm64 seeds ## run what else must hold: linter, modules, cross build, fuzz seeds, benchmarks once
+
+bench: toolchain ## measure CPU, memory and latency, and print the figures
+	$(GO) run ./cmd/internal/bench
+
+build: toolchain ## build bin/bril and bin/showroom
+	$(GO) build $(BUILD) -ldflags '$(LDFLAGS)' -o bin/bril ./cmd/bril
+	$(GO) build $(BUILD) -ldflags '$(LDFLAGS)' -o bin/showroom ./cmd/showroom
+
+build-arm64: toolchain ## cross-compile bin/arm64/bril for the board
+	@for cc in $(ARM64_CC) $(ARM64_CXX); do command -v $$cc >/dev/null || { \
+		echo "make build-arm64: $$cc is missing: apt install gcc-aarch64-linux-gnu g++-aarch64-linux-gnu" >&2; exit 1; }; done
+	CGO_ENABLED=1 GOARCH=arm64 CC=$(ARM64_CC) CXX=$(ARM64_CXX) \
+		$(GO) build $(BUILD) -ldflags '$(ARM64_LD)' -o bin/arm64/bril ./cmd/bril
+
+help: ## list the targets
+	@echo 'make TARGET, where TARGET is one of'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# What a fresh machine may lack, named before a compiler's error does.
+toolchain:
+	@command -v $(GO) >/dev/null || { echo "make: $(GO) is missing: install Go 1.26 from https://go.dev/dl" >&2; exit 1; }
+	@for cc in "$$($(GO) env CC)" "$$($(GO) env CXX)"; do command -v $$cc >/dev/null || { \
+		echo "make: the compiler $$cc is missing: apt install gcc g++" >&2; exit 1; }; done
+
+format:
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	[ -z "$$unformatted" ] || { echo "not gofmt'ed:" $$unformatted >&2; exit 1; }
+
+# The kernel's structs are checked for the boards' architectures too.
+vet: toolchain
+	$(GO) vet ./...
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./hardware/v4l2/...
+	CGO_ENABLED=0 GOARCH=arm $(GO) vet ./hardware/v4l2/...
+
+lint: toolchain
+	$(GO) run $(STATICCHECK) ./...
+
+modules: toolchain
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+lines:
+	@git ls-files -co --exclude-standard '*.go' | xargs wc -l | \
+		awk '$$2 != "total" && $$1 > 500 { print $$2 ": " $$1 " lines: more than 500 hide a second noun"; bad = 1 } END { exit bad }'
+
+shell:
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run; else echo "shellcheck is not installed: .ci/run was not checked"; fi
+
+seeds: toolchain
+	$(GO) test -run '^Fuzz' -bench . -benchtime 1x ./...
