@@ -74,7 +74,7 @@ func (s system) open(cfg Config) (*Camera, error) {
 		return nil, err
 	}
 	for _, warning := range c.warnings {
-		cfg.Log.Warn("camera control", "camera", path, "err", warning)
+		cfg.Log.Warn("camera differs from its configuration", "camera", path, "err", warning)
 	}
 	return c, nil
 }
@@ -143,7 +143,8 @@ func (c *Camera) Path() string { return c.path }
 // Format returns what the camera delivers, as the driver said.
 func (c *Camera) Format() capture.VideoFormat { return c.format }
 
-// Warnings returns the controls that the camera does not have or set otherwise.
+// Warnings returns in what the camera differs from its Config: size, rate, and
+// controls that it does not have or sets otherwise.
 func (c *Camera) Warnings() []error { return c.warnings }
 
 // Counts returns what has been lost so far.

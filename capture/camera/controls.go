@@ -31,7 +31,7 @@ const (
 type control struct {
 	id   webcam.ControlID
 	name string
-	unit string
+	unit string // follows the number; "00 µs" stands for units of 100 µs
 }
 
 // apply sets the controls, automatic ones first: a camera refuses a value while
@@ -46,7 +46,7 @@ func (c Controls) apply(cam webCamera) (warnings []error, err error) {
 	case Auto:
 		a.setFirst(control{cidAutoExposure, "automatic exposure", ""}, exposureAuto, exposureAperturePriority)
 	case Manual:
-		a.set(control{cidAutoExposure, "automatic exposure", ""}, exposureManual)
+		a.setIfAny(control{cidAutoExposure, "automatic exposure", ""}, exposureManual)
 		a.set(control{cidExposure, "exposure", "00 µs"}, int32(max(1, (c.Exposure.Value+50)/100)))
 	}
 	a.automatic(c.Focus, control{cidAutoFocus, "automatic focus", ""}, control{cidFocus, "focus", ""})
@@ -68,10 +68,15 @@ func (a *applier) automatic(s Setting, auto, value control) {
 	case Auto:
 		a.set(auto, 1)
 	case Manual:
-		if _, ok := a.has[auto.id]; ok { // a camera with a fixed mode has no switch
-			a.set(auto, 0)
-		}
+		a.setIfAny(auto, 0)
 		a.set(value, int32(s.Value))
+	}
+}
+
+// setIfAny sets a switch; a camera that never chooses by itself has none.
+func (a *applier) setIfAny(c control, value int32) {
+	if _, ok := a.has[c.id]; ok {
+		a.set(c, value)
 	}
 }
 

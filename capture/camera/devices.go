@@ -266,16 +266,15 @@ func sizes(cam webCamera, code webcam.PixelFormat, width, height int) []Size {
 }
 
 func rates(intervals []webcam.FrameRate) (fps []float64, isRange bool) {
-	add := func(numerator, denominator uint32) {
-		if numerator > 0 && denominator > 0 {
-			fps = append(fps, float64(denominator)/float64(numerator))
-		}
-	}
 	for _, r := range intervals {
-		add(r.MinNumerator, r.MinDenominator)
-		if r.MinNumerator != r.MaxNumerator || r.MinDenominator != r.MaxDenominator {
-			add(r.MaxNumerator, r.MaxDenominator)
-			isRange = true
+		if r.MinNumerator == 0 || r.MaxNumerator == 0 {
+			continue
+		}
+		highest := float64(r.MinDenominator) / float64(r.MinNumerator)
+		lowest := float64(r.MaxDenominator) / float64(r.MaxNumerator)
+		fps = append(fps, highest)
+		if lowest != highest {
+			fps, isRange = append(fps, lowest), true
 		}
 	}
 	slices.SortFunc(fps, func(a, b float64) int { return cmp.Compare(b, a) })

@@ -35,6 +35,10 @@ func (c *Camera) configure(cfg Config) (v4l2.PixFormat, error) {
 		return pix, err
 	}
 	c.warnings, err = cfg.Controls.apply(cam)
+	if f := c.format; f.Width != cfg.Width || f.Height != cfg.Height || f.FPS > 0 && f.FPS < cfg.FPS*0.98 {
+		c.warnings = append(c.warnings, fmt.Errorf("asked for %dx%d@%g, the nearest that the camera does is %v",
+			cfg.Width, cfg.Height, cfg.FPS, f))
+	}
 	return pix, err
 }
 
