@@ -103,7 +103,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	stream := eventStream{w: w, control: http.NewResponseController(w)}
+	stream := eventStream{w: w, control: http.NewResponseController(w), instance: s.instance}
 	// The server's read timeout is for requests, and this one has been read.
 	if err := stream.control.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("stream events: %w", err)
@@ -115,6 +115,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 type eventStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+
+	instance string
 }
 
 // run ends when the client or the server goes, or the client stops reading.
@@ -131,7 +133,8 @@ func (e eventStream) run(ctx context.Context, stopping <-chan struct{}, states <
 		case <-heartbeat.C:
 			text = ": still here\n\n"
 		case state := <-states:
-			text = fmt.Sprintf("data: {\"state\":%q,\"publication\":%d}\n\n", state.Phase, state.Publication)
+			text = fmt.Sprintf("data: {\"state\":%q,\"publication\":%d,\"server\":%q}\n\n",
+				state.Phase, state.Publication, e.instance)
 		}
 		if e.send(text) != nil {
 			return

@@ -2,6 +2,7 @@ package showroom
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Server struct {
 	tls    *tls.Config
 
 	relay    *relay.Relay    // while Run runs
+	instance string          // tells pages that the server was started anew
 	stopping <-chan struct{} // closed when Run is to end
 }
 
@@ -96,6 +98,7 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) error {
 		return err
 	}
 	defer s.relay.Close()
+	s.instance = rand.Text()
 	return s.serve(ctx, listener, func() {
 		if ready != nil {
 			ready(s.url(at))

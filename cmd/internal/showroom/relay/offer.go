@@ -40,6 +40,9 @@ func parseOffer(text, direction string) (*offer, error) {
 	if err := o.parsed.UnmarshalString(text); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
+	if len(o.parsed.MediaDescriptions) == 0 {
+		return nil, fmt.Errorf("%w: no m= line", ErrSyntax)
+	}
 	for _, section := range o.parsed.MediaDescriptions {
 		if err := o.add(section, direction); err != nil {
 			return nil, err

@@ -1,0 +1,70 @@
+package showroom
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
+)
+
+// What the page measures is loose here, for machines that are busy with other
+// tests; the figures are printed, and the benchmark holds the narrow ones.
+const (
+	latencyLimit = 150.0 // ms, median
+	lipSyncLimit = 60.0  // ms, 95th percentile
+)
+
+func TestPageMeasures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 10 s")
+	}
+	ctx := chromiumtest.Start(t)
+	url := startServer(t, Config{})
+	a := startAgent(t)
+	open(t, ctx, url+"/anna?measure")
+	a.publish(url + "/whip/anna")
+	chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
+	check(t, chromedp.Run(ctx, chromedp.Click("#sound")))
+	chromiumtest.WaitFor(t, ctx, `brilStats.lipSync.length >= 8`, 30*time.Second)
+
+	latencies := chromiumtest.Eval[[]float64](t, ctx, `brilStats.latencies.slice(60)`)
+	lips := chromiumtest.Eval[[]float64](t, ctx, `brilStats.lipSync.slice(2).map(Math.abs)`)
+	t.Log("glass to glass, ms:", figures(latencies))
+	t.Log("to the display, ms:", figures(chromiumtest.Eval[[]float64](t, ctx, `brilStats.displayLatencies.slice(60)`)))
+	t.Log("sound, ms:", figures(chromiumtest.Eval[[]float64](t, ctx, `brilStats.soundLatencies.slice(2)`)))
+	t.Log("lips, ms:", figures(lips), chromiumtest.Eval[[]float64](t, ctx, `brilStats.lipSync.map(Math.round)`))
+	t.Log("lips as the browser sees them, ms:", chromiumtest.Eval[[]float64](t, ctx, `brilStats.browserLipSync.map(Math.round)`))
+	t.Log(chromiumtest.Eval[string](t, ctx, statsScript))
+	if p50 := percentile(latencies, 50); p50 > latencyLimit {
+		t.Errorf("the picture is %.0f ms behind", p50)
+	}
+	if p95 := percentile(lips, 95); p95 > lipSyncLimit {
+		t.Errorf("the lips are %.0f ms off", p95)
+	}
+	if errs := chromiumtest.Eval[[]string](t, ctx, `brilStats.errors`); len(errs) > 0 {
+		t.Errorf("the page reports %q", errs)
+	}
+}
+
+const statsScript = `(async () => [...(await brilStats.pc.getStats()).values()]
+	.filter((r) => r.type === "inbound-rtp")
+	.map((r) => r.kind + ": " + ["packetsReceived", "packetsLost", "framesDecoded", "framesDropped", "freezeCount",
+		"nackCount", "pliCount", "jitterBufferDelay", "jitterBufferEmittedCount", "jitterBufferTargetDelay", "totalDecodeTime",
+		"totalProcessingDelay"].map((k) => k + "=" + r[k]).join(" ")).join("\n"))()`
+
+func figures(values []float64) string {
+	return fmt.Sprintf("p50 %.1f, p95 %.1f, max %.1f of %d", percentile(values, 50), percentile(values, 95), percentile(values, 100), len(values))
+}
+
+// percentile returns a value that p percent of the values do not exceed.
+func percentile(values []float64, p int) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(len(sorted)-1, len(sorted)*p/100)]
+}

@@ -1,0 +1,63 @@
+// What the server says of the conversation: a stream of server-sent events, so
+// that a waiting page costs nothing and knows at once.
+
+import {Backoff} from './backoff.js';
+
+/**
+ * Follows a conversation until stop() is called.
+ * on.state({state, publication, server}) comes at first and with each change;
+ * on.offline() when the server is not reached; on.refused() when it wants a key.
+ */
+export class Events {
+  #source = null;
+  #timer = 0;
+  #backoff = new Backoff(300, 4000);
+
+  constructor(name, on) {
+    this.url = `/api/sessions/${name}/events`;
+    this.on = on;
+    this.#open();
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #open() {
+    const source = new EventSource(this.url);
+    this.#source = source;
+    source.onmessage = (event) => {
+      this.#backoff.reset();
+      this.on.state(JSON.parse(event.data));
+    };
+    source.onerror = () => this.#failed(source);
+  }
+
+  // An EventSource does not tell a refusal from a server that is away, and its
+  // own pace of trying again is slow: ask, and open a new one.
+  async #failed(source) {
+    source.close();
+    if (source !== this.#source) return;
+    this.#source = null;
+    this.on.offline();
+    if (await this.#isRefused()) {
+      this.on.refused();
+      return;
+    }
+    this.#timer = setTimeout(() => this.#open(), this.#backoff.next());
+  }
+
+  async #isRefused() {
+    const cut = new AbortController();
+    try {
+      const answer = await fetch(this.url, {signal: cut.signal, cache: 'no-store'});
+      return answer.status === 401;
+    } catch {
+      return false;
+    } finally {
+      cut.abort();
+    }
+  }
+}

@@ -1,0 +1,204 @@
+// The customer's page: what to say, and the picture.
+
+import {unlock} from './access.js';
+import {Events} from './events.js';
+import {keep, plausible, SoundMeter} from './measure.js';
+import {Player} from './player.js';
+import {TimecodeReader} from './timecode.js';
+
+const WORDS = {
+  opening: ['Opening', 'One moment', 'Opening the showroom.'],
+  waiting: ['Waiting', 'Waiting for your advisor', 'The picture appears here by itself. You can leave this page open.'],
+  connecting: ['Connecting', 'Your advisor is here', 'Connecting the picture and the sound.'],
+  live: ['Live', 'Live', 'You see what your advisor sees.'],
+  paused: ['Paused', 'Paused by your advisor', 'Nothing is being sent at the moment. It goes on here by itself.'],
+  interrupted: ['Interrupted', 'The connection was interrupted', 'Reconnecting by itself. Please stay on this page.'],
+  offline: ['Offline', 'No connection to the showroom', 'Trying again by itself. Is this device online?'],
+  locked: ['Locked', 'This link is not complete', 'Please open the whole link that your advisor sent you, or ask for a new one.'],
+  unsupported: ['Not supported', 'This browser cannot show the picture', 'Please try a current version of Chrome, Edge, Firefox or Safari.'],
+};
+
+const SHOWN_EVERY = 250; // ms between two figures of the latency
+const SILENCE = 1500; // ms without a picture that count as an interruption
+
+const find = (id) => document.getElementById(id);
+const name = location.pathname.slice(1);
+const measuring = new URLSearchParams(location.search).has('measure');
+const video = find('picture');
+const reader = new TimecodeReader();
+
+// For tests and support: what this page has seen. Times are Unix ms.
+const stats = window.brilStats = {
+  state: 'opening', server: '', framesDecoded: 0, sessions: 0, width: 0, height: 0,
+  openedAt: performance.timeOrigin, announcedAt: 0, connectedAt: 0, firstFrameAt: 0, lastFrameAt: 0,
+  latencies: [], displayLatencies: [], soundLatencies: [], lipSync: [], browserLipSync: [], errors: [],
+  pc: null,
+};
+
+let player = null;
+let meter = null;
+let server = {state: '', publication: 0, server: ''};
+let reached = false; // the server, just now
+let shownAt = 0;
+
+function show(state) {
+  if (stats.state === state && document.body.dataset.state === state) return;
+  const [badge, title, text] = WORDS[state];
+  stats.state = document.body.dataset.state = state;
+  find('badge').textContent = badge;
+  find('title').textContent = title;
+  find('text').textContent = text;
+  find('retry').hidden = state !== 'locked';
+  document.title = state === 'live' ? 'Live \u2013 Bril' : 'Bril';
+  find('full').hidden = !('picture' in document.body.dataset) || !canFill();
+}
+
+// What is true for the customer follows from what the server says, from the link
+// and from the picture itself, in this order.
+function update() {
+  if (document.hidden || ['locked', 'unsupported'].includes(stats.state)) return;
+  const fresh = Date.now() - stats.lastFrameAt < SILENCE;
+  if (!reached) return show(fresh ? 'live' : server.state ? 'offline' : 'opening');
+  if (server.state === 'live') {
+    if (fresh) return show('live');
+    return show(stats.firstFrameAt ? 'interrupted' : 'connecting');
+  }
+  if (WORDS[server.state]) show(server.state);
+}
+
+function heard(now) {
+  reached = true;
+  const restarted = server.server && server.server !== now.server;
+  if (now.state === 'live' && server.state !== 'live') stats.announcedAt = Date.now();
+  server = now;
+  stats.server = now.state;
+  if (restarted) player.renew();
+  if (now.state === 'live' || now.state === 'paused') player.play();
+  else if (now.state === 'waiting') player.rest();
+  player.expectFrames(now.state === 'live');
+  update();
+}
+
+function lock() {
+  player?.close();
+  show('locked');
+}
+
+function attach(stream) {
+  stats.sessions++;
+  stats.pc = player.pc;
+  video.srcObject = stream;
+  start();
+  if (measuring) {
+    meter?.close();
+    stats.meter = meter = new SoundMeter(stream, player.pc, stats);
+  }
+}
+
+function start() {
+  video.play().catch((error) => {
+    // A browser that saves power may want a tap even for a silent picture.
+    if (error.name === 'NotAllowedError') find('sound').hidden = false;
+  });
+}
+
+function linked(state) {
+  if (state === 'connected') stats.connectedAt = Date.now();
+  update();
+}
+
+// With each picture that is shown.
+function frame(_, metadata) {
+  const now = performance.timeOrigin + performance.now();
+  stats.framesDecoded++;
+  stats.lastFrameAt = now;
+  player.sawFrame();
+  if (!stats.firstFrameAt) stats.firstFrameAt = now;
+  if (stats.width !== metadata.width || stats.height !== metadata.height) shape(metadata);
+  if (!('picture' in document.body.dataset)) appear();
+  if (stats.state !== 'live') update();
+  if (measuring || now - shownAt > SHOWN_EVERY) clock(now, metadata);
+  video.requestVideoFrameCallback(frame);
+}
+
+function appear() {
+  document.body.dataset.picture = '';
+  find('sound').hidden = false;
+  find('full').hidden = !canFill();
+}
+
+function shape({width, height}) {
+  Object.assign(stats, {width, height});
+  find('stage').style.setProperty('--shape', (width / height).toFixed(4));
+}
+
+function clock(now, metadata) {
+  const made = reader.read(video);
+  const latency = now - made;
+  if (made === null || !plausible(latency)) {
+    find('latency').hidden = true;
+    return;
+  }
+  if (measuring) {
+    keep(stats.latencies, latency);
+    keep(stats.displayLatencies, performance.timeOrigin + metadata.expectedDisplayTime - made);
+    meter?.picture(now, latency);
+  }
+  if (now - shownAt > SHOWN_EVERY) {
+    shownAt = now;
+    find('latency').hidden = false;
+    find('latency').textContent = `${Math.round(latency)} ms behind`;
+  }
+}
+
+function toggleSound() {
+  video.muted = !video.muted;
+  start();
+  find('sound').setAttribute('aria-pressed', String(!video.muted));
+  find('sound-label').textContent = video.muted ? 'Turn on sound' : 'Sound is on';
+}
+
+function canFill() {
+  return Boolean(document.fullscreenEnabled || video.webkitEnterFullscreen);
+}
+
+function toggleFull() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if (document.fullscreenEnabled) find('stage').requestFullscreen();
+  else video.webkitEnterFullscreen(); // iPhone
+}
+
+function supported() {
+  return 'RTCPeerConnection' in window && 'requestVideoFrameCallback' in HTMLVideoElement.prototype;
+}
+
+async function open() {
+  show('opening');
+  try {
+    if (location.hash && !await unlock(name)) return lock();
+  } catch {
+    setTimeout(open, 1000); // not reached
+    return;
+  }
+  player ??= new Player(`/whep/${name}`, {stream: attach, link: linked, refused: lock});
+  new Events(name, {
+    state: heard,
+    offline: () => { reached = false; update(); },
+    refused: lock,
+  });
+}
+
+function run() {
+  if (!supported()) return show('unsupported');
+  find('sound').addEventListener('click', toggleSound);
+  find('full').addEventListener('click', toggleFull);
+  find('retry').addEventListener('click', () => location.reload());
+  addEventListener('hashchange', () => location.reload());
+  addEventListener('pagehide', () => player?.close());
+  addEventListener('pageshow', (event) => event.persisted && location.reload());
+  setInterval(update, 500);
+  video.requestVideoFrameCallback(frame);
+  open();
+}
+
+run();
