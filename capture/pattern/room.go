@@ -28,7 +28,8 @@ var (
 
 // wall is plaster lit by four lamps, with wooden slats on the right.
 func wall(x, y float64) rgba {
-	c := mix(wallTop, wallBottom, math.Pow(clamp(y/floorLine), 1.3))
+	down := clamp(y / floorLine)
+	c := mix(wallTop, wallBottom, down*(0.7+0.3*down))
 	if x > 1040 {
 		c = wood(x, y)
 	}
@@ -46,15 +47,25 @@ func wood(x, y float64) rgba {
 	return c.scale(1.12 - 0.25*along/22)
 }
 
+// lampsAt are where the ceiling lamps hang.
+var lampsAt = [...]float64{170, 480, 800, 1120}
+
+// bell is a bell curve, cut off where it is too low to be seen.
+func bell(d float64) float64 {
+	if d*d > 7 {
+		return 0
+	}
+	return math.Exp(-d * d)
+}
+
 // lamps is the light of the ceiling lamps on the wall, from 0 to about 1.
 func lamps(x, y float64) float64 {
 	sum := 0.0
-	for _, at := range [...]float64{170, 480, 800, 1120} {
-		spread := 60 + 0.32*math.Max(y, 0)
-		d := (x - at) / spread
-		sum += math.Exp(-d*d) * 140 / (140 + 0.6*math.Max(y, 0))
+	y = max(y, 0)
+	for _, at := range lampsAt {
+		sum += bell((x - at) / (60 + 0.32*y))
 	}
-	return sum
+	return sum * 140 / (140 + 0.6*y)
 }
 
 // floor is polished tiles in perspective, with the lamps' reflections.
@@ -66,9 +77,10 @@ func floor(x, y, bottom float64) rgba {
 	if joint(across, 0.012*z) || joint(z*1.6, 0.016*z) {
 		c = c.scale(0.72)
 	}
-	for _, at := range [...]float64{170, 480, 800, 1120} {
-		d := (x - at) / (34 + 50*depth)
-		c = mix(c, rgba{0.95, 0.93, 0.88, 1}, 0.42*math.Exp(-d*d)*math.Exp(-2.2*depth))
+	for _, at := range lampsAt {
+		if light := bell((x - at) / (34 + 50*depth)); light > 0 {
+			c = mix(c, rgba{0.95, 0.93, 0.88, 1}, 0.42*light*math.Exp(-2.2*depth))
+		}
 	}
 	return c.scale(0.97 + 0.06*noise(x, y))
 }
@@ -117,10 +129,14 @@ func clockPanel(x, y float64) (rgba, bool) {
 
 // dial is a round face with twelve marks.
 func dial(c rgba, x, y float64) rgba {
+	const rim = dialRadius + 8
 	dx, dy := x-dialX, y-dialY
+	if max(dx, -dx, dy, -dy) > rim {
+		return c
+	}
 	r := math.Hypot(dx, dy)
 	switch {
-	case r > dialRadius+8:
+	case r > rim:
 		return c
 	case r > dialRadius:
 		return mix(grey(0.75), grey(0.35), clamp((dy+dialRadius)/(2*dialRadius)))
@@ -141,7 +157,7 @@ func handShader(radius, turn float64) shader {
 	return func(x, y float64) rgba {
 		dx, dy := (x-radius)/radius, (y-radius)/radius
 		along, across := dx*sin-dy*cos, math.Abs(dx*cos+dy*sin)
-		if math.Hypot(dx, dy) < 0.09 || (along > -0.2 && along < 0.76 && across < 0.045-0.03*clamp(along)) {
+		if dx*dx+dy*dy < 0.008 || (along > -0.2 && along < 0.76 && across < 0.045-0.03*clamp(along)) {
 			return rgba{0.80, 0.10, 0.12, 1}
 		}
 		return rgba{}

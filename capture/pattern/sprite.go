@@ -1,6 +1,10 @@
 package pattern
 
-import "image"
+import (
+	"image"
+	"runtime"
+	"sync"
+)
 
 // rgba is a colour with each part from 0 to 1, not premultiplied.
 type rgba struct{ r, g, b, a float64 }
@@ -55,11 +59,18 @@ func render(width, height, samples int, shade shader) *sprite {
 		y: newPlane8(width, height), alpha: newPlane8(width, height),
 		u: newPlane8(width/2, height/2), v: newPlane8(width/2, height/2), alphaSmall: newPlane8(width/2, height/2),
 	}
-	for y := 0; y < height; y += 2 {
-		for x := 0; x < width; x += 2 {
-			s.renderBlock(x, y, samples, shade)
-		}
+	var wait sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0) // a board with four slow cores is in a hurry to show the first picture
+	for first := range workers {
+		wait.Go(func() {
+			for y := 2 * first; y < height; y += 2 * workers {
+				for x := 0; x < width; x += 2 {
+					s.renderBlock(x, y, samples, shade)
+				}
+			}
+		})
 	}
+	wait.Wait()
 	return s
 }
 

@@ -23,8 +23,8 @@ const (
 	white, black = 235, 16 // luma of limited range
 	neutral      = 128     // chroma of both
 
-	sync        = 0b1010
-	end         = 0b01010101
+	head        = 0b1010
+	tail        = 0b01010101
 	minContrast = 48 // between white and black; below it the strip is something else
 )
 
@@ -34,7 +34,7 @@ func stripHeight(width int) int { return width / 32 }
 // codeword returns the 64 cells for the moment t, the leftmost in the highest bit.
 func codeword(t time.Time) uint64 {
 	ms := uint64(t.UnixMilli()) & (1<<timeBits - 1)
-	return sync<<60 | ms<<16 | uint64(crc8(ms))<<8 | end
+	return head<<60 | ms<<16 | uint64(crc8(ms))<<8 | tail
 }
 
 // crc8 is the CRC of the 48-bit number v, bit by bit.
@@ -99,7 +99,7 @@ func ReadTimecode(luma []byte, stride, width, height int) (time.Time, bool) {
 		}
 	}
 	ms := word >> 16 & (1<<timeBits - 1)
-	if word>>60 != sync || word&0xff != end || uint8(word>>8) != crc8(ms) {
+	if word>>60 != head || word&0xff != tail || uint8(word>>8) != crc8(ms) {
 		return time.Time{}, false
 	}
 	return time.UnixMilli(int64(ms)), true
