@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net/url"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -109,36 +108,6 @@ func tokenText(token []byte) error {
 		case c <= ' ' || c >= 0x7f:
 			return errors.New("spaces or characters that a token cannot have")
 		}
-	}
-	return nil
-}
-
-// Warnings returns what is allowed but deserves a look: secrets that others on
-// this machine can read or change, by their files' modes, and signalling that
-// others on the network can.
-func (c Config) Warnings() (warnings []Problem) {
-	if u, err := url.Parse(c.Uplink.WHIPURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-		warnings = append(warnings, Problem{Key: "uplink.whip_url", Message: fmt.Sprintf("%q is not encrypted: "+
-			"whoever is on the way can watch the stream", c.Uplink.WHIPURL), Hint: "use https"})
-	}
-	warnings = append(warnings, modeWarning("uplink.token_file", c.Uplink.TokenFile)...)
-	for i, server := range c.Uplink.ICEServers {
-		key := fmt.Sprintf("uplink.ice_servers[%d].credential_file", i)
-		warnings = append(warnings, modeWarning(key, server.CredentialFile)...)
-	}
-	return warnings
-}
-
-func modeWarning(key, path string) []Problem {
-	if path == "" {
-		return nil
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return []Problem{{Key: key, Message: fmt.Sprintf("%s: %v", path, withoutPath(err)), cause: err}}
-	}
-	if mode := info.Mode().Perm(); mode&0o024 != 0 {
-		return []Problem{{Key: key, Message: fmt.Sprintf("%s can be read or changed by others (mode %#o)", path, mode), Hint: "chmod 600 " + path}}
 	}
 	return nil
 }

@@ -79,35 +79,6 @@ func TestSecretIsNotShown(t *testing.T) {
 	}
 }
 
-func TestWarnings(t *testing.T) {
-	dir := t.TempDir()
-	private, open := filepath.Join(dir, "private"), filepath.Join(dir, "open")
-	writeMode(t, private, "a", 0o600)
-	writeMode(t, open, "a", 0o644)
-	cfg := Default()
-	cfg.Uplink.TokenFile = private
-	if w := cfg.Warnings(); len(w) != 0 {
-		t.Errorf("got %v", w)
-	}
-	cfg.Uplink.WHIPURL = "http://10.0.0.7/whip"
-	cfg.Uplink.TokenFile = open
-	cfg.Uplink.ICEServers = []ICEServer{{CredentialFile: filepath.Join(dir, "missing")}}
-	want := []string{
-		`uplink.whip_url: "http://10.0.0.7/whip" is not encrypted`,
-		"uplink.token_file: " + open + " can be read or changed by others (mode 0644) (chmod 600 " + open + ")",
-		"uplink.ice_servers[0].credential_file: " + filepath.Join(dir, "missing") + ": no such file",
-	}
-	got := cfg.Warnings()
-	if len(got) != len(want) {
-		t.Fatalf("got %v", got)
-	}
-	for i, w := range want {
-		if !strings.HasPrefix(got[i].Error(), w) {
-			t.Errorf("got %v, want %s", got[i], w)
-		}
-	}
-}
-
 // writeMode writes a file with a mode that the umask does not change.
 func writeMode(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()

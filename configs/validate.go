@@ -23,7 +23,6 @@ func (c Config) check() Problems {
 	var v checker
 	v.uplink(c.Uplink)
 	v.camera(c.Camera)
-	v.level(c.Camera)
 	between(&v, "microphone.gain_db", decibel(c.Microphone.GainDB), -30, 30)
 	between(&v, "video.max_bitrate", c.Video.MaxBitRate, 100_000, 8_000_000)
 	between(&v, "video.gop", c.Video.GOP, Duration(time.Second), Duration(time.Minute))
@@ -113,35 +112,6 @@ func (v *checker) camera(c Camera) {
 func (s Size) valid() bool {
 	return s.Width >= minSide && s.Height >= minSide && s.Width <= maxWidth && s.Height <= maxHeight &&
 		s.Width%2 == 0 && s.Height%2 == 0
-}
-
-// H.264 level 3.1, which is what is encoded here (ITU-T H.264, table A-1), in
-// macroblocks of 16x16 pixels.
-const (
-	levelFrame  = 3600
-	levelSecond = 108_000
-)
-
-// level refuses raw pictures that do not fit the level. A camera's own H.264
-// is passed through and states its level itself.
-func (v *checker) level(c Camera) {
-	key, size, fps := "camera.size", c.Size, c.FPS
-	switch {
-	case c.Source.Kind != Auto && c.Source.Kind != Device && c.Source.Kind != Pattern:
-		return // a file has its own size
-	case c.Source.Kind == Pattern && c.Source.Width > 0:
-		key, size = "camera.source", Size{c.Source.Width, c.Source.Height}
-		fps = cmp.Or(c.Source.FPS, fps)
-	}
-	blocks := ((size.Width + 15) / 16) * ((size.Height + 15) / 16)
-	if c.Format == "H264" || (blocks <= levelFrame && blocks*fps <= levelSecond) {
-		return
-	}
-	if !size.valid() || fps < 1 || fps > maxFPS {
-		return // reported already
-	}
-	v.report(key, "format: H264 passes a camera's own stream through", "%v at %d frames a second is more than "+
-		"H.264 level 3.1 holds, which is what is encoded: at most 1280x720 at 30 or 640x480 at 60", size, fps)
 }
 
 func (v *checker) session(s Session) {

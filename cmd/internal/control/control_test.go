@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -346,4 +347,32 @@ func answering(t *testing.T, answer string) (path string) {
 	})
 	t.Cleanup(func() { l.Close(); g.Wait() })
 	return path
+}
+
+func TestNothingRunsAfterwards(t *testing.T) {
+	before := runtime.NumGoroutine()
+	path, stop := serve(t, Server{Daemon: &fake{}})
+	c := NewClient(path)
+	var g sync.WaitGroup
+	for range 8 {
+		g.Go(func() {
+			if _, err := c.Status(t.Context()); err != nil {
+				t.Error(err)
+			}
+			_ = c.Watch(t.Context(), time.Minute, func(Status) error { return errors.New("enough") })
+		})
+	}
+	g.Wait()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	c.Close()
+	// net/http's client gives no signal when its last goroutine has ended.
+	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines before, %d after\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+		}
+	}
 }
