@@ -145,7 +145,7 @@ func hintFor(kind string, cause error) string {
 	case errors.Is(cause, errSpecial):
 		return "pipe a live source into standard input as Y4M and use y4m:-"
 	case errors.Is(cause, errEmpty), errors.Is(cause, io.ErrUnexpectedEOF):
-		return "copy or record the file again; the last attempt did not end"
+		return hintTruncated
 	}
 	return convert(kind)
 }
@@ -164,5 +164,8 @@ func convert(kind string) string {
 	}
 	return "convert it: ffmpeg -i in.mp4 -vn -c:a libopus -ac 1 -b:a 32k out.opus"
 }
+
+// hintTruncated is for a file that breaks off or is damaged.
+const hintTruncated = "copy or record the file again: the last attempt was cut short"
 
 const hintBFrames = "re-encode it without them: ffmpeg -i in.mp4 -c:v libx264 -profile:v baseline -bf 0 out.mp4"

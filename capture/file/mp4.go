@@ -52,7 +52,7 @@ func explainMP4(m media, err error) error {
 	case errors.Is(err, mp4.ErrNotMP4):
 		return wrongKind(m.kind, "an MP4 file", m.head())
 	case errors.Is(err, mp4.ErrTruncated):
-		return withHint(err, "copy or record the file again; the last attempt did not end")
+		return withHint(err, hintTruncated)
 	}
 	return err
 }
