@@ -1,5 +1,7 @@
 package openh264
 
+import "fmt"
+
 // levels are the limits that matter here, from ITU-T H.264 table A-1, from the
 // level on that every browser takes. The bitrate is the baseline profile's.
 var levels = [...]struct {
@@ -28,3 +30,7 @@ func level(c Config) int {
 	}
 	return levels[len(levels)-1].id
 }
+
+// ProfileLevelID returns what an offer says of the stream (RFC 6184 section
+// 8.1): constrained baseline at the level in use.
+func (e *Encoder) ProfileLevelID() string { return fmt.Sprintf("42e0%02x", level(e.config)) }

@@ -70,12 +70,10 @@ func (v *videoStage) startEncoder() error {
 	return nil
 }
 
-// learnProfile reads a passed-through stream up to its first key frame, because
-// the endpoint is told the profile before anything can be sent. A file then
-// starts over; a camera goes on.
+// learnProfile reads a camera's own H.264 up to its first key frame, because the
+// endpoint is told the profile before anything can be sent.
 func (v *videoStage) learnProfile(ctx context.Context) error {
 	v.to = nil
-	known := v.encoder.ProfileLevelID() != ""
 	for v.encoder.ProfileLevelID() == "" {
 		f, err := v.video.Source.Next(ctx)
 		if err != nil {
@@ -89,9 +87,6 @@ func (v *videoStage) learnProfile(ctx context.Context) error {
 	}
 	profile := v.encoder.ProfileLevelID()
 	v.profile.Store(&profile)
-	if file, ok := v.video.Source.(interface{ Rewind() error }); ok && !known {
-		return file.Rewind()
-	}
 	return nil
 }
 

@@ -1,0 +1,19 @@
+// Command bril is the agent on the glasses: daemon and command line in one.
+package main
+
+import (
+	"os"
+
+	"github.com/bril-edge/bril/cmd/internal/cli"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+func main() {
+	os.Exit(cli.Main(cli.App{
+		Version: version,
+		Stdin:   os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Args: os.Args[1:],
+	}))
+}

@@ -1,0 +1,124 @@
+// Package agent builds a session from a configuration: it chooses sources,
+// encoders and the uplink, and lists what there is to choose from.
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/bril-edge/bril/capture/file"
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/uplink/netwatch"
+	"github.com/bril-edge/bril/uplink/whip"
+)
+
+// Options are what a configuration does not say.
+type Options struct {
+	Version  string
+	StateDir string
+	Stdin    *os.File // read for the source y4m:-
+	Log      *slog.Logger
+}
+
+// Agent is a session with what it is made of. Close frees what outlives
+// conversations.
+type Agent struct {
+	*session.Session
+	cfg    configs.Config
+	opts   Options
+	client *whip.Client
+	stdin  *file.Y4MStream // drained from the start; nil without
+
+	once       sync.Once // of what a crash has left
+	background sync.WaitGroup
+}
+
+// New checks what can be checked without opening a device: the endpoint's
+// address, the token, files' existence. Nothing is captured.
+func New(cfg configs.Config, opts Options) (*Agent, error) {
+	a := &Agent{cfg: cfg, opts: opts}
+	servers, err := iceServers(cfg.Uplink.ICEServers)
+	if err != nil {
+		return nil, err
+	}
+	if a.client, err = newClient(cfg.Uplink, opts); err != nil {
+		return nil, err
+	}
+	if cfg.Camera.Source.Live() {
+		if a.stdin, err = file.OpenY4MStream(opts.Stdin, file.Options{}); err != nil {
+			a.client.Close()
+			return nil, err
+		}
+	}
+	dialer := dialer{client: a.client, cfg: cfg.Uplink, servers: servers, called: a.forgetCrash, log: opts.Log}
+	s := session.Config{
+		NewVideoEncoder: a.newVideoEncoder,
+		NewAudioEncoder: a.newAudioEncoder,
+		Connect:         dialer.connect,
+		ConnectBackoff:  &whip.Backoff{},
+		Network:         netwatch.Run,
+		MaxBitRate:      encoder.BitRate(cfg.Video.MaxBitRate),
+		Limits: session.Limits{
+			MaxLive:  time.Duration(cfg.Session.MaxLive),
+			NoViewer: time.Duration(cfg.Session.NoViewerTimeout),
+			Warn:     time.Duration(cfg.Session.WarnBefore),
+		},
+		Version: opts.Version,
+		URL:     cfg.Uplink.WHIPURL,
+		Log:     opts.Log,
+	}
+	if cfg.Camera.Source.Kind != configs.None {
+		s.OpenVideo = a.openVideo
+	}
+	if cfg.Microphone.Source.Kind != configs.None {
+		s.OpenAudio = a.openAudio
+	}
+	a.Session = session.New(s)
+	return a, nil
+}
+
+// Run runs the session. What a crash has left at the endpoint is deleted beside
+// it, once the endpoint has been called for a new session: nothing waits for it.
+func (a *Agent) Run(ctx context.Context, live bool) error {
+	defer a.background.Wait()
+	if !live {
+		a.forgetCrash(ctx)
+	}
+	return a.Session.Run(ctx, live)
+}
+
+func (a *Agent) forgetCrash(ctx context.Context) {
+	a.once.Do(func() {
+		a.background.Go(func() {
+			if err := a.client.DeleteStale(ctx); err != nil {
+				a.opts.Log.Debug("delete the session of before the crash", "error", err)
+			}
+		})
+	})
+}
+
+// Close is to be called after Run has returned.
+func (a *Agent) Close() error {
+	var err error
+	if a.stdin != nil {
+		err = a.stdin.Close()
+	}
+	a.client.Close()
+	return err
+}
+
+// kept keeps a source open over conversations: what standard input has delivered
+// is gone, and cannot be opened again.
+type kept struct{ session.VideoSource }
+
+func (kept) Close() error { return nil }
+
+func unknownSource(what string, kind configs.Kind) error {
+	return fmt.Errorf("%s source %q is not one", what, kind)
+}

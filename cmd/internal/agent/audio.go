@@ -1,0 +1,45 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/bril-edge/bril/capture/file"
+	"github.com/bril-edge/bril/capture/microphone"
+	"github.com/bril-edge/bril/capture/pattern"
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/encoder/opus"
+)
+
+// openAudio opens the configured source.
+func (a *Agent) openAudio(context.Context) (session.Audio, error) {
+	source, err := a.audioSource()
+	if err != nil {
+		return session.Audio{}, err
+	}
+	if m, ok := source.(*microphone.Microphone); ok {
+		return session.Audio{Source: m, Name: m.Name(), Device: true}, nil
+	}
+	return session.Audio{Source: source, Name: string(a.cfg.Microphone.Source.Kind)}, nil
+}
+
+func (a *Agent) audioSource() (session.AudioSource, error) {
+	m := a.cfg.Microphone
+	opts := file.Options{Loop: m.Loop}
+	switch m.Source.Kind {
+	case configs.Auto, configs.ALSA:
+		return microphone.Open(microphone.Config{Device: m.Source.Path, Gain: m.GainDB, Log: a.opts.Log})
+	case configs.Tone:
+		return pattern.NewTone()
+	case configs.WAV:
+		return file.OpenWAV(m.Source.Path, opts)
+	case configs.Opus:
+		return file.OpenOpus(m.Source.Path, opts)
+	}
+	return nil, unknownSource("microphone", m.Source.Kind)
+}
+
+func (a *Agent) newAudioEncoder(sink func(encoder.Packet) error) (session.AudioEncoder, error) {
+	return opus.New(opus.Config{BitRate: encoder.BitRate(a.cfg.Audio.BitRate)}, sink)
+}

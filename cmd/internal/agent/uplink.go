@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/url"
+
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/uplink/rtc"
+	"github.com/bril-edge/bril/uplink/whip"
+)
+
+func newClient(u configs.Uplink, opts Options) (*whip.Client, error) {
+	cfg := whip.Config{
+		URL:            u.WHIPURL,
+		TrustedOrigins: u.TrustedOrigins,
+		StateDir:       opts.StateDir,
+		UserAgent:      "bril/" + opts.Version,
+		Log:            opts.Log,
+	}
+	if u.TokenFile != "" {
+		token, err := configs.ReadToken(u.TokenFile)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Token = whip.NewSecret(token.Reveal())
+	}
+	return whip.New(cfg)
+}
+
+func iceServers(list []configs.ICEServer) (servers []whip.ICEServer, err error) {
+	for _, s := range list {
+		var credential whip.Secret
+		if s.CredentialFile != "" {
+			secret, err := configs.ReadToken(s.CredentialFile)
+			if err != nil {
+				return nil, err
+			}
+			credential = whip.NewSecret(secret.Reveal())
+		}
+		for _, u := range s.URLs {
+			servers = append(servers, whip.ICEServer{URL: u, Username: s.Username, Credential: credential})
+		}
+	}
+	return servers, nil
+}
+
+// dialer connects by WHIP.
+type dialer struct {
+	client  *whip.Client
+	cfg     configs.Uplink
+	servers []whip.ICEServer
+	called  func(context.Context) // after each call, whatever came of it
+	log     *slog.Logger
+}
+
+func (d dialer) connect(ctx context.Context, offer session.Offer) (session.Publisher, error) {
+	p, err := rtc.Dial(ctx, d.client, rtc.Config{
+		Video:      rtc.VideoConfig{ProfileLevelID: offer.ProfileLevelID},
+		Audio:      offer.Audio,
+		Loopback:   d.cfg.Loopback || onLoopback(d.cfg.WHIPURL),
+		Interface:  d.cfg.Interface,
+		ICEServers: d.servers,
+		KeyFrame:   offer.KeyFrame,
+		Estimate:   offer.Estimate,
+		Log:        d.log,
+	})
+	d.called(ctx)
+	if err != nil {
+		return nil, err // not p: a nil *Publisher is not a nil interface
+	}
+	return p, nil
+}
+
+// onLoopback says that the endpoint is on this machine, where nothing but the
+// loopback interface leads to it.
+func onLoopback(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bril-edge/bril/configs"
+)
+
+func newConfig(o *options) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "config",
+		Short: "Check and show the configuration",
+		Long:  "config checks and shows the configuration; it changes nothing.\n\n" + ExitCodes,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(c, args[0])
+			}
+			return c.Help()
+		},
+	}
+	c.AddCommand(newConfigCheck(o), newConfigShow(o))
+	return c
+}
+
+func newConfigCheck(o *options) *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:     "check",
+		Short:   "Check a configuration file",
+		Long:    "check reads a file and names every line that is wrong, and what it allows.\n\n" + ExitCodes,
+		Example: "  bril config check --config /etc/bril/bril.yaml",
+		Args:    arguments(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := load(path)
+			if err != nil {
+				return err
+			}
+			warnings := cfg.Warnings()
+			v := struct {
+				SchemaVersion int               `json:"schema_version"`
+				Valid         bool              `json:"valid"`
+				Warnings      []configs.Problem `json:"warnings"`
+			}{schemaVersion, true, append([]configs.Problem{}, warnings...)}
+			return o.print(c, v, func(w io.Writer) error {
+				for _, problem := range warnings {
+					fmt.Fprintf(c.ErrOrStderr(), "bril: warning: %v\n", problem)
+				}
+				_, err := fmt.Fprintln(w, "configuration is valid")
+				return err
+			})
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+func newConfigShow(o *options) *cobra.Command {
+	var path string
+	var reference bool
+	c := &cobra.Command{
+		Use:     "show",
+		Short:   "Show the configuration in effect, or the commented reference",
+		Long:    "show prints every key with the value in effect. --reference prints the file that explains each key.\n\n" + ExitCodes,
+		Example: "  bril config show --config /etc/bril/bril.yaml\n  bril config show --reference > bril.yaml",
+		Args:    arguments(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if reference {
+				_, err := io.WriteString(c.OutOrStdout(), configs.Reference())
+				return err
+			}
+			cfg, err := load(path)
+			if err != nil {
+				return err
+			}
+			data, err := cfg.JSON()
+			if err != nil {
+				return err
+			}
+			return o.print(c, json.RawMessage(data), func(w io.Writer) error {
+				text, err := cfg.YAML()
+				if err == nil {
+					_, err = w.Write(text)
+				}
+				return err
+			})
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&reference, "reference", false, "print the commented reference, which holds the defaults")
+	return c
+}
+
+func configFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVar(path, "config", "", "configuration file (default: the built-in defaults)")
+}
+
+// load reads a configuration file; no path means the defaults.
+func load(path string) (configs.Config, error) {
+	if path == "" {
+		return configs.Default(), nil
+	}
+	return configs.Load(path)
+}

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/configs"
+)
+
+// App is what a command runs in.
+type App struct {
+	Version        string
+	Stdin          *os.File
+	Stdout, Stderr io.Writer
+	Args           []string
+}
+
+// Main runs the command line and returns the exit code. An interruption by
+// SIGINT or SIGTERM ends what runs in good order.
+func Main(app App) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := newRoot(app).ExecuteContext(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return ExitCode(err) // the user knows
+	}
+	if err != nil {
+		// Nothing is left to do when even that cannot be written.
+		_ = PrintError(app.Stdout, app.Stderr, slices.Contains(app.Args, "--json"), err)
+	}
+	return ExitCode(err)
+}
+
+// options are the flags that every command has.
+type options struct {
+	app    App
+	json   bool
+	socket string
+}
+
+func newRoot(app App) *cobra.Command {
+	o := &options{app: app}
+	root := &cobra.Command{
+		Use:   "bril",
+		Short: "The agent on a sales advisor's smart glasses",
+		Long: `bril streams a camera and a microphone to a customer's browser by WebRTC, through
+any endpoint that speaks WHIP (RFC 9725).
+
+Try it on this machine:  bril demo
+
+` + ExitCodes,
+		Args:          cobra.ArbitraryArgs,
+		SilenceErrors: true, SilenceUsage: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(c, args[0])
+			}
+			return c.Help()
+		},
+	}
+	root.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON, errors too")
+	root.PersistentFlags().StringVar(&o.socket, "control", "", "control socket of the daemon (default: found by itself)")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &UsageError{c.CommandPath(), err} })
+	root.SetIn(app.Stdin)
+	root.SetOut(app.Stdout)
+	root.SetErr(app.Stderr)
+	root.SetArgs(app.Args)
+	root.AddCommand(
+		newRun(o), newDemo(o), newLive(o), newStatus(o), newDevices(o), newConfig(o), newVersion(o),
+	)
+	root.InitDefaultCompletionCmd(app.Args...)
+	return root
+}
+
+func unknownCommand(c *cobra.Command, name string) error {
+	err := fmt.Errorf("unknown command %q", name)
+	c.SuggestionsMinimumDistance = 2
+	if near := c.SuggestionsFor(name); len(near) > 0 {
+		return WithHint(&UsageError{c.CommandPath(), err}, c.CommandPath()+" "+near[0])
+	}
+	return &UsageError{c.CommandPath(), err}
+}
+
+// arguments checks a command's arguments; allowed is what help calls them.
+func arguments(allowed ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(allowed) == 0 && len(args) > 0:
+			return &UsageError{c.CommandPath(), fmt.Errorf("unexpected argument %q", args[0])}
+		case len(allowed) > 0 && len(args) != 1:
+			return &UsageError{c.CommandPath(), fmt.Errorf("needs one of %s", strings.Join(allowed, ", "))}
+		case len(allowed) > 0 && !slices.Contains(allowed, args[0]):
+			return &UsageError{c.CommandPath(), fmt.Errorf("needs one of %s, not %q", strings.Join(allowed, ", "), args[0])}
+		}
+		return nil
+	}
+}
+
+// client returns the daemon's, wherever it runs.
+func (o *options) client() *control.Client {
+	return control.NewClient(configs.OSEnvironment().FindSocket(o.socket))
+}

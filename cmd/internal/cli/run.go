@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bril-edge/bril/cmd/internal/agent"
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/configs"
+)
+
+// daemonFlags override the configuration file.
+type daemonFlags struct {
+	config             string
+	whip, tokenFile    string
+	camera, microphone string
+	control, state     string
+	network            string
+	loopback, loop     bool
+	live               bool
+}
+
+func (f *daemonFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	configFlag(c, &f.config)
+	flags.StringVar(&f.whip, "whip", "", "WHIP endpoint to publish to")
+	flags.StringVar(&f.tokenFile, "token-file", "", "file with the bearer token for the endpoint")
+	flags.StringVar(&f.camera, "camera", "", "auto, none, pattern[:WxH@FPS], /dev/videoN, y4m:PATH, y4m:-, h264:PATH or mp4:PATH")
+	flags.StringVar(&f.microphone, "microphone", "", "auto, none, tone, hw:…, wav:PATH or opus:PATH")
+	flags.BoolVar(&f.loop, "loop", false, "start files over at their end")
+	flags.StringVar(&f.state, "state", "", "directory for what must outlive the daemon")
+	flags.StringVar(&f.network, "interface", "", "limit ICE to one network interface")
+	flags.BoolVar(&f.loopback, "loopback", false, "limit ICE to the loopback interface")
+}
+
+// apply returns the configuration with the flags that were given.
+func (f *daemonFlags) apply(cfg configs.Config) (configs.Config, error) {
+	set := func(to *string, value string) {
+		if value != "" {
+			*to = value
+		}
+	}
+	set(&cfg.Uplink.WHIPURL, f.whip)
+	set(&cfg.Uplink.TokenFile, f.tokenFile)
+	set(&cfg.Uplink.Interface, f.network)
+	set(&cfg.Control.Socket, f.control)
+	set(&cfg.Control.StateDir, f.state)
+	cfg.Uplink.Loopback = cfg.Uplink.Loopback || f.loopback
+	cfg.Camera.Loop = cfg.Camera.Loop || f.loop
+	cfg.Microphone.Loop = cfg.Microphone.Loop || f.loop
+	var err error
+	if f.camera != "" {
+		if cfg.Camera.Source, err = configs.ParseVideoSource(f.camera); err != nil {
+			return cfg, err
+		}
+	}
+	if f.microphone != "" {
+		if cfg.Microphone.Source, err = configs.ParseAudioSource(f.microphone); err != nil {
+			return cfg, err
+		}
+	}
+	return cfg, cfg.Validate()
+}
+
+func newRun(o *options) *cobra.Command {
+	var f daemonFlags
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon",
+		Long: `run is the daemon. It waits for ` + "`bril live on`" + ` or a button, unless --live is
+given. What fails is tried again and shown by ` + "`bril status`" + `; the daemon lives.
+
+` + ExitCodes,
+		Example: `  bril run --config /etc/bril/bril.yaml
+  bril run --whip https://showroom.example/whip/anna --token-file token --live
+  bril run --camera mp4:car.mp4 --microphone none --loop --live`,
+		Args: arguments(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			f.control = o.socket
+			cfg, err := load(f.config)
+			if err != nil {
+				return err
+			}
+			if cfg, err = f.apply(cfg); err != nil {
+				return err
+			}
+			return runDaemon(c.Context(), o, cfg, f.live)
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&f.live, "live", false, "go live at once")
+	return c
+}
+
+// runDaemon runs the agent and its control socket until ctx ends.
+func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) error {
+	log := newLog(o.app.Stderr, cfg.Log)
+	for _, warning := range cfg.Warnings() {
+		log.Warn(warning.Error())
+	}
+	places := configs.OSEnvironment()
+	listener, err := control.Listen(places.SocketPath(cfg.Control.Socket))
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	state, err := places.StatePath(cfg.Control.StateDir)
+	if err != nil {
+		return err
+	}
+	a, err := agent.New(cfg, agent.Options{Version: o.app.Version, StateDir: state, Stdin: o.app.Stdin, Log: log})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	log.Info("bril "+o.app.Version, "endpoint", cfg.Uplink.WHIPURL, "state", state)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.Run(ctx, live) })
+	g.Go(func() error { return control.Server{Daemon: a, Describe: Describe, Log: log}.Run(ctx, listener) })
+	return g.Wait()
+}
+
+func newLog(w io.Writer, cfg configs.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		level = slog.LevelInfo // cannot be: the configuration was validated
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
