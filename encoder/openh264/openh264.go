@@ -95,7 +95,7 @@ func New(config Config, sink func(encoder.AccessUnit) error) (*Encoder, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	b := newBudget(config.BitRate)
+	b := newBudget(config.BitRate, config.FPS)
 	asked := b.ask(0)
 	engine, err := openEngine(config, asked)
 	if err != nil {

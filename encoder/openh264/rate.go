@@ -19,6 +19,12 @@ type budget struct {
 	sent []sent          // pictures of the window that ends now, oldest first
 	gain gain
 	last int // bits of the last picture that was not an IDR picture
+
+	// The encoder divides what it is asked for by its nominal frame rate. A camera
+	// in the dark halves its own, and each picture may then have twice as much.
+	nominal time.Duration // from picture to picture
+	pace    time.Duration // as it is, smoothed
+	latest  time.Duration // PTS of the latest picture
 }
 
 type sent struct {
@@ -26,8 +32,9 @@ type sent struct {
 	bits int
 }
 
-func newBudget(rate encoder.BitRate) *budget {
-	return &budget{rate: rate, sent: make([]sent, 0, 256)}
+func newBudget(rate encoder.BitRate, fps float64) *budget {
+	nominal := time.Duration(float64(time.Second) / fps)
+	return &budget{rate: rate, sent: make([]sent, 0, 256), nominal: nominal, pace: nominal}
 }
 
 // Shares of what the ceiling allows in a window, in percent.
@@ -58,8 +65,9 @@ func (b *budget) setRate(rate encoder.BitRate) {
 	b.rate = rate
 }
 
-// advance forgets what has left the window that ends at t. Time that runs
-// backwards is a source that began anew; all before it is forgotten.
+// advance tells of the next picture, at t, and forgets what has left the window
+// that ends there. Time that runs backwards is a source that began anew; all
+// before it is forgotten.
 func (b *budget) advance(t time.Duration) {
 	stale := 0
 	for stale < len(b.sent) && b.sent[stale].at <= t-window {
@@ -69,7 +77,15 @@ func (b *budget) advance(t time.Duration) {
 		stale = n
 	}
 	b.sent = b.sent[:copy(b.sent, b.sent[stale:])]
+	if passed := t - b.latest; passed > 0 && passed <= slowest*b.nominal {
+		b.pace += (passed - b.pace) / 8
+	}
+	b.latest = t
 }
+
+// slowest is how many nominal frame times a picture is waited for; longer is a
+// pause, not a frame rate.
+const slowest = 5
 
 // room returns how many bits the next picture may have under this share of the
 // ceiling; below 0 if there is more than that already.
@@ -104,7 +120,7 @@ func (b *budget) ask(t time.Duration) encoder.BitRate {
 		}
 		rate = min(rate, float64(aimed-kept)/ahead.Seconds())
 	}
-	return b.clamp(encoder.BitRate(rate / b.gain.value()))
+	return b.clamp(encoder.BitRate(rate * float64(b.pace) / float64(b.nominal) / b.gain.value()))
 }
 
 // askKey returns the rate to ask for an IDR picture at t, after one for which
@@ -119,32 +135,27 @@ func (b *budget) askKey(t time.Duration, asked encoder.BitRate, bits int) encode
 
 // clamp keeps the asked rate in the range in which the encoder follows it.
 func (b *budget) clamp(rate encoder.BitRate) encoder.BitRate {
-	return min(max(rate, b.rate/16, 16_000), 2*b.rate)
+	return min(max(rate, b.rate/16, 16_000), 4*b.rate)
 }
 
 // add notes a picture that left at t and the rate that was asked for it.
 func (b *budget) add(t time.Duration, bits int, asked encoder.BitRate, key bool) {
-	if n := len(b.sent); n > 0 && !key {
-		b.gain.add(bits, asked, t-b.sent[n-1].at)
-	}
 	if !key {
+		b.gain.add(bits, float64(asked)*b.nominal.Seconds())
 		b.last = bits
 	}
 	b.sent = append(b.sent, sent{t, bits})
 }
 
 // gain is how much an encoder makes of what it is asked for, over the last
-// second or so. It also covers a camera that delivers fewer or more frames than
-// its nominal rate, which is what the encoder divides its rate by.
+// pictures, a second or so of them.
 type gain struct{ made, asked float64 } // bits, older ones weighing less
 
-const gainTime = time.Second
+const gainKeep = 1 - 1.0/30 // weight of the pictures before, at each
 
-func (g *gain) add(bits int, asked encoder.BitRate, passed time.Duration) {
-	passed = min(max(passed, 0), gainTime)
-	keep := 1 - passed.Seconds()/gainTime.Seconds()
-	g.made = g.made*keep + float64(bits)
-	g.asked = g.asked*keep + float64(asked)*passed.Seconds()
+func (g *gain) add(made int, asked float64) {
+	g.made = g.made*gainKeep + float64(made)
+	g.asked = g.asked*gainKeep + asked
 }
 
 // value returns the gain, within what is believed: a still scene makes less than
