@@ -3,7 +3,6 @@ package camera
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +132,21 @@ func TestDeviceHoldsFrames(t *testing.T) {
 	measure(t, again, 5)
 }
 
+// TestDeviceStartsEachTime is about a wait that was lost when a signal met the
+// driver's lock: see register in hardware/v4l2.
+func TestDeviceStartsEachTime(t *testing.T) {
+	for range 40 {
+		c := openDevice(t, Config{})
+		for range 6 { // more than there are buffers
+			f := next(t, c)
+			f.Release()
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestDeviceIsBusy(t *testing.T) {
 	c := openDevice(t, Config{})
 	second, err := Open(Config{Device: c.Path()})
@@ -176,7 +190,9 @@ func TestDeviceUnplugged(t *testing.T) {
 	if !errors.Is(err, ErrGone) {
 		t.Errorf("got %v, want ErrGone", err)
 	}
-	_ = fmt.Sprint(f.Planes[0].Data[0]) // still mapped
+	if len(f.Planes[0].Data) == 0 || f.Planes[0].Data[0] == 0 && testing.Verbose() { // would fault if it were unmapped
+		t.Log("the frame begins in black")
+	}
 	f.Release()
 	if err := c.Close(); err != nil {
 		t.Error("close: ", err)

@@ -2,7 +2,11 @@ package microphone
 
 import (
 	"errors"
+	"math"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,5 +51,90 @@ func TestDevice(t *testing.T) {
 	}
 	if _, err := m.Next(t.Context()); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Next after Close: %v", err)
+	}
+}
+
+// TestDeviceHearsTone wants a tone of BRIL_TEST_TONE hertz at the device: that
+// the pitch is right shows that every rate ends as 48 kHz.
+func TestDeviceHearsTone(t *testing.T) {
+	hertz, err := strconv.ParseFloat(os.Getenv("BRIL_TEST_TONE"), 64)
+	if err != nil {
+		t.Skip("BRIL_TEST_TONE names no frequency")
+	}
+	m, err := Open(Config{Device: os.Getenv("BRIL_TEST_MICROPHONE")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	const chunks = 100
+	crossings, loudest, last := 0, int16(0), int16(-1)
+	for i := range chunks + 25 {
+		s, err := m.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range s.Samples {
+			if i >= 25 && last < 0 && v >= 0 { // half a second to settle
+				crossings++
+			}
+			last, loudest = v, max(loudest, v)
+		}
+	}
+	heard := float64(crossings) / (chunks * capture.ChunkTime.Seconds())
+	t.Logf("%s: heard %.1f Hz, up to %d", m.Name(), heard, loudest)
+	if math.Abs(heard-hertz) > hertz/100 {
+		t.Errorf("heard %.1f Hz, want %g", heard, hertz)
+	}
+}
+
+// TestDeviceUnplugged takes a snd-aloop card away, if it may: it wants
+// BRIL_TEST_UNPLUG_SOUND=snd_aloop.0, the name of the platform device.
+func TestDeviceUnplugged(t *testing.T) {
+	device := os.Getenv("BRIL_TEST_UNPLUG_SOUND")
+	if device == "" {
+		t.Skip("BRIL_TEST_UNPLUG_SOUND names no platform device")
+	}
+	m, err := Open(Config{Device: os.Getenv("BRIL_TEST_MICROPHONE")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unbound := make(chan error, 1)
+	go func() { // returns when the card's last user has closed it
+		driver := filepath.Join("/sys/bus/platform/drivers", strings.TrimRight(device, ".0123456789"))
+		unbound <- os.WriteFile(filepath.Join(driver, "unbind"), []byte(device), 0)
+	}()
+	start := monotonic.Now()
+	for err == nil {
+		_, err = m.Next(t.Context())
+	}
+	t.Logf("after %v: %v", monotonic.Now()-start, err)
+	if !errors.Is(err, ErrGone) {
+		t.Errorf("got %v, want ErrGone", err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error("close: ", err)
+	}
+	if err := <-unbound; err != nil {
+		t.Error("unbind: ", err)
+	}
+}
+
+func TestDeviceIsBusy(t *testing.T) {
+	name := os.Getenv("BRIL_TEST_MICROPHONE")
+	if !strings.HasPrefix(name, "hw:") {
+		t.Skip("BRIL_TEST_MICROPHONE names no hw: device, which only one can open")
+	}
+	m, err := Open(Config{Device: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	second, err := Open(Config{Device: name})
+	if err == nil {
+		second.Close()
+	}
+	t.Log(err)
+	if !errors.Is(err, ErrBusy) {
+		t.Errorf("got %v, want ErrBusy", err)
 	}
 }

@@ -2,6 +2,7 @@ package v4l2
 
 import (
 	"os"
+	"runtime"
 	"time"
 	"unsafe"
 
@@ -80,7 +81,7 @@ func (linux) Epoll(fd int, events uint32) (*os.File, error) {
 	// os.NewFile puts a descriptor into Go's poller if it says that it does not block.
 	err = os.NewSyscallError("fcntl", unix.SetNonblock(epfd, true))
 	if err == nil {
-		err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events}))
+		err = register(epfd, fd, events)
 	}
 	file := os.NewFile(uintptr(epfd), "epoll")
 	if err == nil {
@@ -91,4 +92,31 @@ func (linux) Epoll(fd int, events uint32) (*os.File, error) {
 		return nil, err
 	}
 	return file, nil
+}
+
+// register puts fd into the epoll set while its thread takes no signals. A driver
+// whose poll waits for its lock and is interrupted reports an error and has not
+// registered the wait (vb2_fop_poll in videobuf2-v4l2.c): no event would ever
+// come. Go's own preemption signal is enough; seen with vivid, which holds the
+// lock while it draws, about once in 50 starts with unix.EpollCtl, a raw call.
+func register(epfd, fd int, events uint32) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, before unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &before); err != nil {
+		return os.NewSyscallError("rt_sigprocmask", err)
+	}
+	event := unix.EpollEvent{Events: events}
+	_, _, errno := unix.Syscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), unix.EPOLL_CTL_ADD, uintptr(fd),
+		uintptr(unsafe.Pointer(&event)), 0, 0)
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil); err != nil {
+		return os.NewSyscallError("rt_sigprocmask", err)
+	}
+	if errno != 0 {
+		return os.NewSyscallError("epoll_ctl", errno)
+	}
+	return nil
 }
