@@ -48,11 +48,12 @@ func (h Header) FrameSize() int { return h.Channels * h.Bits / 8 }
 // Parse reads the header of the file r of size bytes.
 func Parse(r io.ReaderAt, size int64) (Header, error) {
 	var b [12]byte
-	if n, err := r.ReadAt(b[:], 0); n < len(b) {
-		if string(b[:min(n, 4)]) == "RIFF"[:min(n, 4)] && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-			return Header{}, fmt.Errorf("%w: only %d bytes", ErrTruncated, n)
-		}
+	n := min(size, int64(len(b)))
+	if _, err := r.ReadAt(b[:n], 0); err != nil {
 		return Header{}, err
+	}
+	if n < int64(len(b)) && string(b[:min(n, 4)]) == "RIFF"[:min(n, 4)] {
+		return Header{}, fmt.Errorf("%w: only %d bytes", ErrTruncated, n)
 	}
 	if string(b[:4]) == "RF64" {
 		return Header{}, fmt.Errorf("%w: RF64, for files over 4 GiB", ErrUnsupported)
