@@ -30,6 +30,7 @@ type Status struct {
 
 	RSSBytes      int64   `json:"rss_bytes"`
 	UptimeSeconds float64 `json:"uptime_s"`
+	Goroutines    int     `json:"goroutines"`
 
 	LiveSince time.Time `json:"live_since,omitzero"` // only while live or paused
 	Viewers   *int      `json:"viewers,omitempty"`   // only where the endpoint tells

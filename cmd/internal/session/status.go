@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"os"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -21,6 +22,7 @@ func (s *Session) Status() control.Status {
 		LatencyMS:     s.meter.latency(),
 		RSSBytes:      residentBytes(),
 		UptimeSeconds: (monotonic.Now() - s.started).Seconds(),
+		Goroutines:    runtime.NumGoroutine(),
 		Viewers:       now.viewers,
 		Errors:        s.faults.snapshot(),
 	}
