@@ -48,23 +48,22 @@ func (r *reply) problem(token Secret) Problem {
 	return p
 }
 
+// rawProblem tries JSON whatever the content type says: one server in the field
+// sends its errors as JSON under the type that the request accepts.
 func (r *reply) rawProblem() Problem {
-	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
-	switch kind {
-	case "application/problem+json", "application/json":
-		var said struct{ Type, Title, Detail, Message, Error string }
-		// A field of the wrong type leaves the others filled.
-		_ = json.Unmarshal(r.body, &said)
-		for _, text := range []string{said.Message, said.Error} { // not RFC 9457, but common
-			if said.Detail == "" {
-				said.Detail = text
-			}
-		}
-		return Problem{Type: said.Type, Title: said.Title, Detail: said.Detail}
-	case "text/plain":
+	if kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type")); kind == "text/plain" {
 		return Problem{Detail: string(r.body)}
 	}
-	return Problem{}
+	var said struct{ Type, Title, Detail, Message, Error string }
+	// A field of the wrong type leaves the others filled, and what is not JSON
+	// leaves all of them empty.
+	_ = json.Unmarshal(r.body, &said)
+	for _, text := range []string{said.Message, said.Error} { // not RFC 9457, but common
+		if said.Detail == "" {
+			said.Detail = text
+		}
+	}
+	return Problem{Type: said.Type, Title: said.Title, Detail: said.Detail}
 }
 
 // clean makes a foreign text safe for one line of a terminal or a log.

@@ -95,6 +95,7 @@ func TestProblemDetails(t *testing.T) {
 		{"the same twice", problemJSON, `{"title":"taken","detail":"taken"}`, "taken"},
 		{"a field of the wrong type", problemJSON, `{"detail":7,"title":"No room"}`, "No room"},
 		{"plain JSON", "application/json", `{"status":"error","error":"path is in use"}`, "path is in use"},
+		{"JSON under the type asked for", typeSDP, `{"error":"room name cannot be empty"}`, "room name cannot be empty"},
 		{"plain text", "text/plain", "no\tsuch\r\nroom\n", "no such room"},
 		{"escape sequences", "text/plain", "\x1b[31mred\x1b[0m\u202egnp\u0000\xff", "[31mred[0mgnp\ufffd"},
 		{"long", problemJSON, `{"detail":"` + long + `"}`, strings.Repeat("é", maxSaid) + "…"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/uplink/whip"
 )
 
 // faults is what does not work now, by component.
@@ -66,5 +67,5 @@ func hint(err error) string {
 	if errors.As(err, &hinted) {
 		return hinted.Hint()
 	}
-	return ""
+	return whip.Hint(err)
 }
