@@ -117,6 +117,14 @@ func (a *agent) stop() {
 	}
 }
 
+// vanish stops sending without a word, as glasses do that leave the Wi-Fi. The
+// connection itself is closed with the test.
+func (a *agent) vanish() {
+	if p := a.current.Swap(nil); p != nil {
+		a.t.Cleanup(func() { p.Close(context.Background()) })
+	}
+}
+
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

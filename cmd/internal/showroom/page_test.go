@@ -2,6 +2,7 @@ package showroom
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -33,7 +34,7 @@ func TestPage(t *testing.T) {
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "waiting"`, patience)
 	shoot(t, ctx, "waiting")
 
-	p := a.publish(url + "/whip/anna")
+	a.publish(url + "/whip/anna")
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "live" && brilStats.framesDecoded > 30`, patience)
 	took := chromiumtest.Eval[float64](t, ctx, `brilStats.firstFrameAt - brilStats.announcedAt`)
 	t.Logf("first frame %.0f ms after the publisher was announced", took)
@@ -60,7 +61,7 @@ func TestPage(t *testing.T) {
 		a.stop()
 		chromiumtest.WaitFor(t, ctx, `brilStats.state === "waiting"`, patience)
 		before := chromiumtest.Eval[int](t, ctx, `brilStats.framesDecoded`)
-		p = a.publish(url + "/whip/anna")
+		a.publish(url + "/whip/anna")
 		chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
 		if after := chromiumtest.Eval[int](t, ctx, `brilStats.framesDecoded`); after <= before {
 			t.Errorf("%d frames before, %d after", before, after)
@@ -69,7 +70,72 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page needed %d sessions", sessions)
 		}
 	})
-	_ = p
+	t.Run("the publisher is lost and returns", func(t *testing.T) {
+		a.vanish()
+		chromiumtest.WaitFor(t, ctx, `brilStats.state === "interrupted"`, patience)
+		shoot(t, ctx, "interrupted")
+		a.publish(url + "/whip/anna")
+		chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
+	})
+}
+
+func TestPageSurvivesTheServer(t *testing.T) {
+	ctx := chromiumtest.Start(t)
+	address := freeAddress(t)
+	server := func() (url string, stop func()) {
+		s, err := New(Config{Listen: address})
+		check(t, err)
+		return runUntil(t, s)
+	}
+	url, stop := server()
+	a := startAgent(t)
+	open(t, ctx, url+"/anna")
+	a.publish(url + "/whip/anna")
+	chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
+	stop()
+	a.stop()
+	chromiumtest.WaitFor(t, ctx, `brilStats.state === "offline"`, patience)
+	shoot(t, ctx, "offline")
+	_, stop = server()
+	defer stop()
+	a.publish(url + "/whip/anna")
+	back := time.Now()
+	chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
+	t.Logf("live again %v after the publisher", time.Since(back))
+	if sessions := chromiumtest.Eval[int](t, ctx, `brilStats.sessions`); sessions != 2 {
+		t.Errorf("%d sessions, want one for each server", sessions)
+	}
+}
+
+func TestPageWithAnAccessKey(t *testing.T) {
+	ctx := chromiumtest.Start(t)
+	s, err := New(Config{Listen: "127.0.0.1:0", DataDir: t.TempDir(), RequireKey: true})
+	check(t, err)
+	url := runServer(t, s)
+	a := startAgent(t)
+	a.publish(url + "/whip/anna")
+
+	open(t, ctx, url+"/anna")
+	chromiumtest.WaitFor(t, ctx, `brilStats.state === "locked"`, patience)
+	shoot(t, ctx, "locked")
+	open(t, ctx, "about:blank")
+	open(t, ctx, url+"/anna#"+s.keys.Key("bert"))
+	chromiumtest.WaitFor(t, ctx, `brilStats.state === "locked"`, patience)
+	open(t, ctx, "about:blank")
+	open(t, ctx, s.Link(url, "anna"))
+	chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
+	if cookie := chromiumtest.Eval[string](t, ctx, `document.cookie`); cookie != "" {
+		t.Errorf("scripts can read %q", cookie)
+	}
+}
+
+// freeAddress returns a loopback address that nobody listens on just now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 // shoot takes the page as a phone and as a desktop browser show it.

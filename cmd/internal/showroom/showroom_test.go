@@ -24,21 +24,27 @@ func startServer(t *testing.T, cfg Config) string {
 
 func runServer(t *testing.T, s *Server) string {
 	t.Helper()
+	url, stop := runUntil(t, s)
+	t.Cleanup(stop)
+	return url
+}
+
+// runUntil runs a server until stop is called, which waits for its end.
+func runUntil(t *testing.T, s *Server) (url string, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	urls, done := make(chan string, 1), make(chan error, 1)
 	go func() { done <- s.Run(ctx, func(url string) { urls <- url }) }()
-	t.Cleanup(func() {
+	select {
+	case url = <-urls:
+	case err := <-done:
+		t.Fatal(err)
+	}
+	return url, func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("run: %v", err)
 		}
-	})
-	select {
-	case url := <-urls:
-		return url
-	case err := <-done:
-		t.Fatal(err)
-		return ""
 	}
 }
 

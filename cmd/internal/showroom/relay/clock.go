@@ -31,3 +31,20 @@ func rtpUnits(d time.Duration, clockRate uint32) uint32 {
 	seconds, rest := d/time.Second, d%time.Second
 	return uint32(int64(seconds)*int64(clockRate) + int64(rest)*int64(clockRate)/int64(time.Second))
 }
+
+// mediaTime unwraps RTP timestamps into the time since the first one.
+type mediaTime struct {
+	begun bool
+	last  uint32
+	ticks int64
+}
+
+func (m *mediaTime) at(timestamp, clockRate uint32) time.Duration {
+	if !m.begun {
+		m.begun, m.last = true, timestamp
+	}
+	m.ticks += int64(int32(timestamp - m.last))
+	m.last = timestamp
+	seconds, rest := m.ticks/int64(clockRate), m.ticks%int64(clockRate)
+	return time.Duration(seconds)*time.Second + time.Duration(rest)*time.Second/time.Duration(clockRate)
+}

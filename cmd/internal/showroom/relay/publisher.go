@@ -35,8 +35,11 @@ type source struct {
 	last      atomic.Int64 // when a packet came, Unix time in ns; 0: none yet
 
 	ids     extensionIDs
-	playout [3]byte // the last playout delay; viewers who join later need it too
-	delayed bool    // playout is set
+	asked   [3]byte // the last playout delay that the publisher sent
+	delayed bool    // it sent one
+	playout [3]byte // what viewers get
+	late    lateness
+	media   mediaTime
 }
 
 // Publish makes a WHIP session of an offer. The same owner's session before it ends
@@ -331,6 +334,9 @@ func (p *publisher) forward(s *source, packet *rtp.Packet, now time.Time) {
 		return // replaced: its last packets must not mix with its successor's
 	}
 	s.last.Store(now.UnixNano())
+	if s == p.audio {
+		s.late.note(now, s.media.at(packet.Timestamp, s.clockRate))
+	}
 	e := readExtensions(&packet.Header, s.ids)
 	p.playoutDelay(s, &e)
 	for _, v := range *p.room.connected.Load() {
@@ -344,28 +350,20 @@ func (p *publisher) forward(s *source, packet *rtp.Packet, now time.Time) {
 	}
 }
 
-// lipRoom is the least that viewers may hold a picture back when there is sound, in
-// the extension's units of 10 ms. Sound is about 90 ms old when it is heard: a
-// chunk of 20, the encoder, a browser's jitter buffer, the loudspeaker. Shown at
-// once, the picture is 65 ms ahead of it (measured in Chromium 720p30 on loopback),
-// beyond what viewers forgive; with 30 ms of room the browser brings it to 50, and
-// the picture is still within 36 ms of the camera in the median.
-const lipRoom = 3
-
 // playoutDelay makes the extension of a packet fit for viewers. A value that the
 // publisher sends only until it is acknowledged reaches those who join later, too.
 func (p *publisher) playoutDelay(s *source, e *extensions) {
-	if len(e.playoutDelay) == len(s.playout) {
-		copy(s.playout[:], e.playoutDelay)
-		s.delayed = true
-		// 12 bits of minimum, then 12 of maximum.
-		if most := int(s.playout[1]&0x0f)<<8 | int(s.playout[2]); p.audio != nil && most < lipRoom {
-			s.playout[2] = lipRoom
-		}
+	if len(e.playoutDelay) == len(s.asked) {
+		s.asked, s.delayed = [3]byte(e.playoutDelay), true
 	}
-	if s.delayed {
-		e.playoutDelay = s.playout[:]
+	if !s.delayed {
+		return
 	}
+	s.playout = s.asked
+	if p.audio != nil {
+		s.playout = withRoom(s.asked, p.audio.late.room())
+	}
+	e.playoutDelay = s.playout[:]
 }
 
 func (s *source) seeRTCP(b []byte, now time.Time) {
