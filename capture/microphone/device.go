@@ -37,11 +37,11 @@ type device struct {
 // handlers are called on a thread of the sound library. They must not call it.
 type handlers struct {
 	data func(in []byte) // valid during the call only
-	stop func()          // the device stopped, be it by itself or by close
+	stop func()          // the device stopped or is gone; may come more than once
 }
 
 func openDevice(name string, log *slog.Logger, h handlers) (*device, error) {
-	context, err := newContext(log)
+	context, err := newContext(listen(log, h.stop))
 	if err != nil {
 		return nil, err
 	}
@@ -58,14 +58,31 @@ func openDevice(name string, log *slog.Logger, h handlers) (*device, error) {
 
 // newContext loads ALSA; other backends are not wanted, least of all the null
 // device, which would record silence.
-func newContext(log *slog.Logger) (*malgo.AllocatedContext, error) {
-	context, err := malgo.InitContext([]malgo.Backend{malgo.BackendAlsa}, malgo.ContextConfig{}, func(message string) {
-		log.Debug("alsa: " + strings.TrimSpace(message))
-	})
+func newContext(log malgo.LogProc) (*malgo.AllocatedContext, error) {
+	context, err := malgo.InitContext([]malgo.Backend{malgo.BackendAlsa}, malgo.ContextConfig{}, log)
 	if err != nil {
 		return nil, fmt.Errorf("%w: load ALSA: %w; install it by `apt install libasound2`", ErrNoMicrophone, err)
 	}
 	return context, nil
+}
+
+// disconnected is what the library says, without end, once the device has been
+// unplugged: it spins on poll and calls no callback (miniaudio 0.11,
+// ma_device_wait__alsa; 8 is SND_PCM_STATE_DISCONNECTED). There is no other sign
+// of it, and only close ends it.
+const disconnected = "POLLERR detected. status = 8"
+
+// listen returns what takes the library's messages.
+func listen(log *slog.Logger, gone func()) malgo.LogProc {
+	return func(message string) {
+		switch {
+		case strings.Contains(message, disconnected):
+			gone()
+		case strings.HasPrefix(message, "Loading symbol"): // a hundred of them
+		default:
+			log.Debug("alsa: " + strings.TrimSpace(message))
+		}
+	}
 }
 
 // initDevice asks for 48 kHz mono; what the hardware does otherwise, malgo's own
@@ -98,7 +115,10 @@ func initDevice(context malgo.Context, name string, h handlers) (*malgo.Device, 
 
 func (d *device) close() {
 	if d.device != nil {
-		d.device.Uninit() // stops it, and waits for its thread
+		// Uninit alone waits for the thread's next buffer, and from a device that was
+		// unplugged none comes; Stop wakes the thread.
+		_ = d.device.Stop() // Uninit ends what cannot be stopped
+		d.device.Uninit()
 	}
 	_ = d.context.Uninit() // it has no device any more, so it can only succeed
 	d.context.Free()
@@ -132,7 +152,7 @@ func List() ([]Device, error) {
 		return list, nil
 	}
 	// No log: malgo holds a lock during Devices that its log callback takes.
-	context, err := newContext(slog.New(slog.DiscardHandler))
+	context, err := newContext(nil)
 	if err != nil {
 		return nil, fmt.Errorf("list microphones: %w", err)
 	}
@@ -143,7 +163,11 @@ func List() ([]Device, error) {
 		return nil, fmt.Errorf("list microphones: %w", err)
 	}
 	for _, info := range infos {
-		list = append(list, Device{Name: alsaName(info.ID), Description: info.Name(), Default: info.IsDefault != 0})
+		name := alsaName(info.ID)
+		if name == "null" { // ALSA's own, which records silence
+			continue
+		}
+		list = append(list, Device{Name: name, Description: info.Name(), Default: info.IsDefault != 0})
 	}
 	return list, nil
 }

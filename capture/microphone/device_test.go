@@ -2,9 +2,9 @@ package microphone
 
 import (
 	"errors"
+	"log/slog"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,35 +87,28 @@ func TestDeviceHearsTone(t *testing.T) {
 	}
 }
 
-// TestDeviceUnplugged takes a snd-aloop card away, if it may: it wants
-// BRIL_TEST_UNPLUG_SOUND=snd_aloop.0, the name of the platform device.
+// TestDeviceUnplugged wants someone else to take the device away while it runs,
+// which BRIL_TEST_UNPLUG_SOUND promises: whoever unbinds a card waits for its
+// users, so a user must not do it.
 func TestDeviceUnplugged(t *testing.T) {
-	device := os.Getenv("BRIL_TEST_UNPLUG_SOUND")
-	if device == "" {
-		t.Skip("BRIL_TEST_UNPLUG_SOUND names no platform device")
+	if os.Getenv("BRIL_TEST_UNPLUG_SOUND") == "" {
+		t.Skip("BRIL_TEST_UNPLUG_SOUND does not say that the device will be unplugged")
 	}
-	m, err := Open(Config{Device: os.Getenv("BRIL_TEST_MICROPHONE")})
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	m, err := Open(Config{Device: os.Getenv("BRIL_TEST_MICROPHONE"), Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	unbound := make(chan error, 1)
-	go func() { // returns when the card's last user has closed it
-		driver := filepath.Join("/sys/bus/platform/drivers", strings.TrimRight(device, ".0123456789"))
-		unbound <- os.WriteFile(filepath.Join(driver, "unbind"), []byte(device), 0)
-	}()
-	start := monotonic.Now()
-	for err == nil {
+	chunks := 0
+	for ; err == nil; chunks++ {
 		_, err = m.Next(t.Context())
 	}
-	t.Logf("after %v: %v", monotonic.Now()-start, err)
+	t.Logf("after %d chunks: %v", chunks, err)
 	if !errors.Is(err, ErrGone) {
 		t.Errorf("got %v, want ErrGone", err)
 	}
 	if err := m.Close(); err != nil {
 		t.Error("close: ", err)
-	}
-	if err := <-unbound; err != nil {
-		t.Error("unbind: ", err)
 	}
 }
 

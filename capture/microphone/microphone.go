@@ -100,8 +100,9 @@ func open(name string, cfg Config) (*Microphone, error) {
 func (m *Microphone) Name() string { return m.name }
 
 // Next returns the next 20 ms of sound. It blocks until they are there, ctx
-// ends, or the microphone is closed (os.ErrClosed) or unplugged (ErrGone). A gap
-// in Sequence is sound that was not fetched in time.
+// ends, or the microphone is closed (os.ErrClosed) or unplugged (ErrGone; close it
+// soon, the sound library keeps a processor busy until then). A gap in Sequence is
+// sound that was not fetched in time.
 func (m *Microphone) Next(ctx context.Context) (capture.Sound, error) { return m.feed.next(ctx) }
 
 // Close turns the microphone off and ends Next. A second call does nothing.

@@ -2,6 +2,7 @@ package microphone
 
 import (
 	"errors"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -69,6 +70,22 @@ func TestExplain(t *testing.T) {
 		if err := explain(result); !errors.Is(err, want) || !errors.Is(err, result) {
 			t.Errorf("%v: got %v, want %v", result, err, want)
 		}
+	}
+}
+
+// The message is what snd-aloop's unbinding made miniaudio say.
+func TestTheLibrarysMessages(t *testing.T) {
+	var b strings.Builder
+	gone := 0
+	say := listen(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})), func() { gone++ })
+	say("[ALSA] POLLERR detected. status = 3\n")
+	if gone != 0 || !strings.Contains(b.String(), "status = 3") {
+		t.Errorf("running: gone %d, logged %q", gone, b.String())
+	}
+	b.Reset()
+	say("[ALSA] POLLERR detected. status = 8\n")
+	if gone != 1 || b.String() != "" {
+		t.Errorf("disconnected: gone %d, logged %q", gone, b.String())
 	}
 }
 
