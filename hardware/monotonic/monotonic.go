@@ -18,12 +18,28 @@ type reading struct {
 	mono time.Duration // CLOCK_MONOTONIC at that moment
 }
 
-func newOrigin() reading {
+// newOrigin takes the closest of a few pairs: the thread may be put off between
+// the two readings.
+func newOrigin() (best reading) {
+	closest := time.Duration(1<<63 - 1)
+	for range 16 {
+		before := time.Now()
+		mono := read()
+		after := time.Now()
+		if apart := after.Sub(before); apart < closest {
+			closest = apart
+			best = reading{wall: before.Add(apart / 2), mono: mono}
+		}
+	}
+	return best
+}
+
+func read() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		panic("monotonic: CLOCK_MONOTONIC is not readable: " + err.Error())
 	}
-	return reading{wall: time.Now(), mono: time.Duration(ts.Nano())}
+	return time.Duration(ts.Nano())
 }
 
 // Now returns the time on CLOCK_MONOTONIC, as V4L2 and ALSA stamp their buffers.

@@ -70,3 +70,12 @@ func newTimer(t *testing.T) *Timer {
 	t.Cleanup(func() { timer.Close() })
 	return timer
 }
+
+func TestNowIsTheKernelsClock(t *testing.T) {
+	for range 100 {
+		before, now, after := read(), Now(), read()
+		if early, late := before-now, now-after; early > 100*time.Microsecond || late > 100*time.Microsecond {
+			t.Fatalf("Now is %v, and the kernel's clock went from %v to %v", now, before, after)
+		}
+	}
+}
