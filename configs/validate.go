@@ -127,7 +127,7 @@ func (v *checker) session(s Session) {
 func (v *checker) uplink(u Uplink) {
 	v.whipURL(u)
 	for i, origin := range u.TrustedOrigins {
-		v.origin(fmt.Sprintf("uplink.trusted_origins[%d]", i), origin)
+		v.trusted(fmt.Sprintf("uplink.trusted_origins[%d]", i), origin)
 	}
 	// IFNAMSIZ of the kernel, less its final zero.
 	if len(u.Interface) > 15 || strings.ContainsAny(u.Interface, "/ \t") {
@@ -147,8 +147,24 @@ func (v *checker) whipURL(u Uplink) {
 		v.report(key, "put the token into a file and name it in uplink.token_file", "a user name or password in the address is not allowed")
 	case parsed.Fragment != "":
 		v.report(key, "", "%q has a fragment (#…), which a server never sees", u.WHIPURL)
-	case u.TokenFile != "" && parsed.Scheme == "http" && !loopback(parsed.Hostname()):
-		v.report(key, "use https", "%q would carry the token of uplink.token_file unencrypted", u.WHIPURL)
+	case parsed.Scheme == "http" && !loopback(parsed.Hostname()):
+		v.report(key, "use https", "%q leads off this machine unencrypted", u.WHIPURL)
+	}
+}
+
+// trusted wants an origin, or a host with or without stun: or turn: before it,
+// which is trusted as a STUN or TURN server only.
+func (v *checker) trusted(key, entry string) {
+	if strings.Contains(entry, "://") {
+		v.origin(key, entry)
+		return
+	}
+	host := entry
+	for _, scheme := range []string{"stun:", "stuns:", "turn:", "turns:"} {
+		host = strings.TrimPrefix(host, scheme)
+	}
+	if _, ok := iceURL("turn:" + host); !ok {
+		v.report(key, "", "%q is neither an origin such as https://cloud.example nor a STUN or TURN host such as turn:turn.example", entry)
 	}
 }
 

@@ -107,7 +107,7 @@ const (
 )
 
 const (
-	vidiocQueryCap           = iocRead | sizeofCapability<<16 | iocV | 0
+	vidiocQueryCap           = iocRead | sizeofCapability<<16 | iocV // index 0
 	vidiocEnumFmt            = iocRead | iocWrite | sizeofFmtDesc<<16 | iocV | 2
 	vidiocGFmt               = iocRead | iocWrite | sizeofFormat<<16 | iocV | 4
 	vidiocSFmt               = iocRead | iocWrite | sizeofFormat<<16 | iocV | 5

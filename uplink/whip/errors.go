@@ -124,7 +124,7 @@ func (q request) unanswered(ctx context.Context, err error, timeout time.Duratio
 
 // refused explains an answer that is not the one the request asks for.
 func (c *Client) refused(q request, r *reply) *Error {
-	err, hint := c.verdict(q, r)
+	hint, err := c.verdict(q, r)
 	q.url = r.url
 	e := q.fail(err)
 	e.Hint = hint
@@ -136,41 +136,41 @@ func (c *Client) refused(q request, r *reply) *Error {
 
 var errUnexpected = errors.New("not the status that RFC 9725 asks for")
 
-func (c *Client) verdict(q request, r *reply) (error, string) {
+func (c *Client) verdict(q request, r *reply) (hint string, err error) {
 	switch r.status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		if c.cfg.Token.IsZero() {
-			return ErrUnauthorized, "the endpoint asks for a token: set " + keyToken
+			return "the endpoint asks for a token: set " + keyToken, ErrUnauthorized
 		}
-		return ErrUnauthorized, "check the token in " + keyToken
+		return "check the token in " + keyToken, ErrUnauthorized
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return ErrBusy, ""
+		return "", ErrBusy
 	}
 	if r.isHTML() && r.status < 500 {
-		return fmt.Errorf("%w: it answers a web page", ErrNotWHIP), "is this a WHIP endpoint? check " + keyURL
+		return "is this a WHIP endpoint? check " + keyURL, fmt.Errorf("%w: it answers a web page", ErrNotWHIP)
 	}
 	if q.method == http.MethodPatch {
-		return patchVerdict(r.status), ""
+		return "", patchVerdict(r.status)
 	}
 	return statusVerdict(r.status)
 }
 
-func statusVerdict(status int) (error, string) {
+func statusVerdict(status int) (hint string, err error) {
 	switch status {
 	case http.StatusNotFound, http.StatusGone:
-		return ErrNotFound, "check the path of " + keyURL
+		return "check the path of " + keyURL, ErrNotFound
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return ErrNotWHIP, "is this a WHIP endpoint? check " + keyURL
+		return "is this a WHIP endpoint? check " + keyURL, ErrNotWHIP
 	case http.StatusConflict:
-		return ErrConflict, "end the other session, or use a stream of its own for this device"
+		return "end the other session, or use a stream of its own for this device", ErrConflict
 	case http.StatusNotAcceptable:
-		return ErrRefused, "the endpoint takes none of the offered codecs: it needs H.264 and Opus"
+		return "the endpoint takes none of the offered codecs: it needs H.264 and Opus", ErrRefused
 	case http.StatusUnsupportedMediaType:
-		return ErrRefused, "the endpoint does not take application/sdp: is this a WHIP endpoint?"
+		return "the endpoint does not take application/sdp: is this a WHIP endpoint?", ErrRefused
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return ErrRefused, ""
+		return "", ErrRefused
 	}
-	return errUnexpected, ""
+	return "", errUnexpected
 }
 
 // patchVerdict follows RFC 9725, section 4.3.1 (HTTP PATCH Request Usage).
