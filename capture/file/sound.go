@@ -92,8 +92,7 @@ func (s *Sound) prepare() (time.Duration, error) {
 
 func (s *Sound) advance() error {
 	s.pacer.begin(s.opts.Start, 0)
-	now := monotonic.Now()
-	if lag := now - s.pacer.due(s.position); lag > maxSkip {
+	if lag := monotonic.Now() - s.pacer.due(s.position); lag > maxSkip {
 		s.pacer.base += lag
 	}
 	for {
@@ -104,7 +103,7 @@ func (s *Sound) advance() error {
 			s.has = true
 		}
 		s.pending.PTS, s.pending.Sequence = s.pacer.due(s.position), s.sequence
-		if now-s.pending.PTS <= maxSoundLag {
+		if monotonic.Now()-s.pending.PTS <= maxSoundLag { // dropping takes time too
 			return nil
 		}
 		s.done()

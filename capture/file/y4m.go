@@ -140,7 +140,7 @@ func (y *Y4M) advance() error {
 		y.pending.Release()
 		y.has = false
 	}
-	for now >= y.due(y.count+1) {
+	for monotonic.Now() >= y.due(y.count+1) {
 		if err := y.step(y.reader.Skip); err != nil {
 			return err
 		}
