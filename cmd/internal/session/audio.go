@@ -2,9 +2,11 @@ package session
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
 // audioStage takes sound from the source through the encoder to the uplink.
@@ -13,51 +15,36 @@ type audioStage struct {
 	cfg *Config
 	out *outlet
 
-	audio   Audio
+	audio   Audio // what is open; Source is nil when nothing is
 	encoder AudioEncoder
-	label   atomic.Pointer[string]
-	to      Publisher
+	label   atomic.Pointer[string] // for status
+	to      Publisher              // of the sound in hand
 }
 
 func (a *audioStage) open(ctx context.Context) error {
-	if a.audio.Source == nil {
-		audio, err := a.cfg.OpenAudio(ctx)
-		if err != nil {
-			return err
-		}
-		a.audio = audio
-	}
-	enc, err := a.cfg.NewAudioEncoder(a.sink)
+	audio, err := a.cfg.OpenAudio(ctx)
 	if err != nil {
+		return err
+	}
+	a.audio = audio
+	if a.encoder, err = a.cfg.NewAudioEncoder(a.sink); err != nil {
 		a.close()
 		return err
 	}
-	a.encoder = enc
 	a.showName(a.audio.Name)
-	a.well()
 	return nil
 }
 
 // captured sends what the source delivers until ctx ends.
 func (a *audioStage) captured(ctx context.Context) error {
-	if a.encoder == nil {
+	if a.audio.Source == nil {
 		if err := a.open(ctx); err != nil {
 			return err
 		}
 	}
-	defer a.pauseSource()
 	for {
-		out, err := a.out.wait(ctx)
-		if err != nil {
-			return err
-		}
-		a.to = out
-		sound, err := a.audio.Source.Next(ctx)
-		if err == nil {
-			err = a.encoder.Encode(sound)
-		}
-		if err != nil {
-			if !ended(ctx, err) {
+		if err := a.one(ctx); err != nil {
+			if ctx.Err() == nil {
 				a.close()
 			}
 			return err
@@ -65,20 +52,39 @@ func (a *audioStage) captured(ctx context.Context) error {
 	}
 }
 
+// one takes one chunk all the way. What was captured in a pause is left out
+// here, what a press has overtaken in the encoder by the sink.
+func (a *audioStage) one(ctx context.Context) (err error) {
+	if a.to, err = a.out.wait(ctx); err != nil {
+		return err
+	}
+	sound, err := a.audio.Source.Next(ctx)
+	if err != nil || !a.mayLeave(sound.PTS, sound.PTS+sound.Length) {
+		return err
+	}
+	if err := a.encoder.Encode(sound); err != nil {
+		return err
+	}
+	a.passed(monotonic.Now())
+	return nil
+}
+
 func (a *audioStage) sink(p encoder.Packet) error {
-	if a.mayLeave(p.PTS) {
+	if a.mayLeave(p.PTS, p.PTS+p.Length) {
 		_ = a.to.WriteAudio(p) // the session hears of a lost connection by itself
 	}
 	return nil
 }
 
-func (a *audioStage) silent(ctx context.Context) error { return silence(ctx, a.cfg, a.out) }
-
-// pauseSource closes a real microphone while its sound does not leave.
-func (a *audioStage) pauseSource() {
-	if a.audio.Device && a.muted() {
-		a.close()
+// silent sends silence until ctx ends. A real microphone is closed meanwhile,
+// without the silence waiting for that.
+func (a *audioStage) silent(ctx context.Context) error {
+	var closing sync.WaitGroup
+	defer closing.Wait()
+	if a.audio.Device {
+		closing.Go(a.close)
 	}
+	return silence(ctx, a.cfg, a.out)
 }
 
 func (a *audioStage) close() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/hardware/monotonic"
 	"github.com/bril-edge/bril/uplink/rtc"
 )
 
@@ -111,4 +112,8 @@ type Config struct {
 	Version    string
 	URL        string // of the endpoint, for status
 	Log        *slog.Logger
+
+	newTimer func() (timer, error) // of the pictures and sounds of a pause
 }
+
+func newTimer() (timer, error) { return monotonic.NewTimer() }

@@ -11,42 +11,68 @@ import (
 	"github.com/bril-edge/bril/uplink/whip"
 )
 
-// faults is what does not work now, by component.
+// faults is what does not work now: at most one fault of each part of the path.
 type faults struct {
 	log *slog.Logger
 
 	mu   sync.Mutex
-	list []control.Fault
+	list []fault
 }
 
-// report adds a failure; of a component that has failed already it counts. The
-// log gets the first of equal ones.
-func (f *faults) report(component string, err error) {
+type fault struct {
+	part string // camera, microphone or uplink
+	control.Fault
+}
+
+// failure is an error of another component than the part of the path in which it
+// comes up: of the encoder behind the camera.
+type failure struct {
+	component string
+	err       error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// report shows a failure in place of the part's last one; of the same component
+// it counts. The log gets the first of equal ones.
+func (f *faults) report(part string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fault := control.Fault{Component: component, Message: err.Error(), Hint: hint(err), Since: time.Now(), Count: 1}
-	i := slices.IndexFunc(f.list, func(old control.Fault) bool { return old.Component == component })
+	now := fault{part, control.Fault{Component: part, Message: err.Error(), Hint: hint(err), Since: time.Now(), Count: 1}}
+	if of := (*failure)(nil); errors.As(err, &of) {
+		now.Component = of.component
+	}
+	if !f.replace(now) {
+		f.log.Warn(now.Component+" failed, will be tried again", "error", err)
+	}
+}
+
+// replace returns whether the last fault said the same.
+func (f *faults) replace(now fault) bool {
+	i := slices.IndexFunc(f.list, func(old fault) bool { return old.part == now.part })
 	if i < 0 {
-		f.list = append(f.list, fault)
-	} else {
-		same := f.list[i].Message == fault.Message
-		fault.Since, fault.Count = f.list[i].Since, f.list[i].Count+1
-		f.list[i] = fault
-		if same {
-			return
+		f.list = append(f.list, now)
+		return false
+	}
+	old := f.list[i]
+	if old.Component == now.Component {
+		now.Since, now.Count = old.Since, old.Count+1
+	}
+	f.list[i] = now
+	return old.Component == now.Component && old.Message == now.Message
+}
+
+// clear takes back the fault of a part that works.
+func (f *faults) clear(part string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, old := range f.list {
+		if old.part == part {
+			f.log.Info(old.Component + " works again")
 		}
 	}
-	f.log.Warn(component+" failed, will be tried again", "error", err)
-}
-
-func (f *faults) clear(component string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := len(f.list)
-	f.list = slices.DeleteFunc(f.list, func(old control.Fault) bool { return old.Component == component })
-	if len(f.list) < n {
-		f.log.Info(component + " works again")
-	}
+	f.list = slices.DeleteFunc(f.list, func(old fault) bool { return old.part == part })
 }
 
 func (f *faults) clearAll() {
@@ -58,7 +84,11 @@ func (f *faults) clearAll() {
 func (f *faults) snapshot() []control.Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.list)
+	var list []control.Fault
+	for _, fault := range f.list {
+		list = append(list, fault.Fault)
+	}
+	return list
 }
 
 // hint returns what an error anywhere in the chain advises.

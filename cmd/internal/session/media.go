@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"sync"
 
 	"github.com/bril-edge/bril/encoder"
@@ -15,39 +14,39 @@ type media struct {
 	out   *outlet
 	video *videoStage // nil when there is to be no picture
 	audio *audioStage // nil when there is to be no sound
-	log   *slog.Logger
-
-	backoff retry // of open
 }
 
 func newMedia(cfg *Config, m *meter, f *faults, rate encoder.BitRate) *media {
-	media := &media{out: newOutlet(), log: cfg.Log}
+	media := &media{out: newOutlet()}
 	if cfg.OpenVideo != nil {
-		media.video = &videoStage{stage: stage{component: "camera", faults: f}, cfg: cfg, out: media.out, meter: m}
+		media.video = &videoStage{stage: stage{name: "camera", faults: f}, cfg: cfg, out: media.out, meter: m}
 		media.video.rate.Store(int64(rate))
 		media.video.showNames("", "")
 	}
 	if cfg.OpenAudio != nil {
-		media.audio = &audioStage{stage: stage{component: "microphone", faults: f}, cfg: cfg, out: media.out}
+		media.audio = &audioStage{stage: stage{name: "microphone", faults: f}, cfg: cfg, out: media.out}
 		media.audio.showName("")
 	}
 	return media
 }
 
 // open opens what there is to be. Without its picture a conversation cannot
-// start; without its sound it can, and the sound is tried again.
+// start; without its sound it can, and the sound is tried again. What fails is
+// shown here.
 func (m *media) open(ctx context.Context) error {
 	var wait sync.WaitGroup
 	if m.audio != nil {
 		wait.Go(func() {
-			if err := m.audio.open(ctx); err != nil {
-				m.audio.faults.report(m.audio.component, err)
+			if err := m.audio.open(ctx); err != nil && ctx.Err() == nil {
+				m.audio.fail(err)
 			}
 		})
 	}
 	var err error
-	if m.video != nil && m.video.encoder == nil {
-		err = m.video.open(ctx)
+	if m.video != nil {
+		if err = m.video.open(ctx); err != nil && ctx.Err() == nil {
+			m.video.fail(err)
+		}
 	}
 	wait.Wait()
 	if err != nil {
@@ -93,7 +92,7 @@ func (m *media) close() {
 	}
 }
 
-// offer is what the endpoint is told.
+// offer is what the endpoint is told, once open has returned.
 func (m *media) offer() Offer {
 	var o Offer
 	if m.video != nil {

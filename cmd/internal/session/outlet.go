@@ -22,25 +22,26 @@ func (o *outlet) set(p Publisher) {
 	o.changed = make(chan struct{})
 }
 
-func (o *outlet) get() Publisher {
+func (o *outlet) get() (Publisher, <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.publisher
+	return o.publisher, o.changed
 }
 
-// wait returns the connection as soon as there is one.
+// wait returns the connection as soon as there is one, and ctx's error once that
+// has ended.
 func (o *outlet) wait(ctx context.Context) (Publisher, error) {
 	for {
-		o.mu.Lock()
-		publisher, changed := o.publisher, o.changed
-		o.mu.Unlock()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		publisher, changed := o.get()
 		if publisher != nil {
 			return publisher, nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
 	}
 }

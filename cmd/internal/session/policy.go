@@ -1,6 +1,7 @@
 // Package session decides when the glasses capture and publish, and does it: a
-// pure state machine (policy.go) and one loop that owns the goroutines (run.go).
-// Where pictures, encoders and the uplink come from is the caller's to say.
+// pure state machine (policy.go, step.go) and one loop that owns the goroutines
+// (run.go). Where pictures, encoders and the uplink come from is the caller's to
+// say.
 package session
 
 import "time"
@@ -8,11 +9,11 @@ import "time"
 // Phase is what the session is doing, in the words of `bril status`.
 //
 //	          On                opened, connected
-//	off ─> ready ───> connecting ────────────────> live ──Pause──> paused
+//	off ─> ready ───> connecting ────────────────> live ──Mute───> paused
 //	         ^   ^        │  ^ │                   │  ^              │
 //	         │   └fault<──┘  │ └──<──── lost ──────┘  └──────On──────┘
 //	         │  (retries)────┘                     │
-//	         └────────────── stopping <──Off───────┘   (from all of them)
+//	         └────────────── stopping <──End───────┘   (from all of them)
 type Phase string
 
 // The phases.
@@ -42,17 +43,17 @@ type State struct {
 	Muted     bool // paused, or to be paused once connected
 	Opened    bool // sources and encoders run
 	Connected bool
+	Quitting  bool // the daemon ends
 
-	// Generation numbers the calls to the endpoint, so that what an old one
-	// reports is not taken for the new one's.
-	Generation int
+	// Generation counts the attempts to open sources and to call the endpoint,
+	// and their ends: what an earlier one still reports changes nothing.
+	Generation Generation
 
 	LiveSince time.Duration // when the advisor went live
 	DownSince time.Duration // when the connection was lost or first wanted
 	RetryAt   time.Duration // when to open or dial again
 	AloneFrom time.Duration // since when nobody has been watching
 	Warned    Reason        // of which end the advisor has been warned
-	Quitting  bool          // the daemon ends
 }
 
 // Reason says why a conversation ended, or is about to.
@@ -67,53 +68,69 @@ const (
 	Shutdown  Reason = "the daemon stops"
 )
 
+// Generation numbers an attempt. An event that carries it is a report of that
+// attempt.
+type Generation int
+
+func (g Generation) generation() Generation { return g }
+
 // Event is what has happened.
 type Event interface{ event() }
 
 // The events.
 type (
-	On     struct{}                 // go live, or go on after a pause
-	End    struct{ Reason Reason }  // end the conversation
-	Mute   struct{}                 // pause
-	Opened struct{ Generation int } // the sources run
-	Failed struct {                 // they do not
-		Generation int
-		Wait       time.Duration // until the next try
+	On   struct{}                // go live, or go on after a pause
+	Mute struct{}                // pause
+	End  struct{ Reason Reason } // end the conversation
+	Hung struct{}                // everything of a conversation has been closed
+	Tick struct{}                // a moment of State.Deadline has come
+)
+
+// The events that report of an attempt.
+type (
+	Opened struct{ Generation } // the sources run
+	Failed struct {             // they do not
+		Generation
+		Wait time.Duration // until the next try
 	}
-	Connected struct{ Generation int } // packets can flow
-	Refused   struct {                 // the endpoint was not reached, or said no
-		Generation int
-		Wait       time.Duration // until the next try
+	Connected struct{ Generation } // packets can flow
+	Refused   struct {             // the endpoint was not reached, or said no
+		Generation
+		Wait time.Duration // until the next try
 	}
-	Lost    struct{ Generation int } // the connection has gone
-	Hung    struct{}                 // everything of a conversation has been closed
-	Watched struct{ Viewers int }    // the endpoint tells how many are watching
-	Tick    struct{}                 // a deadline of State.Deadline has come
+	Lost struct { // the connection has gone
+		Generation
+		Wait time.Duration // until the next try; usually none
+	}
+	Watched struct { // the endpoint tells how many are watching
+		Generation
+		Viewers int
+	}
 )
 
 func (On) event()        {}
-func (End) event()       {}
 func (Mute) event()      {}
+func (End) event()       {}
+func (Hung) event()      {}
+func (Tick) event()      {}
 func (Opened) event()    {}
 func (Failed) event()    {}
 func (Connected) event() {}
 func (Refused) event()   {}
 func (Lost) event()      {}
-func (Hung) event()      {}
 func (Watched) event()   {}
-func (Tick) event()      {}
 
 // Action is what the loop is to do, in order.
 type Action interface{ action() }
 
 // The actions.
 type (
-	Open   struct{ Generation int } // open sources and encoders
-	Dial   struct{ Generation int } // call the endpoint
-	Detach struct{ Generation int } // stop sending, and forget the lost connection
-	Blank  struct{ On bool }        // send black and silence, or what is captured
-	HangUp struct{ Reason Reason }  // close sources and connection
-	Warn   struct {                 // tell the advisor
+	Open   struct{ Generation }    // open sources and encoders
+	Dial   struct{ Generation }    // call the endpoint
+	Detach struct{}                // stop sending, and forget the lost connection
+	Blank  struct{ On bool }       // send black and silence, or what is captured
+	HangUp struct{ Reason Reason } // close sources and connection, and tell Hung
+	Warn   struct {                // tell the advisor
 		Reason Reason
 		Left   time.Duration
 	}

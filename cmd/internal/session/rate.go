@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"time"
 
 	"github.com/bril-edge/bril/encoder"
@@ -51,28 +50,23 @@ func (c *rateController) heard(e rtc.Estimate, now time.Duration) encoder.BitRat
 	return c.target
 }
 
-// estimate is called by the connection's own goroutine.
-func (l *loop) estimate(ctx context.Context, generation int, e rtc.Estimate) {
-	l.tell(ctx, message{event: heard{generation, e}})
-}
-
-// adapt sets the encoder's rate from what the far end reports.
-func (l *loop) adapt(h heard) {
-	if h.generation != l.state.Generation || l.media == nil || l.publisher == nil {
-		return
-	}
-	now := monotonic.Now()
-	l.media.setRate(l.rates.heard(h.estimate, now))
-	l.sent.sample(l.publisher.Stats().SentBytes, now)
-}
-
 // heard is a report of the far end. The policy knows nothing of it.
 type heard struct {
-	generation int
-	estimate   rtc.Estimate
+	Generation
+	estimate rtc.Estimate
 }
 
 func (heard) event() {}
+
+// adapt sets the encoder's rate from what the far end reports.
+func (l *loop) adapt(e rtc.Estimate) {
+	if l.publisher == nil {
+		return // heard while the connection was being made
+	}
+	now := monotonic.Now()
+	l.media.setRate(l.rates.heard(e, now))
+	l.sent.sample(l.publisher.Stats().SentBytes, now)
+}
 
 // throughput is what left in the last second or so. Reports come about once a
 // second, which is when it is sampled.

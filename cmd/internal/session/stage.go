@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,25 +11,37 @@ import (
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
+// steady is how long a stage must work until its fault is taken back: one that
+// fails again and again is not well in between.
+const steady = 3 * time.Second
+
 // stage runs one medium: what is captured, or, while muted, black or silence.
 type stage struct {
-	component string // as `bril status` names it
-	faults    *faults
-	backoff   retry
+	name   string // as `bril status` shows it
+	faults *faults
 
-	mutedAt atomic.Int64 // CLOCK_MONOTONIC of the press; 0 while not muted
+	// Of the stage's own goroutine.
+	wait  retry
+	ill   bool          // it has failed, and was not steady since
+	works time.Duration // when it began to work after that; 0 while it does not
+
+	// What was captured from resumed on and before muted may leave.
+	resumed, muted atomic.Int64 // CLOCK_MONOTONIC; muted is 0 while not muted
 
 	mu   sync.Mutex
 	turn context.CancelFunc // ends the mode that runs
 }
 
-// mute takes effect before it returns: nothing captured at or after now leaves.
+// mute takes effect before it returns: nothing that is captured between a call
+// with true and one with false leaves.
 func (s *stage) mute(on bool) {
-	at := int64(0)
+	now := int64(monotonic.Now())
 	if on {
-		at = int64(monotonic.Now())
+		s.muted.Store(now)
+	} else {
+		s.resumed.Store(now) // first: see mayLeave
+		s.muted.Store(0)
 	}
-	s.mutedAt.Store(at)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.turn != nil {
@@ -38,40 +49,48 @@ func (s *stage) mute(on bool) {
 	}
 }
 
-func (s *stage) muted() bool { return s.mutedAt.Load() != 0 }
+func (s *stage) isMuted() bool { return s.muted.Load() != 0 }
 
-// mayLeave says whether what was captured at pts may be sent.
-func (s *stage) mayLeave(pts time.Duration) bool {
-	at := s.mutedAt.Load()
-	return at == 0 || pts < time.Duration(at)
+// mayLeave says whether what was captured between the two moments may be sent.
+// It reads muted first: who sees that a pause is over sees also when it ended.
+func (s *stage) mayLeave(from, to time.Duration) bool {
+	muted := s.muted.Load()
+	return from >= time.Duration(s.resumed.Load()) && (muted == 0 || to < time.Duration(muted))
 }
 
 // run alternates between capture and blank until ctx ends. A failure is shown
 // and tried again after a while; io.EOF ends the stage.
 func (s *stage) run(ctx context.Context, captured, blank func(context.Context) error) error {
 	for ctx.Err() == nil {
-		mode, end := s.begin(ctx)
-		body := captured
-		if s.muted() {
-			body = blank
-		}
-		err := body(mode)
-		changed := mode.Err() != nil
-		end()
-		switch {
-		case changed || err == nil:
-		case errors.Is(err, io.EOF):
-			return io.EOF
-		default:
-			s.faults.report(s.component, err)
-			sleep(ctx, s.backoff.next())
+		if err := s.runMode(ctx, captured, blank); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// begin returns the context of a mode, which mute ends. A press between the look
-// at muted and here would be missed, so the look comes after.
+// runMode returns when mute changes the mode, when ctx ends, and when the mode
+// has failed and the wait after it is over; only io.EOF is an error.
+func (s *stage) runMode(ctx context.Context, captured, blank func(context.Context) error) error {
+	mode, end := s.begin(ctx)
+	defer end()
+	body := captured
+	if s.isMuted() {
+		body = blank
+	}
+	switch err := body(mode); {
+	case mode.Err() != nil:
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	default:
+		s.fail(err)
+		sleep(mode, s.wait.next())
+	}
+	return nil
+}
+
+// begin returns the context of a mode, which mute ends. A press between a look at
+// muted and here would be missed, so the look comes after.
 func (s *stage) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 	mode, cancel := context.WithCancel(ctx)
 	s.mu.Lock()
@@ -80,10 +99,22 @@ func (s *stage) begin(ctx context.Context) (context.Context, context.CancelFunc)
 	return mode, cancel
 }
 
-// well is to be called when the stage works: it takes back the fault.
-func (s *stage) well() {
-	s.faults.clear(s.component)
-	s.backoff = retry{}
+// fail shows why the stage does not work.
+func (s *stage) fail(err error) {
+	s.ill, s.works = true, 0
+	s.faults.report(s.name, err)
+}
+
+// passed is to be called with the moment of each thing that passed the stage.
+func (s *stage) passed(now time.Duration) {
+	switch {
+	case !s.ill:
+	case s.works == 0:
+		s.works = now
+	case now-s.works >= steady:
+		s.faults.clear(s.name)
+		s.ill, s.works, s.wait = false, 0, retry{}
+	}
 }
 
 // retry doubles the wait between tries to open a device, from 0.5 s to 10 s.
@@ -101,9 +132,4 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-}
-
-// ended says that a source stopped because it was told to.
-func ended(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, os.ErrClosed)
 }

@@ -33,8 +33,9 @@ func (s *Session) Status() control.Status {
 		status.Camera, status.Microphone = now.media.names()
 		status.Encoder = now.media.encoderName()
 	}
-	if now.warning != "" {
-		status.Warnings = append(status.Warnings, now.warning)
+	if now.state.Warned != "" {
+		_, at := now.state.ends(s.cfg.Limits)
+		status.Warnings = append(status.Warnings, warning(now.state.Warned, at-monotonic.Now()))
 	}
 	return status
 }
@@ -48,7 +49,7 @@ func (s *Session) uplink(now *shown) control.Uplink {
 		u.RTTMS = float64(stats.RTT.Microseconds()) / 1000
 		u.TargetBPS, u.SentBPS = int64(now.target), int64(now.sent)
 		u.NACK, u.PLI = stats.NACK, stats.PLI
-	case now.state.Wanted:
+	case now.state.Opened:
 		u.State = "connecting"
 	}
 	return u

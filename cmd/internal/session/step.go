@@ -8,6 +8,9 @@ import (
 // Step is the whole policy: it returns the state after an event at the moment
 // now, and what is to be done. It has no clock, I/O or goroutine.
 func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) {
+	if s.stale(e) {
+		return s, nil
+	}
 	switch e := e.(type) {
 	case On:
 		return goLive(s, now)
@@ -17,57 +20,32 @@ func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) 
 		return end(s, e.Reason)
 	case Hung:
 		return hung(s, now)
-	case Watched:
-		return watched(s, e.Viewers, now), nil
 	case Tick:
 		return tick(s, now, limits)
-	}
-	return progress(s, e, now)
-}
-
-// progress takes what the sources and the endpoint report. A report of an
-// earlier generation, or of a conversation that has ended, changes nothing.
-func progress(s State, e Event, now time.Duration) (State, []Action) {
-	if generation(e) != s.Generation || !s.Wanted {
-		return s, nil
-	}
-	switch e := e.(type) {
 	case Opened:
 		s.Opened, s.Phase = true, Connecting
 		return s, []Action{Dial{s.Generation}}
 	case Failed:
 		s.Phase, s.RetryAt = Fault, now+e.Wait
 	case Connected:
-		s.Connected, s.DownSince, s.Phase = true, 0, livePhase(s)
+		s.Connected, s.DownSince, s.Phase = true, 0, Live
+		if s.Muted {
+			s.Phase = Paused
+		}
 	case Refused:
 		s.RetryAt = now + e.Wait
 	case Lost:
-		return redial(s, now)
+		return redial(s, now, e.Wait)
+	case Watched:
+		return watched(s, e.Viewers, now), nil
 	}
 	return s, nil
 }
 
-func generation(e Event) int {
-	switch e := e.(type) {
-	case Opened:
-		return e.Generation
-	case Failed:
-		return e.Generation
-	case Connected:
-		return e.Generation
-	case Refused:
-		return e.Generation
-	case Lost:
-		return e.Generation
-	}
-	return -1
-}
-
-func livePhase(s State) Phase {
-	if s.Muted {
-		return Paused
-	}
-	return Live
+// stale says that e is a report of an attempt that has been given up.
+func (s State) stale(e Event) bool {
+	report, ok := e.(interface{ generation() Generation })
+	return ok && report.generation() != s.Generation
 }
 
 // goLive starts a conversation, or goes on with a paused one. While the last one
@@ -84,9 +62,8 @@ func goLive(s State, now time.Duration) (State, []Action) {
 		return s, []Action{Blank{false}}
 	case s.Wanted:
 		return s, nil
-	}
-	s.Wanted = true
-	if s.Phase == Stopping {
+	case s.Phase == Stopping:
+		s.Wanted = true
 		return s, nil
 	}
 	return start(s, now)
@@ -94,7 +71,7 @@ func goLive(s State, now time.Duration) (State, []Action) {
 
 func start(s State, now time.Duration) (State, []Action) {
 	s.Generation++
-	s.Phase, s.LiveSince, s.DownSince = Connecting, now, now
+	s.Wanted, s.Phase, s.LiveSince, s.DownSince = true, Connecting, now, now
 	return s, []Action{Open{s.Generation}}
 }
 
@@ -112,106 +89,110 @@ func pause(s State) (State, []Action) {
 
 func end(s State, reason Reason) (State, []Action) {
 	s.Quitting = s.Quitting || reason == Shutdown
-	if s.Phase == Stopping { // also takes back a wish to go live again
-		s.Wanted = false
+	switch {
+	case s.Phase == Stopping:
+		// This takes back a wish to go live again, unless it is about the
+		// conversation that is ending.
+		s.Wanted = s.Wanted && reason == EndOfFile
 		return s, nil
+	case s.Wanted:
+		return State{Phase: Stopping, Generation: s.Generation + 1, Quitting: s.Quitting}, []Action{HangUp{reason}}
+	case s.Quitting:
+		s.Phase = Off
+		return s, []Action{Quit{}}
 	}
-	if !s.Wanted {
-		if s.Quitting {
-			return State{Phase: Off, Quitting: true, Generation: s.Generation}, []Action{Quit{}}
-		}
-		return s, nil
-	}
-	return State{Phase: Stopping, Generation: s.Generation, Quitting: s.Quitting}, []Action{HangUp{reason}}
+	return s, nil
 }
 
 func hung(s State, now time.Duration) (State, []Action) {
-	next := State{Phase: Ready, Generation: s.Generation, Quitting: s.Quitting, Wanted: s.Wanted}
 	switch {
+	case s.Phase != Stopping:
+		return s, nil
 	case s.Quitting:
-		next.Phase = Off
-		return next, []Action{Quit{}}
+		s.Phase = Off
+		return s, []Action{Quit{}}
 	case s.Wanted:
-		return start(next, now)
+		return start(s, now)
 	}
-	return next, nil
+	s.Phase = Ready
+	return s, nil
 }
 
-// redial calls the endpoint at once: waiting is for after a refusal.
-func redial(s State, now time.Duration) (State, []Action) {
-	old := s.Generation
+// redial calls the endpoint at once where a connection has held for a while:
+// waiting is for after a refusal.
+func redial(s State, now, wait time.Duration) (State, []Action) {
 	s.Generation++
-	s.Connected, s.Phase, s.RetryAt, s.AloneFrom = false, Connecting, 0, 0
+	s.Connected, s.Phase = false, Connecting
 	s.DownSince = cmp.Or(s.DownSince, now)
-	return s, []Action{Detach{old}, Dial{s.Generation}}
+	s = attended(s)
+	if wait > 0 {
+		s.RetryAt = now + wait
+		return s, []Action{Detach{}}
+	}
+	return s, []Action{Detach{}, Dial{s.Generation}}
 }
 
 func watched(s State, viewers int, now time.Duration) State {
-	switch {
-	case viewers > 0:
-		s.AloneFrom = 0
-		if s.Warned == NoViewer {
-			s.Warned = ""
-		}
-	case s.AloneFrom == 0:
-		s.AloneFrom = now
+	if viewers > 0 {
+		return attended(s)
+	}
+	s.AloneFrom = cmp.Or(s.AloneFrom, now)
+	return s
+}
+
+// attended takes back that nobody is watching.
+func attended(s State) State {
+	s.AloneFrom = 0
+	if s.Warned == NoViewer {
+		s.Warned = ""
 	}
 	return s
 }
 
 func tick(s State, now time.Duration, limits Limits) (State, []Action) {
-	if !s.Wanted || s.Phase == Stopping {
-		return s, nil
-	}
-	if reason, at := s.ends(limits); at != 0 {
-		if now >= at {
+	var actions []Action
+	if reason, at := s.ends(limits); reason != "" {
+		switch {
+		case now >= at:
 			return end(s, reason)
-		}
-		if now >= at-limits.Warn && s.Warned != reason {
+		case now >= at-limits.Warn && s.Warned != reason:
 			s.Warned = reason
-			return s, []Action{Warn{reason, at - now}}
+			actions = append(actions, Warn{reason, at - now})
 		}
 	}
 	if s.RetryAt == 0 || now < s.RetryAt {
-		return s, nil
+		return s, actions
 	}
 	s.RetryAt = 0
 	s.Generation++
-	if !s.Opened {
-		s.Phase = Connecting
-		return s, []Action{Open{s.Generation}}
+	if s.Opened {
+		return s, append(actions, Dial{s.Generation})
 	}
-	return s, []Action{Dial{s.Generation}}
+	return s, append(actions, Open{s.Generation})
 }
 
-// ends returns which limit ends the conversation first, and when; zero for never.
-func (s State) ends(limits Limits) (Reason, time.Duration) {
-	var reason Reason
-	var at time.Duration
+// ends returns which limit ends the conversation first, and when; no reason
+// where none does.
+func (s State) ends(limits Limits) (reason Reason, at time.Duration) {
 	if limits.MaxLive > 0 && s.LiveSince != 0 {
 		reason, at = TooLong, s.LiveSince+limits.MaxLive
 	}
 	if limits.NoViewer > 0 && s.AloneFrom != 0 {
-		if alone := s.AloneFrom + limits.NoViewer; at == 0 || alone < at {
+		if alone := s.AloneFrom + limits.NoViewer; reason == "" || alone < at {
 			reason, at = NoViewer, alone
 		}
 	}
 	return reason, at
 }
 
-// Deadline is when the next Tick is due; zero for never.
-func (s State) Deadline(limits Limits) time.Duration {
-	if !s.Wanted || s.Phase == Stopping {
-		return 0
+// Deadline is when the next Tick is due; false for never.
+func (s State) Deadline(limits Limits) (at time.Duration, ok bool) {
+	reason, at := s.ends(limits)
+	if reason != "" && s.Warned != reason {
+		at -= limits.Warn
 	}
-	next := s.RetryAt
-	if reason, at := s.ends(limits); at != 0 {
-		if s.Warned != reason {
-			at -= limits.Warn
-		}
-		if next == 0 || at < next {
-			next = at
-		}
+	if s.RetryAt != 0 && (reason == "" || s.RetryAt < at) {
+		return s.RetryAt, true
 	}
-	return next
+	return at, reason != ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,9 +13,10 @@ import (
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
-// blackFPS is the rate of the black picture: enough for a viewer that joins, and
-// for the endpoint to know that we live.
-const blackFPS = 5
+// brokenTime is how long no picture may be whole until the source counts as
+// failed. A single damaged one, as a bad USB cable makes now and then, is only
+// counted.
+const brokenTime = time.Second
 
 // videoStage takes frames from the source through the encoder to the uplink, in
 // one goroutine: nothing queues between them. A source that is not read drops
@@ -34,40 +36,34 @@ type videoStage struct {
 
 	to      Publisher     // of the frame in hand; nil while opening
 	started time.Duration // when the encoder got it
-	next    uint64        // sequence number expected next
+	whole   time.Duration // when the last picture was not broken
+	next    uint64        // sequence number expected next; 0 for any
 	asked   int64         // bit rate that the encoder was asked for last
 }
 
 // open opens source and encoder, up to where the endpoint can be told what comes.
 func (v *videoStage) open(ctx context.Context) error {
-	if v.video.Source == nil {
-		video, err := v.cfg.OpenVideo(ctx)
-		if err != nil {
-			return err
-		}
-		v.video = video
-	}
-	if err := v.startEncoder(); err != nil {
-		v.closeSource()
+	video, err := v.cfg.OpenVideo(ctx)
+	if err != nil {
 		return err
 	}
-	if err := v.learnProfile(ctx); err != nil {
+	v.video, v.whole = video, monotonic.Now()
+	if err := v.startEncoder(ctx); err != nil {
 		v.close()
 		return err
 	}
 	v.showNames(v.video.Name, v.encoder.Name())
-	v.well()
 	return nil
 }
 
-func (v *videoStage) startEncoder() error {
+func (v *videoStage) startEncoder(ctx context.Context) error {
 	rate := v.rate.Load()
 	enc, err := v.cfg.NewVideoEncoder(v.video, encoder.BitRate(rate), v.sink)
 	if err != nil {
-		return err
+		return &failure{"encoder", err}
 	}
-	v.encoder, v.asked, v.next = enc, rate, 0
-	return nil
+	v.encoder, v.asked = enc, rate
+	return v.learnProfile(ctx)
 }
 
 // learnProfile reads a camera's own H.264 up to its first key frame, because the
@@ -82,7 +78,7 @@ func (v *videoStage) learnProfile(ctx context.Context) error {
 		err = v.encoder.Encode(f)
 		f.Release()
 		if err != nil {
-			return fmt.Errorf("pass through %s: %w", v.video.Name, err)
+			return &failure{"encoder", err}
 		}
 	}
 	profile := v.encoder.ProfileLevelID()
@@ -90,6 +86,8 @@ func (v *videoStage) learnProfile(ctx context.Context) error {
 	return nil
 }
 
+// noEOF keeps a stream that ends before its first key frame from looking like
+// one that was played.
 func noEOF(err error) error {
 	if err == io.EOF { //nolint:errorlint // a source returns it bare
 		return io.ErrUnexpectedEOF
@@ -99,24 +97,15 @@ func noEOF(err error) error {
 
 // captured sends what the source delivers until ctx ends.
 func (v *videoStage) captured(ctx context.Context) error {
-	if v.encoder == nil {
+	if v.video.Source == nil {
 		if err := v.open(ctx); err != nil {
 			return err
 		}
 	}
-	defer v.pauseSource()
 	v.to = nil
 	for {
-		out, err := v.out.wait(ctx)
-		if err != nil {
-			return err
-		}
-		if out != v.to { // a connection begins with a key frame
-			v.to = out
-			v.encoder.ForceKeyFrame()
-		}
 		if err := v.one(ctx); err != nil {
-			if !ended(ctx, err) {
+			if ctx.Err() == nil {
 				v.close()
 			}
 			return err
@@ -126,29 +115,58 @@ func (v *videoStage) captured(ctx context.Context) error {
 
 // one takes one frame all the way.
 func (v *videoStage) one(ctx context.Context) error {
+	out, err := v.out.wait(ctx)
+	if err != nil {
+		return err
+	}
+	if out != v.to {
+		v.begin(out)
+	}
 	f, err := v.video.Source.Next(ctx)
 	if err != nil {
 		return err
 	}
-	v.count(f)
 	v.started = monotonic.Now()
+	v.count(f)
+	if !v.mayLeave(f.PTS, f.PTS) { // captured in a pause
+		v.meter.droppedSend.Add(1)
+		f.Release()
+		return nil
+	}
 	v.meter.queue.add(v.started - f.Ready)
 	if v.video.Convert != nil {
 		if f, err = v.video.Convert(f); err != nil {
-			v.meter.droppedCapture.Add(1)
-			v.faults.report(v.component, err)
-			return nil // the next frame may be whole
+			return v.broken(err)
 		}
 	}
 	defer f.Release()
+	v.whole = v.started
 	return v.encode(f)
+}
+
+// begin starts on a connection, or after a pause: with a key frame, and without
+// counting as dropped what nobody was to see.
+func (v *videoStage) begin(out Publisher) {
+	v.to, v.next = out, 0
+	v.encoder.ForceKeyFrame()
+	v.gate.made(monotonic.Now())
+}
+
+// broken counts a picture that could not be converted, and says when it is one
+// too many.
+func (v *videoStage) broken(err error) error {
+	v.meter.droppedCapture.Add(1)
+	if v.started-v.whole < brokenTime {
+		return nil
+	}
+	return err
 }
 
 func (v *videoStage) encode(f capture.Frame) error {
 	if rate := v.rate.Load(); rate != v.asked {
 		v.asked = rate
 		if err := v.encoder.SetBitRate(encoder.BitRate(rate)); err != nil {
-			return err
+			return &failure{"encoder", err}
 		}
 	}
 	if v.gate.due(v.started) {
@@ -156,11 +174,12 @@ func (v *videoStage) encode(f capture.Frame) error {
 	}
 	before := v.meter.encoded.Load()
 	if err := v.encoder.Encode(f); err != nil {
-		return err
+		return &failure{"encoder", err}
 	}
 	if v.meter.encoded.Load() == before {
 		v.meter.droppedEncode.Add(1)
 	}
+	v.passed(v.started)
 	return nil
 }
 
@@ -175,8 +194,8 @@ func (v *videoStage) count(f capture.Frame) {
 	v.meter.captured.Add(1)
 }
 
-// sink takes what the encoder makes. What was captured after a pause began does
-// not leave.
+// sink takes what the encoder makes. What was captured before a press, and is
+// ready only after it, leaves; what was captured after it does not.
 func (v *videoStage) sink(au encoder.AccessUnit) error {
 	if v.to == nil {
 		return nil // read to learn the profile
@@ -187,38 +206,37 @@ func (v *videoStage) sink(au encoder.AccessUnit) error {
 	if au.Key {
 		v.meter.keyFrames.Add(1)
 	}
-	if !v.mayLeave(au.PTS) {
+	if !v.mayLeave(au.PTS, au.PTS) {
 		v.meter.droppedSend.Add(1)
 		return nil
 	}
-	return v.send(au, ready)
-}
-
-func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) error {
-	if err := v.to.WriteVideo(au); err != nil {
-		v.meter.droppedSend.Add(1)
-		return nil // the session hears of a lost connection by itself
-	}
-	v.meter.sent.Add(1)
-	v.meter.send.add(monotonic.Now() - ready)
+	v.send(au, ready)
 	return nil
 }
 
-// black sends a black picture until ctx ends.
-func (v *videoStage) black(ctx context.Context) error {
-	b, err := newBlack(v.cfg, v.video.Format, v.out, v.rate.Load())
-	if err != nil {
-		return err
+func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
+	if err := v.to.WriteVideo(au); err != nil {
+		v.meter.droppedSend.Add(1)
+		return // the session hears of a lost connection by itself
 	}
-	defer b.close()
-	return b.run(ctx, &v.gate)
+	v.meter.sent.Add(1)
+	v.meter.send.add(monotonic.Now() - ready)
 }
 
-// pauseSource closes a real camera while its picture does not leave.
-func (v *videoStage) pauseSource() {
-	if v.video.Device && v.muted() {
-		v.close()
+// black sends a black picture until ctx ends. A real camera is closed meanwhile,
+// without the picture waiting for that.
+func (v *videoStage) black(ctx context.Context) error {
+	b, err := newBlack(v.cfg, v.video.Format, v.out, encoder.BitRate(v.rate.Load()))
+	if err != nil {
+		return &failure{"encoder", err}
 	}
+	defer b.close()
+	var closing sync.WaitGroup
+	defer closing.Wait()
+	if v.video.Device {
+		closing.Go(v.close)
+	}
+	return b.run(ctx, &v.gate)
 }
 
 func (v *videoStage) close() {
@@ -226,10 +244,6 @@ func (v *videoStage) close() {
 		v.encoder.Close()
 		v.encoder = nil
 	}
-	v.closeSource()
-}
-
-func (v *videoStage) closeSource() {
 	if v.video.Source != nil {
 		v.video.Source.Close()
 		v.video.Source = nil

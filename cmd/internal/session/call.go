@@ -1,0 +1,129 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/bril-edge/bril/hardware/monotonic"
+	"github.com/bril-edge/bril/uplink/rtc"
+)
+
+const (
+	// viewersEvery is between two questions to the endpoint who is watching.
+	viewersEvery = 15 * time.Second
+	// held is how long a connection must have stood for its loss to be an outage,
+	// after which the endpoint is called at once. Before that it is a refusal: an
+	// endpoint that takes calls and drops them must not be hammered.
+	held = 5 * time.Second
+)
+
+// dial calls the endpoint.
+func (l *loop) dial(generation Generation) {
+	ctx, down := l.conversation, l.state.DownSince
+	offer := l.media.offer()
+	offer.Estimate = func(e rtc.Estimate) { l.tell(ctx, message{event: heard{generation, e}}) }
+	l.running.Go(func() {
+		publisher, err := l.cfg.Connect(ctx, offer)
+		switch {
+		case err == nil:
+			l.tell(ctx, message{event: Connected{generation}, publisher: publisher})
+		case ctx.Err() == nil:
+			wait := l.cfg.ConnectBackoff.Next(monotonic.Now()-down, err)
+			l.tell(ctx, message{event: Refused{generation, wait}, err: err})
+		}
+	})
+}
+
+// attach sends over a new connection, and watches it.
+func (l *loop) attach(generation Generation, p Publisher) {
+	l.publisher = p
+	l.faults.clear("uplink")
+	l.media.out.set(p)
+	ctx, since := l.conversation, monotonic.Now()
+	l.running.Go(func() {
+		select {
+		case <-p.Lost():
+			err := p.Err()
+			wait := l.redialWait(monotonic.Now()-since, err)
+			l.tell(ctx, message{event: Lost{generation, wait}, err: err})
+		case <-ctx.Done():
+		}
+	})
+	l.running.Go(func() { l.watchViewers(ctx, generation, p) })
+}
+
+// redialWait is how long to wait after a connection that stood for some time.
+func (l *loop) redialWait(stood time.Duration, err error) time.Duration {
+	if stood < held {
+		return l.cfg.ConnectBackoff.Next(stood, err)
+	}
+	l.cfg.ConnectBackoff.Reset()
+	return 0
+}
+
+// watchViewers asks until the connection ends or the endpoint does not tell.
+func (l *loop) watchViewers(ctx context.Context, generation Generation, p Publisher) {
+	ticker := time.NewTicker(viewersEvery)
+	defer ticker.Stop()
+	for {
+		n, known, err := p.Viewers(ctx)
+		if !known {
+			return
+		}
+		if err == nil {
+			l.tell(ctx, message{event: Watched{generation, n}})
+		}
+		select {
+		case <-ticker.C:
+		case <-p.Lost():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// detach stops sending over a connection that is lost.
+func (l *loop) detach() {
+	p := l.publisher
+	l.publisher, l.viewers, l.sent = nil, nil, throughput{}
+	l.media.out.set(nil)
+	l.farewell(p)
+}
+
+// farewell closes a connection, if there is one, without anybody waiting for it.
+func (l *loop) farewell(p Publisher) {
+	if p != nil {
+		l.background.Go(func() { l.close(context.WithoutCancel(l.ctx), p) })
+	}
+}
+
+// close closes a connection. Where that fails, it is the endpoint's to notice.
+func (s *Session) close(ctx context.Context, p Publisher) {
+	if err := p.Close(ctx); err != nil {
+		s.cfg.Log.Debug("farewell to the endpoint", "error", err)
+	}
+}
+
+// watchNetwork tells the connection of changed addresses.
+func (l *loop) watchNetwork() {
+	if l.cfg.Network == nil {
+		return
+	}
+	l.background.Go(func() {
+		if err := l.cfg.Network(l.ctx, l.networkChanged); err != nil && l.ctx.Err() == nil {
+			l.cfg.Log.Warn("network changes are not seen, only their effects", "error", err)
+		}
+	})
+}
+
+// networkChanged is not called in the loop: an ICE restart waits for the endpoint.
+func (l *loop) networkChanged() {
+	p := l.shown.Load().publisher
+	if p == nil {
+		return
+	}
+	if err := p.NetworkChanged(l.ctx); err != nil {
+		l.cfg.Log.Info("network changed", "error", err)
+	}
+}

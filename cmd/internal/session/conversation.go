@@ -1,0 +1,44 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// open starts what captures and encodes, or tries that again.
+func (l *loop) open(generation Generation) {
+	if l.media == nil {
+		l.conversation, l.end = context.WithCancel(l.ctx)
+		l.rates = newRateController(l.cfg.MaxBitRate)
+		l.media = newMedia(&l.cfg, &l.meter, &l.faults, l.rates.target)
+	}
+	ctx, m := l.conversation, l.media
+	l.running.Go(func() {
+		if err := m.open(ctx); err != nil {
+			l.tell(ctx, message{event: Failed{generation, m.video.wait.next()}})
+			return
+		}
+		l.tell(ctx, message{event: Opened{generation}})
+		if err := m.run(ctx); errors.Is(err, io.EOF) {
+			l.tell(ctx, message{event: End{EndOfFile}})
+		}
+	})
+}
+
+// hangUp closes sources first, so that nothing is captured while the endpoint is
+// being told.
+func (l *loop) hangUp(reason Reason) {
+	l.cfg.Log.Info("conversation " + string(reason))
+	l.media.out.set(nil)
+	l.end()
+	p := l.publisher
+	l.media, l.publisher, l.viewers, l.sent = nil, nil, nil, throughput{}
+	l.background.Go(func() {
+		l.running.Wait()
+		if p != nil {
+			l.close(context.WithoutCancel(l.ctx), p)
+		}
+		l.tell(l.ctx, message{event: Hung{}})
+	})
+}

@@ -1,0 +1,221 @@
+package session
+
+import (
+	"testing"
+	"time"
+)
+
+// world is what Step decides about, as the loop makes it: it does each action,
+// and breaks the test where an action cannot be done or leaves the state wrong.
+type world struct {
+	t      *testing.T
+	state  State
+	limits Limits
+	now    time.Duration
+
+	media    bool         // between the first Open and HangUp
+	blank    bool         // what media was told last
+	opened   bool         // the sources run
+	opening  []Generation // attempts under way
+	dialling []Generation
+	call     Generation // that is attached; 0 for none
+	hanging  int        // HangUps without their Hung
+	quit     bool
+	history  []Event
+}
+
+// FuzzStep lets everything happen that can happen, in any order.
+func FuzzStep(f *testing.F) {
+	for _, seed := range []string{
+		"",
+		"oOC",            // live
+		"oOCm.o.e.h",     // pause, resume, end
+		"oFtFtOC",        // sources that fail
+		"oORtRtC",        // an endpoint that refuses
+		"oOCLCLCl",       // lost, again and again
+		"oOCeoh",         // a wish while stopping
+		"oemoOC",         // ended while opening, a late report
+		"oOCw++++++++tt", // nobody watching
+		"oOC+++++++++++++++++++++++++++++++++++++++++tt", // too long
+		"omOCo", // paused before it is live
+		"oOCx",  // the daemon stops
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		w := &world{t: t, state: State{Phase: Ready}, limits: testLimits, now: t0}
+		for _, c := range script {
+			w.happen(c)
+		}
+		w.shutDown()
+	})
+}
+
+// happen makes one thing happen, if it can.
+func (w *world) happen(c byte) {
+	switch c {
+	case 'o':
+		w.event(On{})
+	case 'm':
+		w.event(Mute{})
+	case 'e':
+		w.event(End{ByAdvisor})
+	case 'f':
+		if w.opened {
+			w.event(End{EndOfFile})
+		}
+	case 'x':
+		w.event(End{Shutdown})
+	case 'O', 'F':
+		w.openingEnds(c == 'O')
+	case 'C', 'R':
+		w.diallingEnds(c == 'C')
+	case 'l', 'L', 'w', 'W':
+		w.callReports(c)
+	case 'h':
+		w.hung()
+	case 't':
+		w.ticks()
+	case '+':
+		w.now += 3 * time.Minute
+		w.ticks()
+	case '.':
+		w.now += time.Second
+		w.ticks()
+	default: // a report of long ago
+		g := w.state.Generation - 1 - Generation(c/8)
+		w.event([]Event{Opened{g}, Failed{g, 0}, Connected{g}, Refused{g, 0}, Lost{g, 0}, Watched{g, 0}, Watched{g, 1}, Tick{}}[c%8])
+	}
+}
+
+func (w *world) openingEnds(well bool) {
+	if len(w.opening) == 0 {
+		return
+	}
+	g := w.opening[0]
+	w.opening = w.opening[1:]
+	if well {
+		w.opened = w.media
+		w.event(Opened{g})
+	} else {
+		w.event(Failed{g, time.Second})
+	}
+}
+
+func (w *world) diallingEnds(well bool) {
+	if len(w.dialling) == 0 {
+		return
+	}
+	g := w.dialling[0]
+	w.dialling = w.dialling[1:]
+	if !well {
+		w.event(Refused{g, time.Second})
+		return
+	}
+	if !w.state.stale(Connected{g}) {
+		w.must(w.call == 0, "one connection at a time")
+		w.call = g
+	}
+	w.event(Connected{g})
+}
+
+func (w *world) callReports(c byte) {
+	if w.call == 0 {
+		return
+	}
+	w.event(map[byte]Event{'l': Lost{w.call, 0}, 'L': Lost{w.call, time.Second}, 'w': Watched{w.call, 0}, 'W': Watched{w.call, 1}}[c])
+}
+
+// hung comes after everything of the conversation has ended, reporting or not.
+func (w *world) hung() {
+	if w.hanging > 0 {
+		w.hanging--
+		w.opening, w.dialling = nil, nil
+		w.event(Hung{})
+	}
+}
+
+// ticks lets the timer run until nothing is due, which must be soon.
+func (w *world) ticks() {
+	for range 4 {
+		at, ok := w.state.Deadline(w.limits)
+		if !ok || at > w.now {
+			return
+		}
+		w.event(Tick{})
+	}
+	w.t.Fatalf("still due at %v after four ticks: %+v", w.now, w.state)
+}
+
+func (w *world) shutDown() {
+	w.event(End{Shutdown})
+	w.hung()
+	w.must(w.quit && w.state.Phase == Off && !w.media, "a shutdown ends everything")
+}
+
+func (w *world) event(e Event) {
+	if w.quit {
+		return // nobody is there to hear it
+	}
+	w.history = append(w.history, e)
+	var actions []Action
+	w.state, actions = Step(w.state, e, w.now, w.limits)
+	for _, a := range actions {
+		w.act(a)
+	}
+	w.check()
+}
+
+func (w *world) act(a Action) {
+	w.must(!w.quit, "nothing after Quit")
+	switch a := a.(type) {
+	case Open:
+		w.must(a.Generation == w.state.Generation, "an attempt of this generation")
+		w.must(!w.opened && len(w.opening) == 0 && w.hanging == 0, "sources are opened once, after the last were closed")
+		w.media = true
+		w.opening = append(w.opening, a.Generation)
+	case Dial:
+		w.must(a.Generation == w.state.Generation, "an attempt of this generation")
+		w.must(w.opened && w.call == 0 && len(w.dialling) == 0, "one call at a time, once the sources run")
+		w.dialling = append(w.dialling, a.Generation)
+	case Detach:
+		w.must(w.call != 0, "only what is attached is detached")
+		w.call = 0
+	case Blank:
+		w.must(w.media && w.blank != a.On, "Blank changes what is there")
+		w.blank = a.On
+	case HangUp:
+		w.must(w.media && w.hanging == 0, "a conversation is ended once")
+		w.media, w.blank, w.opened, w.call = false, false, false, 0
+		w.hanging++
+	case Warn:
+		w.must(w.media && a.Left >= 0 && a.Left <= w.limits.Warn, "a warning of what is to come")
+	case Quit:
+		w.must(w.hanging == 0 && !w.media, "everything is closed at the end")
+		w.quit = true
+	}
+}
+
+// check compares the state with the world.
+func (w *world) check() {
+	s := w.state
+	w.must(s.Connected == (w.call != 0), "Connected is attached")
+	w.must(s.Opened == w.opened, "Opened is opened")
+	w.must(s.Muted == w.blank, "Muted is blank")
+	w.must(!s.Connected || s.Wanted, "connected only while wanted")
+	w.must((s.Phase == Live) == (s.Connected && !s.Muted), "live is connected and not muted")
+	w.must((s.Phase == Paused) == (s.Connected && s.Muted), "paused is connected and muted")
+	w.must((s.Phase == Stopping) == (w.hanging > 0), "stopping is hanging up")
+	w.must(s.Phase != Ready || s == State{Phase: Ready, Generation: s.Generation}, "ready remembers nothing")
+	w.must(s.Phase != Fault || s.Wanted && !s.Opened, "a fault is what does not open")
+	w.must(s.Wanted == w.media || s.Phase == Stopping, "what is wanted is there")
+	if w.media && len(w.opening)+len(w.dialling) == 0 && !s.Connected {
+		w.must(s.RetryAt != 0, "there is always a next try")
+	}
+}
+
+func (w *world) must(ok bool, what string) {
+	if !ok {
+		w.t.Fatalf("%s: %+v\nafter %#v", what, w.state, w.history)
+	}
+}

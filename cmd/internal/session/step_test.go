@@ -1,0 +1,248 @@
+package session
+
+import (
+	"reflect"
+	"testing"
+	"time"
+)
+
+// The conversation of the tables: begun at 100 s, with the limits of a day out.
+const t0 = 100 * time.Second
+
+var testLimits = Limits{MaxLive: 2 * time.Hour, NoViewer: 10 * time.Minute, Warn: 2 * time.Minute}
+
+// The states that the events of a conversation lead through.
+var (
+	ready      = State{Phase: Ready, Generation: 4}
+	opening    = State{Phase: Connecting, Wanted: true, Generation: 5, LiveSince: t0, DownSince: t0}
+	faulty     = State{Phase: Fault, Wanted: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second}
+	dialling   = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0}
+	refused    = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second}
+	live       = State{Phase: Live, Wanted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0}
+	paused     = State{Phase: Paused, Wanted: true, Muted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0}
+	stopping   = State{Phase: Stopping, Generation: 6}
+	wishing    = State{Phase: Stopping, Wanted: true, Generation: 6}
+	quitting   = State{Phase: Stopping, Quitting: true, Generation: 6}
+	everything = map[string]State{
+		"ready": ready, "opening": opening, "fault": faulty, "dialling": dialling, "refused": refused, "live": live,
+		"paused": paused, "stopping": stopping, "wishing": wishing, "quitting": quitting,
+	}
+)
+
+// but returns s changed.
+func (s State) but(change func(*State)) State {
+	change(&s)
+	return s
+}
+
+func muted(s *State)  { s.Muted = true }
+func wanted(s *State) { s.Wanted = true }
+func quits(s *State)  { s.Quitting = true }
+
+// A row of what an event leads to. Where a phase has no row for an event, the
+// event changes nothing.
+type row struct {
+	name string
+	from State
+	to   State
+	does []Action
+}
+
+const now = t0 + 30*time.Second
+
+func started(s State) State {
+	return State{Phase: Connecting, Wanted: true, Generation: s.Generation + 1, LiveSince: now, DownSince: now}
+}
+
+func ended(s State) State { return State{Phase: Stopping, Generation: s.Generation + 1} }
+
+func TestStepOn(t *testing.T) {
+	steps(t, On{}, []row{
+		{"ready", ready, started(ready), []Action{Open{5}}},
+		{"paused", paused, live, []Action{Blank{false}}},
+		{"stopping", stopping, wishing, nil},
+		{"paused while dialling", dialling.but(muted), dialling, []Action{Blank{false}}},
+		{"paused while opening", opening.but(muted), opening, []Action{Blank{false}}},
+		{"paused in a fault", faulty.but(muted), faulty, []Action{Blank{false}}},
+	})
+}
+
+func TestStepMute(t *testing.T) {
+	steps(t, Mute{}, []row{
+		{"live", live, paused, []Action{Blank{true}}},
+		{"opening", opening, opening.but(muted), []Action{Blank{true}}},
+		{"fault", faulty, faulty.but(muted), []Action{Blank{true}}},
+		{"dialling", dialling, dialling.but(muted), []Action{Blank{true}}},
+		{"refused", refused, refused.but(muted), []Action{Blank{true}}},
+	})
+}
+
+func TestStepEnd(t *testing.T) {
+	for _, reason := range []Reason{ByAdvisor, TooLong, NoViewer, EndOfFile, Shutdown} {
+		t.Run(string(reason), func(t *testing.T) {
+			quit := func(s *State) { s.Quitting = reason == Shutdown }
+			var rows []row
+			for _, name := range []string{"opening", "fault", "dialling", "refused", "live", "paused"} {
+				s := everything[name]
+				rows = append(rows, row{name, s, ended(s).but(quit), []Action{HangUp{reason}}})
+			}
+			if reason == Shutdown {
+				rows = append(rows,
+					row{"ready", ready, ready.but(func(s *State) { s.Phase, s.Quitting = Off, true }), []Action{Quit{}}},
+					row{"stopping", stopping, quitting, nil})
+			}
+			if reason != EndOfFile { // which is about the conversation that ends already
+				rows = append(rows, row{"wishing", wishing, stopping.but(quit), nil})
+			}
+			steps(t, End{reason}, rows)
+		})
+	}
+}
+
+func TestStepHung(t *testing.T) {
+	steps(t, Hung{}, []row{
+		{"stopping", stopping, State{Phase: Ready, Generation: 6}, nil},
+		{"wishing", wishing, started(wishing), []Action{Open{7}}},
+		{"quitting", quitting, State{Phase: Off, Quitting: true, Generation: 6}, []Action{Quit{}}},
+	})
+}
+
+func TestStepReports(t *testing.T) {
+	retry := now + time.Second
+	tests := []struct {
+		name  string
+		event Event
+		row
+	}{
+		{"opened", Opened{5}, row{from: opening, to: dialling, does: []Action{Dial{5}}}},
+		{"opened after a fault", Opened{5}, row{from: opening.but(func(s *State) { s.Phase = Fault }), to: dialling, does: []Action{Dial{5}}}},
+		{"failed", Failed{5, time.Second}, row{from: opening, to: opening.but(func(s *State) { s.Phase, s.RetryAt = Fault, retry })}},
+		{"connected", Connected{5}, row{from: dialling, to: live}},
+		{"connected for a pause", Connected{5}, row{from: dialling.but(muted), to: paused}},
+		{"refused", Refused{5, time.Second}, row{from: dialling, to: dialling.but(func(s *State) { s.RetryAt = retry })}},
+		{"lost", Lost{5, 0}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
+		{"lost in a pause", Lost{5, 0}, row{from: paused, to: dialling.but(muted).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
+		{"lost soon", Lost{5, time.Second}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.DownSince, s.RetryAt = 6, now, retry }), does: []Action{Detach{}}}},
+		{"alone", Watched{5, 0}, row{from: live, to: live.but(func(s *State) { s.AloneFrom = now })}},
+		{"still alone", Watched{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom = t0 }), to: live.but(func(s *State) { s.AloneFrom = t0 })}},
+		{"watched", Watched{5, 2}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: live}},
+		{"watched and warned of the other", Watched{5, 1}, row{from: live.but(func(s *State) { s.Warned = TooLong }), to: live.but(func(s *State) { s.Warned = TooLong })}},
+		{"lost while alone", Lost{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: dialling.but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { step(t, test.event, now, test.row) })
+	}
+}
+
+// What an attempt reports that was given up changes nothing, in no phase.
+func TestStepStale(t *testing.T) {
+	for name, s := range everything {
+		for _, g := range []Generation{s.Generation - 1, s.Generation + 1} {
+			for _, e := range []Event{Opened{g}, Failed{g, 0}, Connected{g}, Refused{g, 0}, Lost{g, 0}, Watched{g, 0}} {
+				step(t, e, now, row{name: name, from: s, to: s})
+			}
+		}
+	}
+}
+
+// The conversation's own last reports come after its end, when the advisor may
+// wish for the next one already.
+func TestStepStaleWhileStopping(t *testing.T) {
+	for _, e := range []Event{Opened{5}, Failed{5, 0}, Connected{5}, Refused{5, 0}, Lost{5, 0}, Watched{5, 0}} {
+		s, _ := Step(live, End{ByAdvisor}, now, testLimits)
+		s, _ = Step(s, On{}, now, testLimits)
+		step(t, e, now, row{from: s, to: s})
+	}
+}
+
+func TestStepTick(t *testing.T) {
+	alone := live.but(func(s *State) { s.AloneFrom = t0 + time.Minute })
+	warned := func(s State, of Reason) State { return s.but(func(s *State) { s.Warned = of }) }
+	end := t0 + testLimits.MaxLive
+	left := t0 + time.Minute + testLimits.NoViewer
+	tests := []struct {
+		name string
+		at   time.Duration
+		row
+	}{
+		{"open again", faulty.RetryAt, row{from: faulty, to: faulty.but(func(s *State) { s.Generation, s.RetryAt = 6, 0 }), does: []Action{Open{6}}}},
+		{"dial again", refused.RetryAt, row{from: refused, to: dialling.but(func(s *State) { s.Generation = 6 }), does: []Action{Dial{6}}}},
+		{"not yet", refused.RetryAt - 1, row{from: refused, to: refused}},
+		{"warn", end - testLimits.Warn, row{from: live, to: warned(live, TooLong), does: []Action{Warn{TooLong, testLimits.Warn}}}},
+		{"warn late", end - time.Second, row{from: live, to: warned(live, TooLong), does: []Action{Warn{TooLong, time.Second}}}},
+		{"warn once", end - time.Second, row{from: warned(live, TooLong), to: warned(live, TooLong)}},
+		{"too long", end, row{from: warned(live, TooLong), to: ended(live), does: []Action{HangUp{TooLong}}}},
+		{"too long, unwarned", end + time.Hour, row{from: live, to: ended(live), does: []Action{HangUp{TooLong}}}},
+		{"too long in a pause", end, row{from: paused, to: ended(paused), does: []Action{HangUp{TooLong}}}},
+		{"too long unreached", end, row{from: refused, to: ended(refused), does: []Action{HangUp{TooLong}}}},
+		{"too long in a fault", end, row{from: faulty, to: ended(faulty), does: []Action{HangUp{TooLong}}}},
+		{"alone, warn", left - testLimits.Warn, row{from: alone, to: warned(alone, NoViewer), does: []Action{Warn{NoViewer, testLimits.Warn}}}},
+		{"alone, warn once", left - 1, row{from: warned(alone, NoViewer), to: warned(alone, NoViewer)}},
+		{"alone too long", left, row{from: warned(alone, NoViewer), to: ended(alone), does: []Action{HangUp{NoViewer}}}},
+		{"warn and dial", end - testLimits.Warn, row{from: refused, to: warned(dialling, TooLong).but(func(s *State) { s.Generation = 6 }), does: []Action{Warn{TooLong, testLimits.Warn}, Dial{6}}}},
+		{"ready", end, row{from: ready, to: ready}},
+		{"stopping", end, row{from: stopping, to: stopping}},
+		{"wishing", end, row{from: wishing, to: wishing}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { step(t, Tick{}, test.at, test.row) })
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	alone := live.but(func(s *State) { s.AloneFrom = t0 + time.Minute })
+	end := t0 + testLimits.MaxLive
+	tests := []struct {
+		name   string
+		state  State
+		limits Limits
+		at     time.Duration
+		ok     bool
+	}{
+		{"ready", ready, testLimits, 0, false},
+		{"stopping", stopping, testLimits, 0, false},
+		{"wishing", wishing, testLimits, 0, false},
+		{"live without limits", live, Limits{}, 0, false},
+		{"retry without limits", refused, Limits{}, refused.RetryAt, true},
+		{"retry", refused, testLimits, refused.RetryAt, true},
+		{"warning", live, testLimits, end - testLimits.Warn, true},
+		{"end", live.but(func(s *State) { s.Warned = TooLong }), testLimits, end, true},
+		{"end without warning", live, Limits{MaxLive: time.Minute}, t0 + time.Minute, true},
+		{"alone", alone, testLimits, t0 + 9*time.Minute, true},
+		{"alone, warned", alone.but(func(s *State) { s.Warned = NoViewer }), testLimits, t0 + 11*time.Minute, true},
+		{"retry after the end", refused.but(func(s *State) { s.RetryAt = end + 1; s.Warned = TooLong }), testLimits, end, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if at, ok := test.state.Deadline(test.limits); ok != test.ok || ok && at != test.at {
+				t.Errorf("got %v, %v, want %v, %v", at, ok, test.at, test.ok)
+			}
+		})
+	}
+}
+
+// steps checks the rows of an event, and that it changes nothing elsewhere.
+func steps(t *testing.T, e Event, rows []row) {
+	t.Helper()
+	covered := map[string]bool{}
+	for _, r := range rows {
+		covered[r.name] = true
+		t.Run(r.name, func(t *testing.T) { step(t, e, now, r) })
+	}
+	for name, s := range everything {
+		if !covered[name] {
+			t.Run(name, func(t *testing.T) { step(t, e, now, row{from: s, to: s}) })
+		}
+	}
+}
+
+func step(t *testing.T, e Event, at time.Duration, r row) {
+	t.Helper()
+	to, does := Step(r.from, e, at, testLimits)
+	if to != r.to {
+		t.Errorf("%#v in %+v: got state\n%+v, want\n%+v", e, r.from, to, r.to)
+	}
+	if !reflect.DeepEqual(does, r.does) {
+		t.Errorf("%#v in %+v: got actions %#v, want %#v", e, r.from, does, r.does)
+	}
+}
