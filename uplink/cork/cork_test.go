@@ -5,7 +5,13 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // rtp returns a packet of n bytes that RFC 7983 counts as media.
@@ -23,15 +29,6 @@ func open(t *testing.T, n *Net, network, address string) *socket {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn.(*socket)
-}
-
-func newNet(t *testing.T) *Net {
-	t.Helper()
-	n, err := NewNet()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 func addr(c net.PacketConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
@@ -55,7 +52,7 @@ func TestCorkedPacketsLeaveTogether(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			n := newNet(t)
+			n := NewNet()
 			from, to := open(t, n, c.network, c.address), open(t, n, c.network, c.address)
 			if err := to.SetReadBuffer(1 << 20); err != nil {
 				t.Fatal(err)
@@ -93,7 +90,7 @@ func bytesOf(count, size int) (sizes []int) {
 }
 
 func TestSTUNIsNotHeldBack(t *testing.T) {
-	n := newNet(t)
+	n := NewNet()
 	from, to := open(t, n, "udp4", "127.0.0.1:0"), open(t, n, "udp4", "127.0.0.1:0")
 	n.Cork()
 	defer n.Uncork()
@@ -105,11 +102,18 @@ func TestSTUNIsNotHeldBack(t *testing.T) {
 	}
 }
 
+// deaf returns an address where nobody listens.
+func deaf(t *testing.T, n *Net) netip.AddrPort {
+	t.Helper()
+	s := open(t, n, "udp4", "127.0.0.1:0")
+	defer s.Close()
+	return addr(s)
+}
+
 func TestRefusalIsBelievedOnlyWhenItLasts(t *testing.T) {
-	n := newNet(t)
-	from, gone := open(t, n, "udp4", "127.0.0.1:0"), open(t, n, "udp4", "127.0.0.1:0")
-	to := addr(gone)
-	gone.Close()
+	n := NewNet()
+	from := open(t, n, "udp4", "127.0.0.1:0")
+	to := deaf(t, n)
 	for range 3 {
 		if _, err := from.WriteToAddrPort(rtp(100, 1), to); err != nil {
 			t.Fatal(err)
@@ -129,10 +133,160 @@ func TestRefusalIsBelievedOnlyWhenItLasts(t *testing.T) {
 	if n.Stats().Dropped > 0 {
 		t.Error("a refusal of an earlier packet dropped a later one")
 	}
+	sender := open(t, n, "udp4", "127.0.0.1:0")
+	if _, err := sender.WriteToAddrPort(rtp(100, 1), addr(from)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := from.ReadFromAddrPort(make([]byte, 200)); err != nil {
+		t.Fatal(err)
+	}
+	if n.Stats().Refused {
+		t.Error("still believed after a packet came in")
+	}
+}
+
+// ICE tries many addresses: that one of them is deaf says nothing of the one
+// where media goes.
+func TestRefusalElsewhereDoesNotCount(t *testing.T) {
+	n := NewNet()
+	from, to := open(t, n, "udp4", "127.0.0.1:0"), open(t, n, "udp4", "127.0.0.1:0")
+	other, stun := deaf(t, n), []byte{0, 1, 0, 0}
+	for range 3 {
+		for _, w := range []struct {
+			b  []byte
+			to netip.AddrPort
+		}{{stun, other}, {rtp(100, 1), addr(to)}} {
+			if _, err := from.WriteToAddrPort(w.b, w.to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if from.refused.Load() != 0 {
+		t.Error("a refused STUN check counted")
+	}
+	if n.Stats().Dropped > 0 {
+		t.Error("a refusal elsewhere dropped a packet")
+	}
+}
+
+func TestReaderHearsOfRefusalAndReadsOn(t *testing.T) {
+	n := NewNet()
+	from, sender := open(t, n, "udp4", "127.0.0.1:0"), open(t, n, "udp4", "127.0.0.1:0")
+	got := make(chan error, 1)
+	go func() {
+		_, _, err := from.ReadFromAddrPort(make([]byte, 200))
+		got <- err
+	}()
+	if _, err := from.WriteToAddrPort(rtp(100, 1), deaf(t, n)); err != nil {
+		t.Fatal(err)
+	}
+	for from.refused.Load() == 0 {
+		runtime.Gosched()
+	}
+	if _, err := sender.WriteToAddrPort(rtp(100, 1), addr(from)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+}
+
+// A send buffer that nothing empties holds up one batch for sendWait, not each
+// of its packets.
+func TestFullSendBufferIsWaitedForOnce(t *testing.T) {
+	inSlowNamespace(t)
+	n := NewNet()
+	from, to := open(t, n, "udp4", "127.0.0.1:0"), open(t, n, "udp4", "127.0.0.1:0")
+	if err := from.SetWriteBuffer(1); err != nil { // the kernel makes it its minimum
+		t.Fatal(err)
+	}
+	from.out.noGSO = true // a segmented burst counts as one packet
+	n.Cork()
+	const packets = 40
+	for range packets {
+		if _, err := from.WriteToAddrPort(rtp(1000, 1), addr(to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	n.Uncork()
+	took := time.Since(start)
+	if took < sendWait || took > 3*sendWait {
+		t.Errorf("waited %v, want %v", took, sendWait)
+	}
+	dropped := n.Stats().Dropped
+	if dropped == 0 || dropped >= packets {
+		t.Errorf("dropped %d packets of %d", dropped, packets)
+	}
+	t.Logf("waited %v, dropped %d of %d", took, dropped, packets)
+}
+
+// inSlowNamespace gives this test a network of its own whose loopback interface
+// takes 1 kB/s.
+func inSlowNamespace(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"ip", "tc"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("needs %s (package iproute2)", name)
+		}
+	}
+	runtime.LockOSThread() // never unlocked: the thread ends with the test
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Skipf("needs root for a network namespace: %v", err)
+	}
+	run(t, "ip", "link", "set", "lo", "up")
+	run(t, "tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "8kbit", "burst", "2000", "limit", "1000000")
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %v: %v", name, args, err)
+	}
+}
+
+// TURN clients and STUN queries use the socket as a net.PacketConn.
+func TestPacketConn(t *testing.T) {
+	n := NewNet()
+	from, err := n.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to := open(t, n, "udp4", "127.0.0.1:0")
+	channel := []byte{0x40, 0x01, 0, 4, 1, 2, 3, 4}
+	n.Cork()
+	if _, err := from.WriteTo(channel, to.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	if calls := n.Stats().Calls; calls != 0 {
+		t.Errorf("channel data left in %d calls while corked", calls)
+	}
+	n.Uncork()
+	buf := make([]byte, 100)
+	got, sender, err := to.ReadFrom(buf)
+	if err != nil || !bytes.Equal(buf[:got], channel) || sender.String() != from.LocalAddr().String() {
+		t.Fatalf("got % x from %v, %v", buf[:got], sender, err)
+	}
+	if err := from.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	var timeout net.Error
+	if _, _, err := from.ReadFrom(buf); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("past the deadline: %v", err)
+	}
+	if _, err := n.ListenPacket("udp4", "nonsense"); err == nil {
+		t.Error("an address that is none was taken")
+	}
+	if _, err := from.WriteTo(channel, &net.TCPAddr{}); err == nil {
+		t.Error("a TCP address was taken")
+	}
 }
 
 func TestNoWayIsCountedAndEnds(t *testing.T) {
-	n := newNet(t)
+	n := NewNet()
 	from := open(t, n, "udp4", "127.0.0.1:0")
 	// A loopback source cannot reach a documentation address (RFC 5737): the
 	// kernel refuses it before anything leaves.
@@ -145,7 +299,7 @@ func TestNoWayIsCountedAndEnds(t *testing.T) {
 }
 
 func TestCloseEndsReadAndWrite(t *testing.T) {
-	n := newNet(t)
+	n := NewNet()
 	s := open(t, n, "udp4", "127.0.0.1:0")
 	done := make(chan error, 1)
 	go func() {
@@ -168,10 +322,7 @@ func TestCloseEndsReadAndWrite(t *testing.T) {
 }
 
 func BenchmarkFrameOfTenPackets(b *testing.B) {
-	n, err := NewNet()
-	if err != nil {
-		b.Fatal(err)
-	}
+	n := NewNet()
 	conn, err := n.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		b.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -16,24 +17,16 @@ import (
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
-const (
-	// sendBuffer holds the largest picture that one burst may be: an IDR of
-	// 500 kB with the kernel's overhead a packet.
-	sendBuffer = 1 << 20
-	// sendWait bounds the wait for room in a full send buffer. Past it the rest
-	// of the burst is dropped and counted: a picture that late is of no use.
-	sendWait = 200 * time.Millisecond
-	// refusedAfter is how long ICMP may say "nobody listens there", with nothing
-	// heard in between, before it is believed.
-	refusedAfter = 250 * time.Millisecond
-)
+// sendBuffer holds the largest picture that one burst may be: an IDR of 500 kB
+// with the kernel's overhead a packet. The kernel gives what wmem_max allows.
+const sendBuffer = 1 << 20
 
-// socket is a UDP socket that pion's ICE agent reads with one goroutine and
-// that several may write to.
+// socket is a UDP socket that one goroutine reads and several may write to.
 type socket struct {
 	*net.UDPConn
 	raw    syscall.RawConn
-	fd     int // for RawSyscall while UDPConn is open
+	fd     int  // for RawSyscall while UDPConn is open
+	inet6  bool // its address family
 	forget func(*socket)
 
 	in input // of the reading goroutine
@@ -43,7 +36,7 @@ type socket struct {
 	corked bool
 	out    batch
 
-	refused atomic.Int64 // CLOCK_MONOTONIC ns of the first refusal since a packet came in; 0 when none
+	refused atomic.Int64 // CLOCK_MONOTONIC ns of the first refusal of media since a packet came in; 0 when none
 	calls   atomic.Uint64
 	dropped atomic.Uint64
 }
@@ -61,22 +54,9 @@ func newSocket(conn *net.UDPConn, forget func(*socket)) (*socket, error) {
 	var optErr error
 	err = raw.Control(func(fd uintptr) {
 		s.fd = int(fd)
-		optErr = reportRefusal(s.fd)
+		optErr = s.askForErrors()
 	})
 	return s, errors.Join(err, optErr)
-}
-
-// reportRefusal makes an ICMP port unreachable an error of the next call: an
-// unconnected UDP socket hears of it only with this option, ip(7).
-func reportRefusal(fd int) error {
-	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if err != nil {
-		return err
-	}
-	if domain == unix.AF_INET6 {
-		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
-	}
-	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
 }
 
 // Close closes the socket; what is corked is lost. It may be called twice.
@@ -118,58 +98,54 @@ func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	s.in.buf = b
 	for {
 		if err := s.raw.Read(s.in.receive); err != nil {
-			return 0, netip.AddrPort{}, net.ErrClosed
+			return 0, netip.AddrPort{}, s.endOfReading(err)
 		}
 		if s.in.err == 0 {
 			s.refused.Store(0)
 			return s.in.n, s.in.from.addrPort(), nil
 		}
-		if !refusal(s.in.err) {
+		if !reported(s.in.err) {
 			return 0, netip.AddrPort{}, fmt.Errorf("receive on %v: %w", s.LocalAddr(), s.in.err)
 		}
-		s.noteRefusal() // of one packet sent; the socket is as good as before
-		s.drainErrors(uintptr(s.fd))
+		s.readErrors() // of packets sent; the socket is as good as before
 	}
+}
+
+// endOfReading tells a deadline from the socket's end: STUN queries set one.
+func (s *socket) endOfReading(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return os.ErrDeadlineExceeded
+	}
+	return net.ErrClosed
+}
+
+// ReadFrom is what TURN clients and STUN queries read by.
+func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := s.ReadFromUDP(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, from, nil
+}
+
+// ReadFromUDP is ReadFromAddrPort with another type of address.
+func (s *socket) ReadFromUDP(b []byte) (int, *net.UDPAddr, error) {
+	n, from, err := s.ReadFromAddrPort(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
 }
 
 // receive reads one packet: false means wait in the poller for the next.
 func (s *socket) receive(fd uintptr) bool {
-	s.in.fromLen = uint32(unsafe.Sizeof(s.in.from))
+	s.in.fromLen = uint32(unsafe.Sizeof(s.in.from.raw))
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd,
 		uintptr(unsafe.Pointer(&s.in.buf[0])), uintptr(len(s.in.buf)), unix.MSG_DONTWAIT,
-		uintptr(unsafe.Pointer(&s.in.from)), uintptr(unsafe.Pointer(&s.in.fromLen)))
+		uintptr(unsafe.Pointer(&s.in.from.raw)), uintptr(unsafe.Pointer(&s.in.fromLen)))
 	if errno == unix.EAGAIN || errno == unix.EINTR {
 		return false
 	}
 	s.in.n, s.in.err = int(n), errno
 	return true
-}
-
-// refusal tells the errors by which the kernel reports that an earlier packet
-// found nobody or no way, ip(7).
-func refusal(errno syscall.Errno) bool {
-	return errno == unix.ECONNREFUSED || errno == unix.EHOSTUNREACH || errno == unix.ENETUNREACH
-}
-
-func (s *socket) noteRefusal() {
-	s.refused.CompareAndSwap(0, int64(monotonic.Now()))
-}
-
-// drainErrors empties the socket's error queue (ip(7), MSG_ERRQUEUE), where
-// RECVERR keeps each refusal until it is read: they count against the receive
-// buffer.
-func (s *socket) drainErrors(fd uintptr) {
-	var scrap [64]byte
-	var control [128]byte
-	iov := unix.Iovec{Base: &scrap[0]}
-	iov.SetLen(len(scrap))
-	for {
-		msg := unix.Msghdr{Iov: &iov, Control: &control[0]}
-		msg.SetIovlen(1)
-		msg.SetControllen(len(control))
-		_, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&msg)), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
-		if errno != 0 {
-			return
-		}
-	}
 }

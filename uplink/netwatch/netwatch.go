@@ -1,5 +1,6 @@
-// Package netwatch tells when an address of this machine comes or goes, by
-// rtnetlink(7). What that means for a connection is for its owner to find out.
+// Package netwatch tells when an address of this machine comes or goes, or an
+// interface is switched on or off, by rtnetlink(7). What that means for a
+// connection is for its owner to find out.
 package netwatch
 
 import (
@@ -13,12 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle is how long the network must be quiet before a change is told: a roam
-// between two access points is a dozen messages.
-const settle = 200 * time.Millisecond
+const (
+	// settle is how long the network must be quiet before a change is told: a
+	// roam between two access points is a dozen messages.
+	settle = 200 * time.Millisecond
+	// patience bounds the wait for quiet.
+	patience = time.Second
+)
 
 // Run calls changed after addresses have changed, until ctx ends. It calls it
-// from this goroutine, one call at a time.
+// from this goroutine, one call at a time; what changes meanwhile is told by one
+// more call.
 func Run(ctx context.Context, changed func()) error {
 	socket, err := open()
 	if err != nil {
@@ -30,28 +36,19 @@ func Run(ctx context.Context, changed func()) error {
 // watch owns the socket.
 func watch(ctx context.Context, socket *os.File, changed func()) error {
 	defer socket.Close()
-	stop := context.AfterFunc(ctx, func() { socket.SetReadDeadline(time.Unix(1, 0)) }) //nolint:errcheck // the socket is open
+	stop := context.AfterFunc(ctx, func() { socket.Close() })
 	defer stop()
+	w := watcher{socket: socket, buf: make([]byte, 8192)}
 	for {
-		if err := next(socket, time.Time{}); err != nil {
-			return done(ctx, err)
+		err := w.change()
+		if ctx.Err() != nil {
+			return nil
 		}
-		var err error
-		for err == nil && ctx.Err() == nil {
-			err = next(socket, time.Now().Add(settle))
-		}
-		if ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return done(ctx, err)
+		if err != nil {
+			return fmt.Errorf("watch network addresses: %w", err)
 		}
 		changed()
 	}
-}
-
-func done(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return fmt.Errorf("watch network addresses: %w", err)
 }
 
 func open() (*os.File, error) {
@@ -59,7 +56,7 @@ func open() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	const groups = unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR
+	const groups = unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR | unix.RTMGRP_LINK
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
 		unix.Close(fd)
 		return nil, err
@@ -67,36 +64,71 @@ func open() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "rtnetlink"), nil
 }
 
-// next waits for a message about an address. ENOBUFS says that messages were
-// lost, so something has changed.
-func next(socket *os.File, until time.Time) error {
-	if err := socket.SetReadDeadline(until); err != nil {
+type watcher struct {
+	socket *os.File
+	buf    []byte
+}
+
+// change waits for a change and then for quiet.
+func (w *watcher) change() error {
+	if err := w.next(time.Time{}); err != nil {
 		return err
 	}
-	buf := make([]byte, 8192)
-	for {
-		n, err := socket.Read(buf)
-		if errors.Is(err, unix.ENOBUFS) {
-			return nil
+	for latest := time.Now().Add(patience); ; {
+		until := time.Now().Add(settle)
+		if until.After(latest) {
+			until = latest
 		}
-		if err != nil || about(buf[:n]) {
+		if err := w.next(until); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil
+			}
 			return err
 		}
 	}
 }
 
-// about says whether a datagram holds an RTM_NEWADDR or RTM_DELADDR.
-func about(b []byte) bool {
+// next waits for a message that counts. ENOBUFS says that messages were lost, so
+// something has changed.
+func (w *watcher) next(until time.Time) error {
+	if err := w.socket.SetReadDeadline(until); err != nil {
+		return err
+	}
+	for {
+		n, err := w.socket.Read(w.buf)
+		if errors.Is(err, unix.ENOBUFS) {
+			return nil
+		}
+		if err != nil || counts(w.buf[:n]) {
+			return err
+		}
+	}
+}
+
+// counts says whether a datagram tells that an address came or went, or that an
+// interface went or was switched on or off: an address outlives its interface
+// being down, and is of no use meanwhile.
+func counts(b []byte) bool {
 	for len(b) >= unix.SizeofNlMsghdr {
 		length := int(binary.NativeEndian.Uint32(b))
-		if kind := binary.NativeEndian.Uint16(b[4:]); kind == unix.RTM_NEWADDR || kind == unix.RTM_DELADDR {
-			return true
-		}
-		aligned := (length + unix.NLMSG_ALIGNTO - 1) &^ (unix.NLMSG_ALIGNTO - 1)
-		if length < unix.SizeofNlMsghdr || aligned > len(b) {
+		if length < unix.SizeofNlMsghdr || length > len(b) {
 			return false
 		}
-		b = b[aligned:]
+		switch binary.NativeEndian.Uint16(b[4:]) {
+		case unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_DELLINK:
+			return true
+		case unix.RTM_NEWLINK:
+			if switched(b[unix.SizeofNlMsghdr:length]) {
+				return true
+			}
+		}
+		b = b[min(len(b), (length+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1)):]
 	}
 	return false
+}
+
+// switched looks at ifi_change of a struct ifinfomsg. A wireless interface sends
+// a link message for much else.
+func switched(b []byte) bool {
+	return len(b) >= unix.SizeofIfInfomsg && binary.NativeEndian.Uint32(b[12:])&unix.IFF_UP != 0
 }

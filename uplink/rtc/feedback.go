@@ -17,9 +17,14 @@ const (
 	formatFIR     = 4
 	formatREMB    = 15
 	rtcpHeader    = 4
+	rtcpPadding   = 0x20
 	reportBlock   = 24
 	feedbackStart = 12 // header, sender's SSRC, media SSRC
 )
+
+// maxRTT bounds what is believed: a longer round trip is our own clock being set
+// between report and answer, or a peer's mistake.
+const maxRTT = 10 * time.Second
 
 // reception is one report block about our stream.
 type reception struct {
@@ -45,9 +50,23 @@ func parseFeedback(b []byte, now uint64, to feedback) {
 		if n > len(b) {
 			return
 		}
-		parseOne(b[:n], now, to)
+		if one, ok := unpad(b[:n]); ok {
+			parseOne(one, now, to)
+		}
 		b = b[n:]
 	}
+}
+
+// unpad takes off the padding, whose last byte counts it: RFC 3550 section 6.4.1.
+func unpad(b []byte) ([]byte, bool) {
+	if b[0]&rtcpPadding == 0 {
+		return b, true
+	}
+	n := int(b[len(b)-1])
+	if n == 0 || n%4 != 0 || n > len(b)-rtcpHeader {
+		return nil, false
+	}
+	return b[:len(b)-n], true
 }
 
 func parseOne(b []byte, now uint64, to feedback) {
@@ -80,13 +99,17 @@ func parseReports(b []byte, from, count int, now uint64, to feedback) {
 }
 
 // roundTrip follows RFC 3550 section 6.4.1: arrival minus last SR minus delay
-// since it, in 1/65536 s.
+// since it, in 1/65536 s. It is 0 when it cannot be known.
 func roundTrip(now uint64, lastSR, delay uint32) time.Duration {
 	if lastSR == 0 {
 		return 0
 	}
 	units := int32(uint32(now>>16) - lastSR - delay)
-	return max(0, time.Duration(units)*time.Second/65536)
+	rtt := time.Duration(units) * time.Second / 65536
+	if rtt < 0 || rtt > maxRTT {
+		return 0
+	}
+	return rtt
 }
 
 func parseNACK(b []byte, to feedback) {

@@ -10,20 +10,66 @@ const (
 	fuEnd        = 0x40
 )
 
-// packetise cuts the NAL units of an access unit in Annex B into RTP payloads
-// (RFC 6184, single NAL unit packets and FU-A) and hands them to emit: head is
-// the FU indicator and header, or empty, and goes before body; last marks the
-// packet that ends the picture. The first payload has at most first bytes, the
-// others at most rest. Access unit delimiters and filler are left out: they
-// carry nothing over RTP.
-func packetise(au []byte, first, rest int, emit func(head, body []byte, last bool)) {
-	limit := first
-	for nal, tail := nextNAL(au); nal != nil; {
-		next, nextTail := nextNAL(tail)
-		cut(nal, limit, rest, next == nil, emit)
-		limit = rest
-		nal, tail = next, nextTail
+// packetiser cuts the NAL units of an access unit in Annex B into RTP payloads:
+// single NAL unit packets and FU-A, which packetization-mode 1 has (RFC 6184
+// section 6.3). Access unit delimiters and filler are left out: they carry
+// nothing over RTP. It copies and allocates nothing.
+type packetiser struct {
+	nal       h264.NAL // in hand; nil at the end
+	following h264.NAL
+	tail      []byte // Annex B behind following
+	body      []byte // what is left of nal once it is being fragmented
+	head      [fuHeaderSize]byte
+}
+
+// payload is one RTP payload in two parts: head is the FU indicator and header,
+// or empty. It is valid until the next one.
+type payload struct {
+	head, body []byte
+	last       bool // ends the picture
+}
+
+// begin takes an access unit; its bytes are not to change until the end.
+func (p *packetiser) begin(au []byte) {
+	p.nal, p.tail = nextNAL(au)
+	p.following, p.tail = nextNAL(p.tail)
+	p.body = nil
+}
+
+// next returns the next payload, of at most limit bytes, or false at the end.
+func (p *packetiser) next(limit int) (payload, bool) {
+	switch {
+	case p.nal == nil:
+		return payload{}, false
+	case p.body == nil && len(p.nal) <= limit:
+		whole := payload{body: p.nal, last: p.following == nil}
+		p.advance()
+		return whole, true
 	}
+	return p.fragment(limit), true
+}
+
+func (p *packetiser) fragment(limit int) payload {
+	start := byte(0)
+	if p.body == nil {
+		p.body, start = p.nal[1:], fuStart
+	}
+	n := min(len(p.body), limit-fuHeaderSize)
+	part := payload{body: p.body[:n]}
+	p.body = p.body[n:]
+	p.head = [fuHeaderSize]byte{p.nal[0]&0xe0 | typeFUA, p.nal[0]&0x1f | start}
+	if len(p.body) == 0 {
+		p.head[1] |= fuEnd
+		part.last = p.following == nil
+		p.advance()
+	}
+	part.head = p.head[:]
+	return part
+}
+
+func (p *packetiser) advance() {
+	p.nal, p.body = p.following, nil
+	p.following, p.tail = nextNAL(p.tail)
 }
 
 // nextNAL passes over what is not sent.
@@ -33,22 +79,4 @@ func nextNAL(b []byte) (h264.NAL, []byte) {
 		nal, rest = h264.Next(rest)
 	}
 	return nal, rest
-}
-
-func cut(nal h264.NAL, limit, rest int, lastNAL bool, emit func(head, body []byte, last bool)) {
-	if len(nal) <= limit {
-		emit(nil, nal, lastNAL)
-		return
-	}
-	head := []byte{nal[0]&0xe0 | typeFUA, nal[0]&0x1f | fuStart}
-	for body := nal[1:]; len(body) > 0; limit = rest {
-		n := min(len(body), limit-fuHeaderSize)
-		end := n == len(body)
-		if end {
-			head[1] |= fuEnd
-		}
-		emit(head, body[:n], lastNAL && end)
-		head[1] &^= fuStart
-		body = body[n:]
-	}
 }

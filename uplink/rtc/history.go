@@ -1,10 +1,18 @@
 package rtc
 
-// How many packets are kept for retransmission: two seconds at 2.5 Mb/s, and as
-// much of sound. A NACK for an older one comes too late to be of use.
+import "time"
+
 const (
-	videoHistory = 512 // a power of two, as is the next
+	// How many packets are kept for retransmission: two seconds at 2.5 Mb/s, and
+	// as much of sound. A NACK for an older one comes too late to be of use.
+	// Powers of two, so that they divide the sequence numbers.
+	videoHistory = 512
 	audioHistory = 128
+
+	// resendInterval is between two retransmissions of one packet: a NACK that
+	// comes sooner was under way when the packet was sent again, or is an attempt
+	// to have us flood somebody.
+	resendInterval = 20 * time.Millisecond
 )
 
 // history is a ring of the last packets, by sequence number. It grows to its
@@ -19,6 +27,7 @@ type kept struct {
 	marker    bool
 	valid     bool
 	timestamp uint32
+	resent    time.Duration // on CLOCK_MONOTONIC; 0 for never
 	payload   []byte
 }
 
@@ -29,10 +38,10 @@ func (h *history) keep(sequence uint16, timestamp uint32, marker bool, head, bod
 		h.packets = make([]kept, h.size)
 	}
 	p := &h.packets[int(sequence)%h.size]
-	if p.payload == nil {
-		p.payload = make([]byte, 0, capacity(len(head)+len(body)))
+	if n := len(head) + len(body); cap(p.payload) < n {
+		p.payload = make([]byte, 0, capacity(n))
 	}
-	p.sequence, p.timestamp, p.marker, p.valid = sequence, timestamp, marker, true
+	p.sequence, p.timestamp, p.marker, p.valid, p.resent = sequence, timestamp, marker, true, 0
 	p.payload = append(append(p.payload[:0], head...), body...)
 	return p.payload
 }
@@ -55,4 +64,14 @@ func (h *history) find(sequence uint16) *kept {
 		return nil
 	}
 	return p
+}
+
+// due says whether the packet may be sent again at the moment now, and that it
+// is.
+func (p *kept) due(now time.Duration) bool {
+	if p.resent != 0 && now-p.resent < resendInterval {
+		return false
+	}
+	p.resent = now
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
 // listener acts on the feedback about one track.
@@ -14,7 +15,7 @@ type listener struct {
 
 func (l *listener) nack(ssrc uint32, sequence uint16) {
 	if ssrc == l.track.ssrc() {
-		l.track.resend(sequence)
+		l.track.resend(sequence, monotonic.Now())
 	}
 }
 

@@ -36,10 +36,14 @@ func newPeer(cfg Config, sockets *cork.Net) (*webrtc.PeerConnection, error) {
 		webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
 		webrtc.WithSettingEngine(settings(cfg, sockets)),
 	)
-	return api.NewPeerConnection(webrtc.Configuration{
+	configuration := webrtc.Configuration{
 		BundlePolicy:  webrtc.BundlePolicyMaxBundle,
 		RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,
-	})
+	}
+	if cfg.relayOnly {
+		configuration.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+	}
+	return api.NewPeerConnection(configuration)
 }
 
 func settings(cfg Config, sockets *cork.Net) webrtc.SettingEngine {

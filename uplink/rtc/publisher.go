@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,10 +34,6 @@ const (
 	deleteTime = 2 * time.Second
 )
 
-// ErrLost says that the connection has gone: nothing was heard for too long, the
-// peer closed it, or its host says that nobody listens.
-var ErrLost = errors.New("connection to the endpoint lost")
-
 // Config says what is published and how.
 type Config struct {
 	// Video.ProfileLevelID is the H.264 profile-level-id to offer (RFC 6184
@@ -54,7 +52,9 @@ type Config struct {
 	KeyFrame func()
 	// Estimate is called, from another goroutine, with what the receiver reports.
 	Estimate func(Estimate)
-	Log      *slog.Logger
+	Log      *slog.Logger // nil discards
+
+	relayOnly bool // of tests: reach the endpoint by TURN only
 }
 
 // VideoConfig describes the picture that is offered.
@@ -75,15 +75,16 @@ type Publisher struct {
 	cfg     Config
 	sockets *cork.Net
 	peer    *webrtc.PeerConnection
-	session *whip.Session
-	video   *track // nil when not offered
+	session *whip.Session // nil until the endpoint has accepted
+	video   *track        // nil when not offered
 	audio   *track
 	cname   string
+	home    []netip.Addr // usable when the way was found
+	state   state
 
-	readers sync.WaitGroup
-	lost    chan struct{}
-	once    sync.Once // of lost
-	reason  error     // read after lost is closed
+	running sync.WaitGroup  // readers of feedback, and the trickle
+	life    context.Context // ends with Close, for what runs in the background
+	end     context.CancelFunc
 
 	closeOnce sync.Once
 	closeErr  error
@@ -99,82 +100,40 @@ type counters struct {
 }
 
 // Dial publishes by WHIP and returns once packets can flow. It returns the
-// endpoint's refusal as whip's error.
+// endpoint's refusal as whip's error, or ErrRefused when its answer is of no use.
 func Dial(ctx context.Context, client *whip.Client, cfg Config) (*Publisher, error) {
-	sockets, err := cork.NewNet()
-	if err != nil {
-		return nil, err
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Publisher{cfg: cfg, sockets: sockets, lost: make(chan struct{})}
-	if p.peer, err = newPeer(cfg, sockets); err != nil {
+	p := &Publisher{cfg: cfg, sockets: cork.NewNet(), state: newState()}
+	var err error
+	if p.peer, err = newPeer(cfg, p.sockets); err != nil {
 		return nil, fmt.Errorf("prepare WebRTC: %w", err)
 	}
+	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := p.connect(ctx, client); err != nil {
-		return nil, errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+		if farewell := p.Close(context.WithoutCancel(ctx)); farewell != nil {
+			cfg.Log.Debug("farewell to the endpoint", "error", farewell)
+		}
+		return nil, err
 	}
 	return p, nil
 }
 
 func (p *Publisher) connect(ctx context.Context, client *whip.Client) error {
-	connected := p.watchState()
+	p.peer.OnConnectionStateChange(p.state.follow)
 	if err := p.addTracks(); err != nil {
 		return err
 	}
 	if err := p.negotiate(ctx, client); err != nil {
 		return err
 	}
-	timeout := time.NewTimer(connectTime)
-	defer timeout.Stop()
-	select {
-	case <-connected:
-		return nil
-	case <-p.lost:
-		return fmt.Errorf("connect to the endpoint: %w", p.reason)
-	case <-timeout.C:
-		return fmt.Errorf("connect to the endpoint: no ICE or DTLS within %v: is UDP blocked?", connectTime)
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := p.state.await(ctx, connectTime); err != nil {
+		return fmt.Errorf("connect to the endpoint: %w", err)
 	}
-}
-
-// watchState follows pion's connection state and returns a channel that closes
-// at the first connected.
-func (p *Publisher) watchState() <-chan struct{} {
-	connected := make(chan struct{})
-	var once sync.Once
-	p.peer.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		switch s {
-		case webrtc.PeerConnectionStateConnected:
-			once.Do(func() { close(connected) })
-		case webrtc.PeerConnectionStateDisconnected:
-			p.lose(fmt.Errorf("nothing heard for %v: %w", silence, ErrLost))
-		case webrtc.PeerConnectionStateFailed:
-			p.lose(fmt.Errorf("ICE found no way or DTLS failed: %w", ErrLost))
-		case webrtc.PeerConnectionStateClosed:
-			p.lose(fmt.Errorf("closed by the endpoint: %w", ErrLost))
-		}
-	})
-	return connected
-}
-
-func (p *Publisher) lose(reason error) {
-	p.once.Do(func() {
-		p.reason = reason
-		close(p.lost)
-	})
-}
-
-// Lost is closed when the connection has gone; Err then says why.
-func (p *Publisher) Lost() <-chan struct{} { return p.lost }
-
-// Err returns why the connection was lost, or nil.
-func (p *Publisher) Err() error {
-	select {
-	case <-p.lost:
-		return p.reason
-	default:
-		return nil
-	}
+	var err error
+	p.home, err = p.addresses()
+	return err
 }
 
 func (p *Publisher) addTracks() error {
@@ -197,7 +156,7 @@ func (p *Publisher) addTrack(t *track) error {
 	if err != nil {
 		return fmt.Errorf("offer %v: %w", t.kind, err)
 	}
-	p.readers.Go(func() { p.readFeedback(transceiver.Sender(), t) })
+	p.running.Go(func() { p.readFeedback(transceiver.Sender(), t) })
 	return nil
 }
 
@@ -207,7 +166,7 @@ func (p *Publisher) readFeedback(sender *webrtc.RTPSender, t *track) {
 	heard := listener{publisher: p, track: t}
 	for {
 		n, _, err := sender.Read(buf)
-		if err != nil {
+		if err != nil && !errors.Is(err, io.ErrShortBuffer) { // of which the beginning is as good
 			return
 		}
 		parseFeedback(buf[:n], ntp(time.Now()), &heard)
@@ -224,8 +183,7 @@ func (p *Publisher) WriteVideo(au encoder.AccessUnit) error {
 	err := p.video.writeAccessUnit(au.Data, au.PTS)
 	p.report(p.video)
 	p.sockets.Uncork()
-	p.stats.bytes.Add(uint64(len(au.Data)))
-	return p.sent(err)
+	return p.sent(len(au.Data), err)
 }
 
 // WriteAudio sends one packet of sound. It returns ErrLost once the connection
@@ -236,17 +194,19 @@ func (p *Publisher) WriteAudio(packet encoder.Packet) error {
 	}
 	err := p.audio.writePacket(packet.Data, packet.PTS, packet.Length)
 	p.report(p.audio)
-	p.stats.bytes.Add(uint64(len(packet.Data)))
-	return p.sent(err)
+	return p.sent(len(packet.Data), err)
 }
 
 // sent notices, on the sender's own wakeups, what the sockets have heard.
-func (p *Publisher) sent(err error) error {
+func (p *Publisher) sent(bytes int, err error) error {
 	if p.sockets.Stats().Refused {
-		p.lose(fmt.Errorf("the endpoint's host refuses packets: %w", ErrLost))
+		p.state.lose(fmt.Errorf("the endpoint's host refuses packets: %w", ErrLost))
 	}
 	if lost := p.Err(); lost != nil {
 		return lost
+	}
+	if err == nil {
+		p.stats.bytes.Add(uint64(bytes))
 	}
 	return err
 }
@@ -266,10 +226,12 @@ func (p *Publisher) report(t *track) {
 	}}}})
 }
 
-// Close ends the session at the endpoint and frees everything. It may be called
-// twice, and not from a callback.
+// Close ends the session at the endpoint, for which it takes 2 s at most, and
+// frees everything. It may be called twice, and not from a callback.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.closeOnce.Do(func() {
+		p.state.lose(fmt.Errorf("closed on this side: %w", ErrLost))
+		p.end()
 		var farewell error
 		if p.session != nil {
 			ctx, cancel := context.WithTimeout(ctx, deleteTime)
@@ -277,8 +239,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 			farewell = p.session.Delete(ctx)
 		}
 		p.closeErr = errors.Join(farewell, p.peer.GracefulClose())
-		p.readers.Wait()
-		p.lose(ErrLost)
+		p.running.Wait()
 	})
 	return p.closeErr
 }

@@ -42,7 +42,6 @@ type track struct {
 	kind     webrtc.RTPCodecType
 	codec    webrtc.RTPCodecCapability
 	streamID string
-	emit     func(head, body []byte, last bool) // made once
 
 	mu       sync.Mutex
 	writer   webrtc.TrackLocalWriter // nil while not negotiated
@@ -54,7 +53,8 @@ type track struct {
 	capture  [8]byte // abs-capture-time of the picture in hand
 	history  history
 	rtx      rtp.Header // SSRC 0 when not negotiated
-	scratch  [packetSize + rtxHeaderSize]byte
+	scratch  [packetSize]byte
+	cutter   packetiser
 	err      error // of the packets of the picture in hand
 
 	clock      timeline
@@ -66,7 +66,6 @@ type track struct {
 
 func newTrack(kind webrtc.RTPCodecType, codec webrtc.RTPCodecCapability, streamID string) *track {
 	t := &track{kind: kind, codec: codec, streamID: streamID}
-	t.emit = t.send
 	t.clock = timeline{rate: codec.ClockRate, last: rand.Uint32()}
 	t.history.size = audioHistory
 	if kind == webrtc.RTPCodecTypeVideo {
@@ -98,9 +97,12 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 			return webrtc.RTPCodecParameters{}, err
 		}
 	}
-	t.firstCap = packetSize - t.first.MarshalSize()
-	t.restCap = packetSize - t.rest.MarshalSize()
 	t.bindRTX(c, codecs)
+	t.restCap = packetSize - t.rest.MarshalSize()
+	if t.rtx.SSRC != 0 {
+		t.restCap -= rtxHeaderSize
+	}
+	t.firstCap = min(packetSize-t.first.MarshalSize(), t.restCap)
 	t.writer = c.WriteStream()
 	return codecs[i], nil
 }
@@ -140,21 +142,28 @@ func (t *track) writeAccessUnit(au []byte, pts time.Duration) error {
 	if !t.begin(t.clock.at(pts), pts) {
 		return nil
 	}
-	packetise(au, t.firstCap, t.restCap, t.emit)
+	t.cutter.begin(au)
+	part, more := t.cutter.next(t.firstCap)
+	if !more {
+		return fmt.Errorf("send a picture of %d bytes: no NAL units in it", len(au))
+	}
+	for ; more; part, more = t.cutter.next(t.restCap) {
+		t.send(part)
+	}
 	return t.err
 }
 
 // writePacket sends one packet of sound whose first sample was taken at pts.
-func (t *track) writePacket(payload []byte, pts, length time.Duration) error {
-	if len(payload) > packetSize-64 {
-		return fmt.Errorf("send a sound packet of %d bytes: more than an RTP packet holds", len(payload))
-	}
+func (t *track) writePacket(sound []byte, pts, length time.Duration) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.begin(t.clock.follow(pts, length), pts) {
 		return nil
 	}
-	t.send(nil, payload, false) // RFC 7587: no marker within a talk spurt
+	if len(sound) > t.firstCap {
+		return fmt.Errorf("send a sound packet of %d bytes: an RTP packet holds %d", len(sound), t.firstCap)
+	}
+	t.send(payload{body: sound}) // RFC 7587: no marker within a talk spurt
 	return t.err
 }
 
@@ -171,15 +180,14 @@ func (t *track) begin(timestamp uint32, pts time.Duration) bool {
 }
 
 // send sends one packet and keeps it for retransmission.
-func (t *track) send(head, body []byte, last bool) {
+func (t *track) send(p payload) {
 	h := &t.rest
 	if t.opening {
 		h = &t.first
 		t.opening = false
 	}
-	h.SequenceNumber = t.rest.SequenceNumber
-	h.Marker = last
-	kept := t.history.keep(h.SequenceNumber, h.Timestamp, last, head, body)
+	h.SequenceNumber, h.Marker = t.rest.SequenceNumber, p.last
+	kept := t.history.keep(h.SequenceNumber, h.Timestamp, p.last, p.head, p.body)
 	if _, err := t.writer.WriteRTP(h, kept); err != nil {
 		t.err = fmt.Errorf("send %v: %w", t.kind, err)
 	}
@@ -188,14 +196,15 @@ func (t *track) send(head, body []byte, last bool) {
 	t.octets += uint32(len(kept))
 }
 
-// resend answers a NACK for one packet: as RTX where that was negotiated, as the
-// same packet otherwise. One that has left the history stays lost.
-func (t *track) resend(sequence uint16) {
+// resend answers a NACK for one packet at the moment now: as RTX where that was
+// negotiated, as the same packet otherwise. One that has left the history stays
+// lost.
+func (t *track) resend(sequence uint16, now time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.nacked++
 	p := t.history.find(sequence)
-	if p == nil || t.writer == nil {
+	if p == nil || t.writer == nil || !p.due(now) {
 		return
 	}
 	if t.rtx.SSRC == 0 {
