@@ -19,10 +19,15 @@ import (
 
 // openVideo opens the configured source and what brings its pictures to an
 // encoder.
-func (a *Agent) openVideo(context.Context) (session.Video, error) {
+func (a *Agent) openVideo(ctx context.Context) (session.Video, error) {
 	source, err := a.videoSource()
 	if err != nil {
 		return session.Video{}, err
+	}
+	if a.stdin != nil { // its format is known once its writer has begun
+		if err := a.stdin.Ready(ctx); err != nil {
+			return session.Video{}, err
+		}
 	}
 	format := source.Format()
 	_, device := source.(*camera.Camera)
