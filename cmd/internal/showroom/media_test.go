@@ -150,11 +150,11 @@ func TestSenderReportsKeepThePublishersClocks(t *testing.T) {
 	sent := time.Now()
 	p.Report(p.VideoSender, ntp, timestamp)
 	report := nextReport(t, s, v)
-	elapsed := float64(report.NTPTime-ntp) / (1 << 32)
-	if elapsed < 0 || elapsed > time.Since(sent).Seconds()+0.001 {
+	elapsed := float64(int64(report.NTPTime-ntp)) / (1 << 32)
+	if elapsed < -0.001 || elapsed > time.Since(sent).Seconds()+0.001 {
 		t.Errorf("the report is %v s after the publisher's, %v s have passed", elapsed, time.Since(sent).Seconds())
 	}
-	if ticks := float64(report.RTPTime - timestamp); ticks/90000-elapsed > 0.001 || ticks/90000-elapsed < -0.001 {
+	if ticks := float64(int32(report.RTPTime - timestamp)); ticks/90000-elapsed > 0.001 || ticks/90000-elapsed < -0.001 {
 		t.Errorf("the clocks of the report are %v s apart", ticks/90000-elapsed)
 	}
 }

@@ -107,6 +107,14 @@ func (l *leg) start() {
 	l.open = l.writer != nil
 }
 
+// want asks for the key frame that the viewer begins with. The first pictures that
+// come before it do not ask once more.
+func (l *leg) want() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.remind(time.Now())
+}
+
 // write sends one packet of the source to the viewer. It never blocks: the socket
 // below drops what does not fit. e refers to the packet's memory.
 func (l *leg) write(s *source, p *rtp.Packet, e extensions, now time.Time) {

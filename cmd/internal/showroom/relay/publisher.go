@@ -24,6 +24,7 @@ type publisher struct {
 	audio, video *source       // nil when not offered
 	keys         chan struct{} // requests for key frames; one is enough
 	paused       atomic.Bool   // it said so
+	installed    chan struct{} // closed when room is set
 }
 
 // source is one track of a publisher.
@@ -88,7 +89,7 @@ func (r *Relay) newPublisher(ctx context.Context, name, owner string, o *offer, 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotAcceptable, err)
 	}
-	p := &publisher{Session: newSession(r, name, owner, o), keys: make(chan struct{}, 1)}
+	p := &publisher{Session: newSession(r, name, owner, o), keys: make(chan struct{}, 1), installed: make(chan struct{})}
 	p.publishes = true
 	if o.audio != nil {
 		p.audio = &source{clockRate: 48000}
@@ -150,6 +151,7 @@ func (r *Relay) install(p *publisher) error {
 		return ErrTaken
 	}
 	p.room = room
+	close(p.installed)
 	room.stopGrace()
 	room.publication++
 	room.publisher.Store(p)
@@ -289,6 +291,11 @@ func (p *publisher) sendPLI() {
 // track is pion's callback, in a goroutine of its own. Only the first track of a
 // kind counts, there is one media section for it.
 func (p *publisher) track(t *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	select {
+	case <-p.installed:
+	case <-p.done:
+		return
+	}
 	s := p.video
 	if t.Kind() == webrtc.RTPCodecTypeAudio {
 		s = p.audio

@@ -205,7 +205,9 @@ func (r *Relay) joined(v *viewer) {
 	defer r.mu.Unlock()
 	if _, here := v.room.viewers[v]; here {
 		v.room.join(v)
-		v.room.askKey()
+		if v.video != nil {
+			v.video.want()
+		}
 	}
 }
 

@@ -1,0 +1,5 @@
+//go:build !race
+
+package showroom
+
+const raceDetector = false

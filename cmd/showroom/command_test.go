@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func execute(t *testing.T, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	err := newCommand(&stdout, &stderr, args).ExecuteContext(t.Context())
+	code = report(err, wantsJSON(args), &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestExitCodes(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		says string // on stderr
+	}{
+		{[]string{"--help"}, 0, ""},
+		{[]string{"--bogus"}, 3, "hint: showroom --help"},
+		{[]string{"serve"}, 3, `unknown command "serve"`},
+		{[]string{"link"}, 3, "takes one name"},
+		{[]string{"link", "an/na"}, 3, "takes one name"},
+		{[]string{"link", "anna"}, 3, "needs --data"},
+		{[]string{"--listen", "0.0.0.0:1"}, 4, "hint: add the flags, or listen on 127.0.0.1"},
+		{[]string{"--listen", "nonsense"}, 4, "hint: give it as IP:port"},
+		{[]string{"--token-file", empty}, 4, "holds none"},
+		{[]string{"--token-file", filepath.Join(dir, "none")}, 4, "no such file"},
+		{[]string{"--listen", "192.0.2.1:0", "--token-file", empty}, 4, "without TLS"},
+	} {
+		code, _, errOut := execute(t, c.args...)
+		if code != c.code || !strings.Contains(errOut, c.says) {
+			t.Errorf("%v: code %d, stderr %q; want %d, %q", c.args, code, errOut, c.code, c.says)
+		}
+	}
+}
+
+func TestErrorsAsJSON(t *testing.T) {
+	code, out, errOut := execute(t, "--json", "--listen", "0.0.0.0:1")
+	var got struct {
+		SchemaVersion int `json:"schema_version"`
+		Error, Hint   string
+		Code          int
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v in %q", err, out)
+	}
+	if code != 4 || got.Code != 4 || got.SchemaVersion != 1 || got.Error == "" || got.Hint == "" || errOut != "" {
+		t.Errorf("code %d, %+v, stderr %q", code, got, errOut)
+	}
+}
+
+func TestLinkIsTheSameEachTime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	_, first, _ := execute(t, "link", "anna", "--data", dir, "--url", "https://showroom.example/")
+	_, again, _ := execute(t, "link", "anna", "--data", dir, "--url", "https://showroom.example")
+	if first != again || !strings.HasPrefix(first, "https://showroom.example/anna#") || len(first) != len("https://showroom.example/anna#")+32+1 {
+		t.Errorf("%q, then %q", first, again)
+	}
+}
+
+// lines hands on what is written, a line at a time.
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
+}
+
+func TestServePrintsWhereItListens(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out, done := make(lines, 4), make(chan error, 1)
+	command := newCommand(out, &bytes.Buffer{}, []string{"--listen", "127.0.0.1:0", "--data", t.TempDir()})
+	go func() { done <- command.ExecuteContext(ctx) }()
+	select {
+	case line := <-out:
+		if !strings.HasPrefix(line, "listening on http://127.0.0.1:") || !strings.HasSuffix(line, "\n") {
+			t.Errorf("printed %q", line)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nothing printed within 10 s")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
