@@ -43,8 +43,9 @@ func TestPageMeasures(t *testing.T) {
 	t.Log("lips, ms:", figures(lips), chromiumtest.Eval[[]float64](t, ctx, `brilStats.lipSync.map(Math.round)`))
 	t.Log("lips as the browser sees them, ms:", chromiumtest.Eval[[]float64](t, ctx, `brilStats.browserLipSync.map(Math.round)`))
 	t.Log(chromiumtest.Eval[string](t, ctx, statsScript))
-	if raceDetector {
-		t.Skip("the race detector is on, the figures mean nothing")
+	fps := chromiumtest.Eval[float64](t, ctx, `1000 * brilStats.framesDecoded / (brilStats.lastFrameAt - brilStats.firstFrameAt)`)
+	if raceDetector || fps < 20 {
+		t.Skipf("the machine is too busy for the figures to mean anything: %.0f pictures a second", fps)
 	}
 	if p50 := percentile(latencies, 50); p50 > latencyLimit {
 		t.Errorf("the picture is %.0f ms behind", p50)
