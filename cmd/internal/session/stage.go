@@ -25,8 +25,9 @@ type stage struct {
 	ill   bool          // it has failed, and was not steady since
 	works time.Duration // when it began to work after that; 0 while it does not
 
-	// What was captured from resumed on and before muted may leave.
-	resumed, muted atomic.Int64 // CLOCK_MONOTONIC; muted is 0 while not muted
+	// What was captured from resumed on and before muted may leave; either is on
+	// CLOCK_MONOTONIC, or 0 for no limit.
+	resumed, muted atomic.Int64
 
 	mu   sync.Mutex
 	turn context.CancelFunc // ends the mode that runs
@@ -54,8 +55,9 @@ func (s *stage) isMuted() bool { return s.muted.Load() != 0 }
 // mayLeave says whether what was captured between the two moments may be sent.
 // It reads muted first: who sees that a pause is over sees also when it ended.
 func (s *stage) mayLeave(from, to time.Duration) bool {
-	muted := s.muted.Load()
-	return from >= time.Duration(s.resumed.Load()) && (muted == 0 || to < time.Duration(muted))
+	muted := time.Duration(s.muted.Load())
+	resumed := time.Duration(s.resumed.Load())
+	return (resumed == 0 || from >= resumed) && (muted == 0 || to < muted)
 }
 
 // run alternates between capture and blank until ctx ends. A failure is shown

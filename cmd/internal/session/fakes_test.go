@@ -1,0 +1,480 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/hardware/monotonic"
+	"github.com/bril-edge/bril/uplink/rtc"
+	"github.com/bril-edge/bril/uplink/whip"
+)
+
+// frameTime is that of the fake camera.
+const frameTime = 40 * time.Millisecond
+
+// rig is a session between a fake camera, a fake microphone and a fake endpoint,
+// in a synctest bubble: it runs on the bubble's clock.
+type rig struct {
+	t *testing.T
+	*Session
+	cfg        Config
+	camera     *device
+	microphone *device
+	endpoint   *endpoint
+	cancel     context.CancelFunc
+	done       chan struct{} // closed when Run has returned
+}
+
+// inBubble runs a test whose session is set up by change, live or not.
+func inBubble(t *testing.T, live bool, change func(*rig), test func(*rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.cfg.newTimer = func() (timer, error) { return bubbleTimer{}, nil }
+		if change != nil {
+			change(r)
+		}
+		r.run(live)
+		defer r.stop()
+		test(r)
+	})
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{
+		t:          t,
+		camera:     &device{name: "camera", interval: frameTime},
+		microphone: &device{name: "microphone", interval: capture.ChunkTime},
+		endpoint:   &endpoint{takes: 100 * time.Millisecond},
+		done:       make(chan struct{}),
+	}
+	r.cfg = Config{
+		OpenVideo: func(ctx context.Context) (Video, error) {
+			s, err := r.camera.open(ctx)
+			return Video{Source: s, Name: "fake camera", Device: true, Format: s.Format()}, err
+		},
+		OpenAudio: func(ctx context.Context) (Audio, error) {
+			s, err := r.microphone.open(ctx)
+			return Audio{Source: sound{s}, Name: "fake microphone", Device: true}, err
+		},
+		NewVideoEncoder: func(_ Video, rate encoder.BitRate, sink func(encoder.AccessUnit) error) (VideoEncoder, error) {
+			e := &videoEncoder{sink: sink, profile: "42c01f"}
+			e.rate.Store(int64(rate))
+			r.endpoint.encoder.Store(e)
+			return e, nil
+		},
+		NewAudioEncoder: func(sink func(encoder.Packet) error) (AudioEncoder, error) { return audioEncoder{sink}, nil },
+		Connect:         r.endpoint.connect,
+		ConnectBackoff:  &whip.Backoff{},
+		MaxBitRate:      2_500_000,
+		Log:             slog.New(slog.DiscardHandler),
+	}
+	return r
+}
+
+func (r *rig) run(live bool) {
+	r.Session = New(r.cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() {
+		defer close(r.done)
+		if err := r.Run(ctx, live); err != nil {
+			r.t.Errorf("run: %v", err)
+		}
+	}()
+}
+
+// stop ends Run. That no goroutine is left, synctest checks.
+func (r *rig) stop() {
+	r.t.Helper()
+	r.cancel()
+	<-r.done
+	for _, d := range []*device{r.camera, r.microphone} {
+		if n := d.running.Load(); n != 0 {
+			r.t.Errorf("%s: %d still open after Run", d.name, n)
+		}
+	}
+	for i, p := range r.endpoint.all() {
+		if !p.closed.Load() {
+			r.t.Errorf("connection %d is still open after Run", i)
+		}
+	}
+	if state, err := r.Live(r.t.Context(), control.On); err != nil || state != string(Off) {
+		r.t.Errorf("live on after Run: %q, %v, want off", state, err)
+	}
+}
+
+// pass lets time pass, and what is due then happen.
+func (r *rig) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (r *rig) press(action control.Action) string {
+	r.t.Helper()
+	state, err := r.Live(r.t.Context(), action)
+	if err != nil {
+		r.t.Fatalf("live %s: %v", action, err)
+	}
+	return state
+}
+
+func (r *rig) wantState(want Phase) {
+	r.t.Helper()
+	if got := r.Status().State; got != string(want) {
+		r.t.Fatalf("state is %s, want %s: %+v", got, want, r.Status().Errors)
+	}
+}
+
+// wantFault checks what does not work, "" for nothing, and returns it.
+func (r *rig) wantFault(component string) control.Fault {
+	r.t.Helper()
+	list := r.Status().Errors
+	switch {
+	case component == "" && len(list) == 0:
+		return control.Fault{}
+	case len(list) == 1 && list[0].Component == component:
+		return list[0]
+	}
+	r.t.Fatalf("errors are %+v, want one of %q", list, component)
+	return control.Fault{}
+}
+
+// bubbleTimer waits on the bubble's clock.
+type bubbleTimer struct{}
+
+func (bubbleTimer) SleepUntil(ctx context.Context, at time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sleep(ctx, at-monotonic.Now())
+	return ctx.Err()
+}
+
+func (bubbleTimer) Close() error { return nil }
+
+// device is a camera or microphone that can be opened again and again.
+type device struct {
+	name     string
+	interval time.Duration
+	takes    time.Duration // of open; it cannot be interrupted
+
+	running atomic.Int32 // open now
+	opened  atomic.Int32 // ever
+
+	mu    sync.Mutex
+	err   error           // of open
+	fails error           // of Next
+	times []time.Duration // of the calls of open
+}
+
+// breaks makes open and Next fail; nil repairs.
+func (d *device) breaks(open, next error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err, d.fails = open, next
+}
+
+func (d *device) open(context.Context) (*source, error) {
+	time.Sleep(d.takes)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.times = append(d.times, monotonic.Now())
+	if d.err != nil {
+		return nil, d.err
+	}
+	d.running.Add(1)
+	d.opened.Add(1)
+	return &source{device: d, closed: make(chan struct{})}, nil
+}
+
+// opens returns when it was tried, from the first on.
+func (d *device) opens() []time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var since []time.Duration
+	for _, at := range d.times {
+		since = append(since, at-d.times[0])
+	}
+	return since
+}
+
+func (d *device) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fails
+}
+
+// source is an open device. Its pictures and sounds begin with a 'c'.
+type source struct {
+	*device
+	sequence uint64
+	once     sync.Once
+	closed   chan struct{}
+}
+
+func (s *source) Format() capture.VideoFormat {
+	return capture.VideoFormat{Format: capture.I420, Width: 16, Height: 16, FPS: 25}
+}
+
+func (s *source) Next(ctx context.Context) (capture.Frame, error) {
+	select {
+	case <-time.After(s.interval):
+	case <-ctx.Done():
+		return capture.Frame{}, ctx.Err()
+	case <-s.closed:
+		return capture.Frame{}, os.ErrClosed
+	}
+	if err := s.failure(); err != nil {
+		return capture.Frame{}, err
+	}
+	f := capture.Frame{Format: capture.I420, Width: 16, Height: 16, PTS: monotonic.Now(), Ready: monotonic.Now(), Sequence: s.sequence}
+	f.Planes[0].Data = []byte{'c'}
+	s.sequence++
+	return f, nil
+}
+
+func (s *source) Close() error {
+	s.once.Do(func() {
+		s.running.Add(-1)
+		close(s.closed)
+	})
+	return nil
+}
+
+// sound makes a microphone of a source.
+type sound struct{ *source }
+
+func (s sound) Next(ctx context.Context) (capture.Sound, error) {
+	f, err := s.source.Next(ctx)
+	return capture.Sound{Format: capture.Opus, Packet: []byte{'c'}, PTS: f.PTS - capture.ChunkTime, Length: capture.ChunkTime, Sequence: f.Sequence}, err
+}
+
+// videoEncoder hands on the first byte of a picture: 'c', or black's 16.
+type videoEncoder struct {
+	sink    func(encoder.AccessUnit) error
+	profile string
+	began   bool
+	force   atomic.Bool
+	rate    atomic.Int64
+	fails   atomic.Pointer[error]
+}
+
+func (e *videoEncoder) Encode(f capture.Frame) error {
+	if err := e.fails.Load(); err != nil {
+		return *err
+	}
+	key := e.force.Swap(false) || !e.began
+	e.began = true
+	return e.sink(encoder.AccessUnit{Data: f.Planes[0].Data[:1], PTS: f.PTS, Ready: f.Ready, Key: key})
+}
+
+func (e *videoEncoder) Name() string                          { return "fake" }
+func (e *videoEncoder) ProfileLevelID() string                { return e.profile }
+func (e *videoEncoder) ForceKeyFrame()                        { e.force.Store(true) }
+func (e *videoEncoder) SetBitRate(rate encoder.BitRate) error { e.rate.Store(int64(rate)); return nil }
+func (e *videoEncoder) Close() error                          { return nil }
+
+// audioEncoder hands on the first byte of a sound: 'c', or 0 for silence.
+type audioEncoder struct{ sink func(encoder.Packet) error }
+
+func (e audioEncoder) Encode(s capture.Sound) error {
+	p := encoder.Packet{Data: []byte{0}, PTS: s.PTS, Length: s.Length}
+	if s.Format == capture.Opus {
+		p.Data = s.Packet
+	}
+	return e.sink(p)
+}
+
+func (audioEncoder) Close() error { return nil }
+
+// endpoint takes or refuses calls.
+type endpoint struct {
+	takes   time.Duration // a call
+	encoder atomic.Pointer[videoEncoder]
+	viewers atomic.Int32 // -1: it does not tell
+
+	mu         sync.Mutex
+	refuses    error
+	calls      []time.Duration
+	offers     []Offer
+	publishers []*publisher
+	farewell   time.Duration // how long Close takes
+}
+
+func (e *endpoint) connect(ctx context.Context, offer Offer) (Publisher, error) {
+	called := monotonic.Now()
+	sleep(ctx, e.takes)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls = append(e.calls, called)
+	if e.refuses != nil {
+		return nil, e.refuses
+	}
+	p := &publisher{endpoint: e, lost: make(chan struct{}), at: monotonic.Now(), farewell: e.farewell}
+	e.publishers = append(e.publishers, p)
+	e.offers = append(e.offers, offer)
+	return p, nil
+}
+
+// refuse makes it refuse calls; nil ends that.
+func (e *endpoint) refuse(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.refuses = err
+}
+
+func (e *endpoint) all() []*publisher {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]*publisher(nil), e.publishers...)
+}
+
+// last returns the last connection with what was offered for it.
+func (e *endpoint) last() (*publisher, Offer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.publishers[len(e.publishers)-1], e.offers[len(e.offers)-1]
+}
+
+// written is what arrived at the endpoint.
+type written struct {
+	what byte // 'c' captured; 16 black; 0 silence
+	key  bool
+	pts  time.Duration
+	at   time.Duration
+}
+
+// publisher is a connection to the endpoint.
+type publisher struct {
+	*endpoint
+	at       time.Duration
+	farewell time.Duration
+	closed   atomic.Bool
+	changes  atomic.Int32 // of the network
+	lost     chan struct{}
+	once     sync.Once
+	counts   [256]atomic.Int64 // of pictures
+
+	mu    sync.Mutex
+	video []written
+	audio []written
+}
+
+func (p *publisher) WriteVideo(au encoder.AccessUnit) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts[au.Data[0]].Add(1)
+	p.video = append(p.video, written{au.Data[0], au.Key, au.PTS, monotonic.Now()})
+	return p.Err()
+}
+
+func (p *publisher) WriteAudio(a encoder.Packet) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.audio = append(p.audio, written{a.Data[0], false, a.PTS, monotonic.Now()})
+	return p.Err()
+}
+
+// count returns how many pictures of a kind have arrived, ever.
+func (p *publisher) count(what byte) int64 { return p.counts[what].Load() }
+
+// pictures and sounds return what has arrived since they were asked last.
+func (p *publisher) pictures() []written { return p.taken(&p.video) }
+func (p *publisher) sounds() []written   { return p.taken(&p.audio) }
+
+func (p *publisher) taken(list *[]written) []written {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := *list
+	*list = nil
+	return all
+}
+
+func (p *publisher) lose()                 { p.once.Do(func() { close(p.lost) }) }
+func (p *publisher) Lost() <-chan struct{} { return p.lost }
+
+func (p *publisher) Err() error {
+	select {
+	case <-p.lost:
+		return rtc.ErrLost
+	default:
+		return nil
+	}
+}
+
+func (p *publisher) NetworkChanged(context.Context) error {
+	p.changes.Add(1)
+	return nil
+}
+
+func (p *publisher) Viewers(context.Context) (int, bool, error) {
+	n := int(p.viewers.Load())
+	return n, n >= 0, nil
+}
+
+func (p *publisher) Stats() rtc.Stats { return rtc.Stats{} }
+
+func (p *publisher) Close(context.Context) error {
+	time.Sleep(p.farewell)
+	if p.closed.Swap(true) {
+		return errors.New("closed twice")
+	}
+	p.lose()
+	return nil
+}
+
+var errTest = errors.New("broken by the test")
+
+// hintedError is one that knows what to do.
+type hintedError struct{ error }
+
+func (hintedError) Hint() string { return "mend it" }
+
+// converting returns open with a converter.
+func (r *rig) converting(convert func(capture.Frame) (capture.Frame, error)) {
+	open := r.cfg.OpenVideo
+	r.cfg.OpenVideo = func(ctx context.Context) (Video, error) {
+		v, err := open(ctx)
+		v.Convert = convert
+		return v, err
+	}
+}
+
+// flapping makes each opened camera fail after some pictures.
+func (r *rig) flapping(pictures int) {
+	open := r.cfg.OpenVideo
+	r.cfg.OpenVideo = func(ctx context.Context) (Video, error) {
+		v, err := open(ctx)
+		v.Source = &flap{v.Source, pictures}
+		return v, err
+	}
+}
+
+type flap struct {
+	VideoSource
+	left int
+}
+
+func (f *flap) Next(ctx context.Context) (capture.Frame, error) {
+	if f.left--; f.left < 0 {
+		return capture.Frame{}, errTest
+	}
+	return f.VideoSource.Next(ctx)
+}
+
+// deaf makes calls that end when they end, whatever ctx says.
+func (r *rig) deaf() {
+	connect := r.cfg.Connect
+	r.cfg.Connect = func(ctx context.Context, o Offer) (Publisher, error) { return connect(context.WithoutCancel(ctx), o) }
+}

@@ -1,0 +1,48 @@
+package session
+
+import (
+	"testing"
+	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/control"
+)
+
+func TestPercentiles(t *testing.T) {
+	tests := []struct {
+		name    string
+		samples []time.Duration
+		want    control.Percentiles
+	}{
+		{"none", nil, control.Percentiles{}},
+		{"one", []time.Duration{1500 * time.Microsecond}, control.Percentiles{P50: 1.5, P95: 1.5}},
+		{"a hundred", ramp(100), control.Percentiles{P50: 51, P95: 96}},
+		{"the oldest are forgotten", append(make([]time.Duration, 3*window), constant(window, 2*time.Millisecond)...), control.Percentiles{P50: 2, P95: 2}},
+		{"a clock that went backwards", []time.Duration{-time.Second}, control.Percentiles{}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var p percentiles
+			for _, d := range test.samples {
+				p.add(d)
+			}
+			if got := p.read(); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// ramp is 1 ms to n ms.
+func ramp(n int) (list []time.Duration) {
+	for i := range n {
+		list = append(list, time.Duration(i+1)*time.Millisecond)
+	}
+	return list
+}
+
+func constant(n int, d time.Duration) (list []time.Duration) {
+	for range n {
+		list = append(list, d)
+	}
+	return list
+}
