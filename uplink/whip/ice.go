@@ -97,6 +97,7 @@ func trimICEScheme(s string) string {
 // is an error.
 func (c *Client) iceServers(links []link) ([]ICEServer, error) {
 	var servers []ICEServer
+	var offered []iceURI
 	for _, l := range links {
 		if !l.is("ice-server") {
 			continue
@@ -112,12 +113,13 @@ func (c *Client) iceServers(links []link) ([]ICEServer, error) {
 			c.log.Warn("ICE server of the endpoint left out", "server", clean(l.target), "err", err)
 			continue
 		}
-		if err := c.trust.checkICE(uri); err != nil {
-			return nil, err
-		}
+		offered = append(offered, uri)
 		servers = append(servers, ICEServer{
 			URL: uri.String(), Username: l.params["username"], Credential: NewSecret(l.params["credential"]),
 		})
+	}
+	if err := c.trust.checkICE(offered...); err != nil {
+		return nil, err
 	}
 	return servers, nil
 }

@@ -132,6 +132,21 @@ func TestICEServerElsewhereIsRefused(t *testing.T) {
 	}
 }
 
+// A LiveKit server without a TURN server of its own names three public STUN
+// servers: all have to be known before the configuration is opened once.
+func TestICEServersElsewhereAreNamedAtOnce(t *testing.T) {
+	s := serve(t, script{
+		"POST /whip/a": created("Link", `<stun:b.example:19302>; rel="ice-server", <stun:127.0.0.1>; rel="ice-server", `+
+			`<stun:a.example:3478>; rel="ice-server", <stun:b.example>; rel="ice-server"`),
+		"DELETE /session/1": answers(200, ""),
+	})
+	_, err := newClient(t, s).Publish(t.Context(), offer)
+	if !errors.Is(err, ErrUntrusted) || !strings.Contains(err.Error(), "ICE server at stun:a.example, stun:b.example: not") ||
+		!strings.Contains(Hint(err), `add "stun:a.example", "stun:b.example" to uplink.trusted_origins`) {
+		t.Errorf("got %v, hint %q", err, Hint(err))
+	}
+}
+
 func TestOptions(t *testing.T) {
 	offered := answers(204, "", "Link", `<stun:127.0.0.1>; rel=ice-server`)
 	for _, test := range []struct {

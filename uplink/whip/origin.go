@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -82,19 +83,31 @@ func (t *trust) check(what string, u *url.URL) error {
 	return untrusted(what, origin(u))
 }
 
-// checkICE says whether media may go through a STUN or TURN server. The token
-// never goes there, but the media and this device's address do.
-func (t *trust) checkICE(uri iceURI) error {
-	if t.ice[uri.host] || t.ice[uri.hostPort()] {
+// checkICE says whether media may go through STUN or TURN servers. The token
+// never goes there, but the media and this device's address do. It names all
+// that are not trusted at once: some endpoints offer several public ones.
+func (t *trust) checkICE(servers ...iceURI) error {
+	var elsewhere []string
+	for _, s := range servers {
+		if !t.ice[s.host] && !t.ice[s.hostPort()] {
+			elsewhere = append(elsewhere, s.scheme+":"+bracket(s.host))
+		}
+	}
+	if elsewhere == nil {
 		return nil
 	}
-	return untrusted("ICE server", uri.scheme+":"+bracket(uri.host))
+	slices.Sort(elsewhere)
+	return untrusted("ICE server", slices.Compact(elsewhere)...)
 }
 
-func untrusted(what, where string) error {
+func untrusted(what string, where ...string) error {
+	entries := make([]string, len(where))
+	for i, w := range where {
+		entries[i] = strconv.Quote(w)
+	}
 	return hinted{
-		fmt.Errorf("%s at %s: %w", what, where, ErrUntrusted),
-		fmt.Sprintf("if you trust it, add %q to %s", where, keyTrusted),
+		fmt.Errorf("%s at %s: %w", what, strings.Join(where, ", "), ErrUntrusted),
+		fmt.Sprintf("if you trust it, add %s to %s", strings.Join(entries, ", "), keyTrusted),
 	}
 }
 
