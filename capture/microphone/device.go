@@ -61,7 +61,7 @@ func openDevice(name string, log *slog.Logger, h handlers) (*device, error) {
 func newContext(log malgo.LogProc) (*malgo.AllocatedContext, error) {
 	context, err := malgo.InitContext([]malgo.Backend{malgo.BackendAlsa}, malgo.ContextConfig{}, log)
 	if err != nil {
-		return nil, fmt.Errorf("%w: load ALSA: %w; install it by `apt install libasound2`", ErrNoMicrophone, err)
+		return nil, hinted{fmt.Errorf("%w: load ALSA: %w", ErrNoMicrophone, err), "apt install libasound2"}
 	}
 	return context, nil
 }
@@ -124,16 +124,28 @@ func (d *device) close() {
 	d.context.Free()
 }
 
+// hinted is an error with what to do about it, which a user sees on a line of its
+// own.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// Hint returns what the user can do, as one line.
+func (h hinted) Hint() string { return h.hint }
+
 // explain gives the sound library's results the meaning that callers ask for.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, malgo.ErrBusy), errors.Is(err, malgo.ErrAlreadyInUse):
-		return fmt.Errorf("%w (%w): `fuser -v /dev/snd/*` names it", ErrBusy, err)
+		return hinted{fmt.Errorf("%w (%w)", ErrBusy, err), "fuser -v /dev/snd/* names the other process"}
 	case errors.Is(err, malgo.ErrAccessDenied):
-		return fmt.Errorf("%w (%w): add the user to the group audio", os.ErrPermission, err)
+		return hinted{fmt.Errorf("%w (%w)", os.ErrPermission, err), "add the user to the group audio"}
 	case errors.Is(err, malgo.ErrDoesNotExist), errors.Is(err, malgo.ErrNoDevice),
 		errors.Is(err, malgo.ErrFailedToOpenBackendDevice):
-		return fmt.Errorf("%w of this name (%w): `bril devices` lists those that are connected", ErrNoMicrophone, err)
+		return hinted{fmt.Errorf("%w of this name (%w)", ErrNoMicrophone, err), "bril devices lists the microphones that are connected"}
 	}
 	return err
 }

@@ -50,7 +50,8 @@ func Open(cfg Config) (*Microphone, error) {
 	names := []string{cfg.Device}
 	if cfg.Device == "" || cfg.Device == "auto" {
 		if names = candidates("/dev/snd"); len(names) == 0 {
-			return nil, fmt.Errorf("open microphone: %w: no sound device that records; connect one, or choose --microphone tone or none", ErrNoMicrophone)
+			return nil, hinted{fmt.Errorf("open microphone: %w: no sound device that records", ErrNoMicrophone),
+				"connect one, or choose --microphone tone or none"}
 		}
 	}
 	var failed error
