@@ -50,6 +50,7 @@ static int initialize(Encoder *e, const Settings *settings) {
 	p.maxQuantizer = maxQuantizer;
 	p.threads = 1;
 	p.frameSkip = false;
+	p.backgroundDetection = false; // it leaves coloured specks where something moved away
 	p.sceneChangeDetection = false; // it makes an IDR picture at each, the largest way to show one
 	return (*e->engine)->initializeExtended(e->engine, &p);
 }
