@@ -203,6 +203,14 @@ func TestEveryFailureLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+func hintOf(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
 func TestOpenExplains(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -242,9 +250,10 @@ func TestOpenExplains(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Fatalf("got %v, want %v", err, test.want)
 			}
+			said := err.Error() + "\n" + hintOf(err)
 			for _, part := range append(test.says, cfg.Device) {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("%q does not say %q", err, part)
+				if !strings.Contains(said, part) {
+					t.Errorf("%q does not say %q", said, part)
 				}
 			}
 			if leaks := b.kernel.Leaks(); leaks != "" {

@@ -183,7 +183,7 @@ func (s system) capability(node *v4l2.Device) (v4l2.Capability, error) {
 		err = fmt.Errorf("%w: the driver cannot stream (capabilities %#x)", ErrNotCamera, uint32(caps))
 	}
 	if err != nil {
-		return c, fmt.Errorf("open camera %s: %w; `bril devices` lists the cameras", node.Path(), err)
+		return c, hinted{fmt.Errorf("open camera %s: %w", node.Path(), err), hintList}
 	}
 	return c, nil
 }
@@ -215,7 +215,8 @@ func (s system) find(cfg Config) (string, error) {
 	if len(trouble) > 0 {
 		return "", fmt.Errorf("find a camera: %w: %s", os.ErrNotExist, strings.Join(trouble, "; "))
 	}
-	return "", fmt.Errorf("find a camera: %w: no capture device is connected; connect one or choose --camera pattern", os.ErrNotExist)
+	return "", hinted{fmt.Errorf("find a camera: %w: no capture device is connected", os.ErrNotExist),
+		"connect one, or choose --camera pattern"}
 }
 
 func formats(cam webCamera, width, height int) []Format {

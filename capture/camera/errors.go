@@ -21,7 +21,22 @@ var (
 	ErrOutOfRange        = errors.New("value out of range")
 )
 
-// explain says what was tried on which device and what to do about the cause.
+// hinted is an error with what to do about it, which a user sees on a line of its
+// own.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// Hint returns what the user can do, as one line.
+func (h hinted) Hint() string { return h.hint }
+
+const hintList = "bril devices lists the cameras that are connected"
+
+// explain says what was tried on which device, and hints at what to do about the
+// cause where that is known.
 func (s system) explain(tried, path string, err error) error {
 	hint := ""
 	switch {
@@ -29,16 +44,20 @@ func (s system) explain(tried, path string, err error) error {
 		err = fmt.Errorf("%w by %s (%w)", ErrBusy, s.holder(path), err)
 	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
 		err = fmt.Errorf("%w (%w)", ErrGone, err)
-		hint = ": plug it in again"
+		hint = "plug it in again"
 	case errors.Is(err, unix.ENOTTY):
 		err = fmt.Errorf("%w: it does not answer as a V4L2 device (%w)", ErrNotCamera, err)
-		hint = "; `bril devices` lists the cameras"
+		hint = hintList
 	case errors.Is(err, os.ErrNotExist):
-		hint = ": `bril devices` lists the cameras that are connected"
+		hint = hintList
 	case errors.Is(err, os.ErrPermission):
-		hint = ": add the user to the group video, or start the program as a service"
+		hint = "add the user to the group video, or start the program as a service"
 	}
-	return fmt.Errorf("%s camera %s: %w%s", tried, path, err, hint)
+	err = fmt.Errorf("%s camera %s: %w", tried, path, err)
+	if hint == "" {
+		return err
+	}
+	return hinted{err, hint}
 }
 
 // holder names another process that has the device open, if /proc tells; that
