@@ -40,12 +40,16 @@ type Agent struct {
 }
 
 // New checks what can be checked without opening a device: the endpoint's
-// address, the token, files' existence. Nothing is captured.
+// address, the token. It makes the state directory. Nothing is captured.
 func New(cfg configs.Config, opts Options) (*Agent, error) {
 	a := &Agent{cfg: cfg, opts: opts}
 	servers, err := iceServers(cfg.Uplink.ICEServers)
 	if err != nil {
 		return nil, err
+	}
+	// The state holds addresses by which sessions can be ended: nobody else's.
+	if err := os.MkdirAll(opts.StateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	if a.client, err = newClient(cfg.Uplink, opts); err != nil {
 		return nil, err
