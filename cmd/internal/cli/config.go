@@ -65,7 +65,7 @@ func newConfigShow(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "show",
 		Short:   "Show the configuration in effect, or the commented reference",
-		Long:    "show prints every key with the value in effect. --reference prints the file that explains each key.\n\n" + ExitCodes,
+		Long:    "show prints every key with the value in effect. --reference prints the file that\nexplains each key.\n\n" + ExitCodes,
 		Example: "  bril config show --config /etc/bril/bril.yaml\n  bril config show --reference > bril.yaml",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -96,7 +96,7 @@ func newConfigShow(o *options) *cobra.Command {
 }
 
 func configFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVar(path, "config", "", "configuration file (default: the built-in defaults)")
+	c.Flags().StringVar(path, "config", "", "configuration `file` (default: the built-in defaults)")
 }
 
 // load reads a configuration file; no path means the defaults.

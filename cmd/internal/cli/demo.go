@@ -7,7 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,18 +22,18 @@ import (
 	"github.com/bril-edge/bril/configs"
 )
 
-const demoKeys = "space: live on/off   p: pause   q: quit"
+const demoKeys = "space  live on and off     p  pause     q  quit"
 
 func newDemo(o *options) *cobra.Command {
 	var f daemonFlags
 	var listen string
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Stream to a page on this machine: agent and endpoint in one process",
+		Short: "Stream to a page on this machine, all in one process",
 		Long: `demo runs the agent, an endpoint and the customer's page in one process and goes
 live. It uses the camera and microphone of this machine if there are any, and a
 test picture and tone otherwise. Open the printed address in a browser. Keys act
-as the buttons of the glasses: ` + demoKeys + `
+as the buttons of the glasses: space goes live and ends it, p pauses, q quits.
 
 ` + ExitCodes,
 		Example: "  bril demo\n  bril demo --camera mp4:car.mp4 --loop",
@@ -43,11 +43,15 @@ as the buttons of the glasses: ` + demoKeys + `
 			if err != nil {
 				return err
 			}
-			if cfg, err = f.apply(present(cfg)); err != nil {
+			if cfg, err = f.apply(c, present(cfg)); err != nil {
 				return err
 			}
 			d := demo{options: o, cfg: cfg, listen: listen, out: c.OutOrStdout()}
-			return d.run(c.Context())
+			err = d.run(c.Context())
+			if errors.Is(err, syscall.EADDRINUSE) {
+				err = WithHint(err, c.CommandPath()+" --listen 127.0.0.1:0 takes a port that is free")
+			}
+			return err
 		},
 	}
 	f.add(c)
@@ -155,23 +159,32 @@ func (d *demo) interact(ctx context.Context, a *agent.Agent, terminal *os.File) 
 	}
 	defer term.Restore(int(terminal.Fd()), before) //nolint:errcheck // nothing could be done
 	fmt.Fprintf(d.out, "  %s\r\n\r\n", demoKeys)
-	defer fmt.Fprint(d.out, "\r\n")
+	block := liveBlock{out: d.out}
+	defer block.end()
 	keys := make(chan byte)
 	go readKeys(ctx, terminal, keys) // ends with the process: a read of a terminal cannot be cut short
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
 	for meter := (liveLine{}); ; {
+		block.draw(meter.next(a.Status(), time.Now()), width(terminal))
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			fmt.Fprint(d.out, "\r\x1b[K  "+meter.next(a.Status(), time.Now()))
-		case key := <-keys:
+		case key := <-keys: // shown at once
 			if err := press(ctx, a, key); err != nil {
 				return quitOrError(err)
 			}
 		}
 	}
+}
+
+// width of a terminal in characters.
+func width(terminal *os.File) int {
+	if w, _, err := term.GetSize(int(terminal.Fd())); err == nil && w > 0 {
+		return w
+	}
+	return columns
 }
 
 var errQuit = errors.New("quit")
@@ -218,27 +231,4 @@ func press(ctx context.Context, a *agent.Agent, key byte) error {
 	}
 	_, err := a.Live(ctx, action)
 	return err
-}
-
-// liveLine turns two statuses into one line.
-type liveLine struct {
-	sent uint64
-	at   time.Time
-}
-
-func (l *liveLine) next(s control.Status, now time.Time) string {
-	fps := 0.0
-	if !l.at.IsZero() && s.Video.Sent >= l.sent {
-		fps = float64(s.Video.Sent-l.sent) / now.Sub(l.at).Seconds()
-	}
-	l.sent, l.at = s.Video.Sent, now
-	if len(s.Errors) > 0 {
-		return fmt.Sprintf("%-10s %s: %s", strings.ToUpper(s.State), s.Errors[0].Component, s.Errors[0].Message)
-	}
-	line := fmt.Sprintf("%-10s %4.1f fps  %4.2f Mb/s  encode %4.1f ms  %.0f MB",
-		strings.ToUpper(s.State), fps, float64(s.Uplink.SentBPS)/1e6, s.LatencyMS.Encode.P50, float64(s.RSSBytes)/1e6)
-	if s.Viewers != nil {
-		line += fmt.Sprintf("  %d watching", *s.Viewers)
-	}
-	return line
 }

@@ -22,7 +22,7 @@ func newDevices(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "devices",
 		Short: "List cameras and microphones",
-		Long:  "devices lists what may be given to --camera and --microphone. It opens cameras to ask them, and captures nothing.\n\n" + ExitCodes,
+		Long:  "devices lists what may be given to --camera and --microphone. It opens cameras\nto ask them, and captures nothing.\n\n" + ExitCodes,
 		Args:  arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			microphones, err := microphone.List()
@@ -43,30 +43,38 @@ func newDevices(o *options) *cobra.Command {
 func (l deviceList) write(w io.Writer) error {
 	var b strings.Builder
 	for _, d := range l.Cameras {
-		fmt.Fprintf(&b, "camera      %s  %s\n", d.Path, d.Name)
-		if d.Error != "" {
-			fmt.Fprintf(&b, "            %s\n", d.Error)
-		}
-		for _, f := range d.Formats {
-			if f.Usable {
-				fmt.Fprintf(&b, "            %-6s %s\n", f.Format, sizes(f.Sizes))
-			}
-		}
+		writeCamera(&b, d)
 	}
 	for _, d := range l.Microphones {
-		fmt.Fprintf(&b, "microphone  %s  %s\n", d.Name, d.Description)
+		row(&b, "microphone", d.Name)
+		row(&b, "", printable(d.Description))
 	}
 	if len(l.Cameras) == 0 {
-		b.WriteString("camera      none found; --camera pattern makes a test picture\n")
+		row(&b, "camera", "none found; --camera pattern makes a test picture")
 	}
 	if len(l.Microphones) == 0 {
-		b.WriteString("microphone  none found; --microphone tone makes a test sound\n")
+		row(&b, "microphone", "none found; --microphone tone makes a test sound")
 	}
 	for _, e := range l.Encoders {
-		fmt.Fprintf(&b, "encoder     %s\n", e)
+		row(&b, "encoder", e)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeCamera leaves out what cannot be used. The camera's name is what its
+// maker wrote.
+func writeCamera(b *strings.Builder, d camera.Device) {
+	row(b, "camera", d.Path)
+	row(b, "", printable(d.Name))
+	if d.Error != "" {
+		row(b, "", d.Error)
+	}
+	for _, f := range d.Formats {
+		if f.Usable {
+			row(b, "", f.Format+" "+sizes(f.Sizes))
+		}
+	}
 }
 
 // sizes lists a format's sizes with the best rate of each.

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -25,20 +26,51 @@ type App struct {
 	Args           []string
 }
 
-// Main runs the command line and returns the exit code. An interruption by
-// SIGINT or SIGTERM ends what runs in good order.
+// Main runs the command line and returns the exit code. SIGINT and SIGTERM end
+// what runs in good order: with Interrupted, as shells expect of Ctrl-C, and with
+// Done, as a service manager expects of a daemon. A second one ends it at once.
 func Main(app App) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	defer watchSignals(cancel)()
 	err := newRoot(app).ExecuteContext(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	var by signalled
+	byUser := errors.As(context.Cause(ctx), &by)
+	switch {
+	case byUser && by.Signal == os.Interrupt && (err == nil || errors.Is(err, context.Canceled)):
+		return Interrupted
+	case byUser && errors.Is(err, context.Canceled):
 		return ExitCode(err) // the user knows
-	}
-	if err != nil {
+	case err != nil:
 		// Nothing is left to do when even that cannot be written.
 		_ = PrintError(app.Stdout, app.Stderr, slices.Contains(app.Args, "--json"), err)
 	}
 	return ExitCode(err)
+}
+
+// signalled is why a context ended.
+type signalled struct{ os.Signal }
+
+func (s signalled) Error() string { return s.String() }
+
+// watchSignals cancels by the first signal and leaves the next ones to the
+// system, until the function that it returns is called.
+func watchSignals(cancel context.CancelCauseFunc) (end func()) {
+	signals, ended := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		defer signal.Stop(signals)
+		select {
+		case s := <-signals:
+			cancel(signalled{s})
+		case <-ended:
+		}
+	})
+	return func() {
+		close(ended)
+		watching.Wait()
+	}
 }
 
 // options are the flags that every command has.
@@ -53,8 +85,8 @@ func newRoot(app App) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bril",
 		Short: "The agent on a sales advisor's smart glasses",
-		Long: `bril streams a camera and a microphone to a customer's browser by WebRTC, through
-any endpoint that speaks WHIP (RFC 9725).
+		Long: `bril streams a camera and a microphone to a customer's browser by WebRTC,
+through any endpoint that speaks WHIP (RFC 9725).
 
 Try it on this machine:  bril demo
 
@@ -69,7 +101,8 @@ Try it on this machine:  bril demo
 		},
 	}
 	root.PersistentFlags().BoolVar(&o.json, "json", false, "print JSON, errors too")
-	root.PersistentFlags().StringVar(&o.socket, "control", "", "control socket of the daemon (default: found by itself)")
+	root.PersistentFlags().StringVar(&o.socket, "control", "", "control `socket` of the daemon (default: found by itself)")
+	root.SetUsageFunc(writeUsage)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &UsageError{c.CommandPath(), err} })
 	root.SetIn(app.Stdin)
 	root.SetOut(app.Stdout)

@@ -27,18 +27,18 @@ type daemonFlags struct {
 func (f *daemonFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	configFlag(c, &f.config)
-	flags.StringVar(&f.whip, "whip", "", "WHIP endpoint to publish to")
-	flags.StringVar(&f.tokenFile, "token-file", "", "file with the bearer token for the endpoint")
-	flags.StringVar(&f.camera, "camera", "", "auto, none, pattern[:WxH@FPS], /dev/videoN, y4m:PATH, y4m:-, h264:PATH or mp4:PATH")
-	flags.StringVar(&f.microphone, "microphone", "", "auto, none, tone, hw:…, wav:PATH or opus:PATH")
+	flags.StringVar(&f.whip, "whip", "", "WHIP endpoint to publish to, a `URL`")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the bearer token for the endpoint")
+	flags.StringVar(&f.camera, "camera", "", "`source`: auto, none, pattern[:WxH@FPS], /dev/videoN, y4m:PATH, y4m:-, h264:PATH or mp4:PATH")
+	flags.StringVar(&f.microphone, "microphone", "", "`source`: auto, none, tone, hw:…, wav:PATH or opus:PATH")
 	flags.BoolVar(&f.loop, "loop", false, "start files over at their end")
-	flags.StringVar(&f.state, "state", "", "directory for what must outlive the daemon")
-	flags.StringVar(&f.network, "interface", "", "limit ICE to one network interface")
+	flags.StringVar(&f.state, "state", "", "`directory` for what must outlive the daemon")
+	flags.StringVar(&f.network, "interface", "", "limit ICE to one network interface, by `name`")
 	flags.BoolVar(&f.loopback, "loopback", false, "limit ICE to the loopback interface")
 }
 
-// apply returns the configuration with the flags that were given.
-func (f *daemonFlags) apply(cfg configs.Config) (configs.Config, error) {
+// apply returns the configuration with the flags that were given to c.
+func (f *daemonFlags) apply(c *cobra.Command, cfg configs.Config) (configs.Config, error) {
 	set := func(to *string, value string) {
 		if value != "" {
 			*to = value
@@ -55,12 +55,12 @@ func (f *daemonFlags) apply(cfg configs.Config) (configs.Config, error) {
 	var err error
 	if f.camera != "" {
 		if cfg.Camera.Source, err = configs.ParseVideoSource(f.camera); err != nil {
-			return cfg, err
+			return cfg, &UsageError{c.CommandPath(), err}
 		}
 	}
 	if f.microphone != "" {
 		if cfg.Microphone.Source, err = configs.ParseAudioSource(f.microphone); err != nil {
-			return cfg, err
+			return cfg, &UsageError{c.CommandPath(), err}
 		}
 	}
 	return cfg, cfg.Validate()
@@ -85,7 +85,7 @@ given. What fails is tried again and shown by ` + "`bril status`" + `; the daemo
 			if err != nil {
 				return err
 			}
-			if cfg, err = f.apply(cfg); err != nil {
+			if cfg, err = f.apply(c, cfg); err != nil {
 				return err
 			}
 			return runDaemon(c.Context(), o, cfg, f.live)

@@ -75,33 +75,48 @@ func (o *options) watch(c *cobra.Command, client *control.Client) error {
 	return err
 }
 
-// writeStatus writes a status for people: problems at the top.
+// writeStatus writes a status for people: problems at the top, nothing wider than
+// a terminal.
 func writeStatus(w io.Writer, s control.Status) error {
 	var b strings.Builder
-	for _, fault := range s.Errors {
-		fmt.Fprintf(&b, "PROBLEM %s: %s\n", fault.Component, fault.Message)
-		if fault.Hint != "" {
-			fmt.Fprintf(&b, "        hint: %s\n", fault.Hint)
-		}
-		fmt.Fprintf(&b, "        %d times, since %s\n", fault.Count, fault.Since.Local().Format(time.TimeOnly))
-	}
-	for _, warning := range s.Warnings {
-		fmt.Fprintf(&b, "WARNING %s\n", warning)
-	}
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-11s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	row("state", "%s", stateLine(s))
-	row("camera", "%s", orDash(s.Camera))
-	row("microphone", "%s", orDash(s.Microphone))
-	row("encoder", "%s", orDash(s.Encoder))
-	row("uplink", "%s", uplinkLine(s.Uplink))
-	row("video", "%d captured, %d encoded, %d sent, %d key frames", s.Video.Captured, s.Video.Encoded, s.Video.Sent, s.Video.KeyFrames)
-	row("dropped", "%d by the capture, %d by the encoder, %d at sending", s.Video.Dropped["capture"], s.Video.Dropped["encode"], s.Video.Dropped["send"])
-	row("latency", "queue %s, encode %s, send %s (median / 95 %%)", pair(s.LatencyMS.Queue), pair(s.LatencyMS.Encode), pair(s.LatencyMS.PacketiseSend))
-	row("daemon", "version %s, up %v, %.1f MB", s.Version, (time.Duration(s.UptimeSeconds) * time.Second).String(), float64(s.RSSBytes)/1e6)
+	writeProblems(&b, s)
+	row(&b, "state", stateLine(s))
+	row(&b, "camera", orDash(s.Camera))
+	row(&b, "microphone", orDash(s.Microphone))
+	row(&b, "encoder", orDash(s.Encoder))
+	writeUplink(&b, s.Uplink)
+	v := s.Video
+	row(&b, "pictures", fmt.Sprintf("%d captured, %d encoded, %d sent, %s",
+		v.Captured, v.Encoded, v.Sent, count(v.KeyFrames, "key frame")))
+	row(&b, "dropped", fmt.Sprintf("%d by the capture, %d by the encoder, %d at sending",
+		v.Dropped["capture"], v.Dropped["encode"], v.Dropped["send"]))
+	writeLatency(&b, s.LatencyMS)
+	row(&b, "daemon", fmt.Sprintf("version %s, up %v, %.0f MB",
+		s.Version, time.Duration(s.UptimeSeconds)*time.Second, float64(s.RSSBytes)/1e6))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeProblems writes what deserves a look. What an endpoint has said may be
+// part of it, and must not steer the terminal.
+func writeProblems(b *strings.Builder, s control.Status) {
+	for _, fault := range s.Errors {
+		row(b, "PROBLEM", fault.Component+": "+printable(fault.Message))
+		if fault.Hint != "" {
+			row(b, "", "hint: "+printable(fault.Hint))
+		}
+		since := fault.Since.Local().Format(time.TimeOnly)
+		if fault.Count > 1 {
+			since += fmt.Sprintf(", tried %d times", fault.Count)
+		}
+		row(b, "", "since "+since)
+	}
+	for _, warning := range s.Warnings {
+		row(b, "WARNING", printable(warning))
+	}
+	if b.Len() > 0 {
+		b.WriteByte('\n')
+	}
 }
 
 func stateLine(s control.Status) string {
@@ -115,16 +130,32 @@ func stateLine(s control.Status) string {
 	return line
 }
 
-func uplinkLine(u control.Uplink) string {
-	line := u.State + " " + u.URL
+func writeUplink(b *strings.Builder, u control.Uplink) {
+	row(b, "uplink", u.State+" "+u.URL)
 	if u.State == "connected" {
-		line += fmt.Sprintf(", %.2f of %.2f Mb/s, RTT %.1f ms, %d NACK, %d PLI",
-			float64(u.SentBPS)/1e6, float64(u.TargetBPS)/1e6, u.RTTMS, u.NACK, u.PLI)
+		row(b, "", fmt.Sprintf("%.2f of %.2f Mb/s, round trip %.1f ms, %d NACK, %d PLI",
+			float64(u.SentBPS)/1e6, float64(u.TargetBPS)/1e6, u.RTTMS, u.NACK, u.PLI))
 	}
-	return line
 }
 
-func pair(p control.Percentiles) string { return fmt.Sprintf("%.1f / %.1f ms", p.P50, p.P95) }
+func writeLatency(b *strings.Builder, l control.Latency) {
+	if l == (control.Latency{}) {
+		row(b, "latency", "-")
+		return
+	}
+	line := func(share string, of func(control.Percentiles) float64) string {
+		return fmt.Sprintf("%-8squeue %5.1f   encode %5.1f   send %5.1f ms", share, of(l.Queue), of(l.Encode), of(l.PacketiseSend))
+	}
+	fmt.Fprintf(b, "%-*s%s\n", labelWidth, "latency", line("median", func(p control.Percentiles) float64 { return p.P50 }))
+	fmt.Fprintf(b, "%-*s%s\n", labelWidth, "", line("95 %", func(p control.Percentiles) float64 { return p.P95 }))
+}
+
+func count(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
 
 func orDash(s string) string {
 	if s == "" {

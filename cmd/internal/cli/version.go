@@ -12,7 +12,7 @@ func newVersion(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long:  "version prints the version of this program, its platform and the Go it was built with.\n\n" + ExitCodes,
+		Long:  "version prints the version of this program, its platform and the Go it was built\nwith.\n\n" + ExitCodes,
 		Args:  arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			v := struct {

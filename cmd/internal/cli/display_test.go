@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/control"
+)
+
+// busy is a status with everything in it, problems included.
+func busy() control.Status {
+	viewers := 2
+	return control.Status{
+		Version: "1.2.3", State: "live", Camera: "pattern 1280x720@30 YU12", Encoder: "openh264 (software)",
+		Uplink: control.Uplink{
+			State: "connected", URL: "https://showroom.example/whip/anna", RTTMS: 12.34, TargetBPS: 2_500_000, SentBPS: 2_406_000, NACK: 3, PLI: 1,
+		},
+		Video: control.Video{Captured: 108_000, Encoded: 107_990, Sent: 107_990, KeyFrames: 1, Dropped: map[string]uint64{"capture": 10}},
+		LatencyMS: control.Latency{
+			Queue: control.Percentiles{P50: 0.3, P95: 0.7}, Encode: control.Percentiles{P50: 3.6, P95: 17.4}, PacketiseSend: control.Percentiles{P50: 0.2, P95: 104},
+		},
+		RSSBytes: 41_496_576, UptimeSeconds: 3723.9, Viewers: &viewers,
+		Errors: []control.Fault{{
+			Component: "microphone", Message: "open microphone hw:1,0: device in use by another process, which said \x1b[2J and went on",
+			Hint: "close the other program", Since: time.Date(2026, 11, 23, 13, 41, 36, 0, time.Local), Count: 3,
+		}},
+		Warnings: []string{"live ends in 2m0s: nobody was watching"},
+	}
+}
+
+func TestWriteStatus(t *testing.T) {
+	const want = `PROBLEM     microphone: open microphone hw:1,0: device in use by another
+            process, which said [2J and went on
+            hint: close the other program
+            since 13:41:36, tried 3 times
+WARNING     live ends in 2m0s: nobody was watching
+
+state       live, 2 watching
+camera      pattern 1280x720@30 YU12
+microphone  -
+encoder     openh264 (software)
+uplink      connected https://showroom.example/whip/anna
+            2.41 of 2.50 Mb/s, round trip 12.3 ms, 3 NACK, 1 PLI
+pictures    108000 captured, 107990 encoded, 107990 sent, 1 key frame
+dropped     10 by the capture, 0 by the encoder, 0 at sending
+latency     median  queue   0.3   encode   3.6   send   0.2 ms
+            95 %    queue   0.7   encode  17.4   send 104.0 ms
+daemon      version 1.2.3, up 1h2m3s, 41 MB
+`
+	var b strings.Builder
+	if err := writeStatus(&b, busy()); err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestLiveLine(t *testing.T) {
+	start := time.Unix(1000, 0)
+	status := func(state string, sent uint64) control.Status {
+		s := busy()
+		s.State, s.Video.Sent, s.Errors, s.Warnings = state, sent, nil, nil
+		return s
+	}
+	var l liveLine
+	for _, step := range []struct {
+		after time.Duration
+		s     control.Status
+		want  string
+	}{
+		{0, status("connecting", 0), "CONNECTING"},
+		{500 * time.Millisecond, status("live", 0), "LIVE        0.0 fps   2.41 Mb/s   latency  4.1 ms   41 MB   2 watching"},
+		{1600 * time.Millisecond, status("live", 33), "LIVE       30.0 fps   2.41 Mb/s   latency  4.1 ms   41 MB   2 watching"},
+		{1700 * time.Millisecond, status("live", 50), "LIVE       30.0 fps   2.41 Mb/s   latency  4.1 ms   41 MB   2 watching"},
+		{2 * time.Second, status("paused", 50), "PAUSED      0.0 fps   2.41 Mb/s   latency  4.1 ms   41 MB   2 watching"},
+		{3 * time.Second, status("ready", 50), "READY"},
+	} {
+		if got := l.next(step.s, start.Add(step.after)); !slices.Equal(got, []string{step.want}) {
+			t.Errorf("after %v: got %q, want %q", step.after, got, step.want)
+		}
+	}
+	if got := l.next(busy(), start); len(got) != 4 || !strings.HasPrefix(got[1], "microphone: ") || got[2] != "hint: close the other program" {
+		t.Errorf("with a problem: %q", got)
+	}
+}
+
+// What is drawn over what was there: from the block's first line, and back to it.
+func TestLiveBlock(t *testing.T) {
+	var b strings.Builder
+	block := liveBlock{out: &b}
+	block.draw([]string{"LIVE", "a problem that is too long"}, 20)
+	if want := hideCursor + "\r" + clearBelow + "  LIVE\r\n  a problem that i…\r\x1b[1A"; b.String() != want {
+		t.Errorf("drew %q, want %q", b.String(), want)
+	}
+	b.Reset()
+	block.draw([]string{"LIVE"}, 80)
+	block.end()
+	if want := hideCursor + "\r" + clearBelow + "  LIVE\r\n\r" + showCursor; b.String() != want {
+		t.Errorf("drew %q, want %q", b.String(), want)
+	}
+}
+
+func TestFold(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                       {""},
+		"one two":                {"one two"},
+		"one two three":          {"one two", "three"},
+		"a extraordinarily long": {"a", "extraordinarily", "long"},
+		"  gaps   too ":          {"gaps too"},
+		"zwölf ö":                {"zwölf ö"},
+	} {
+		if got := fold(text, 8); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, test := range []struct {
+		line, want string
+		width      int
+	}{{"äöü", "äöü", 3}, {"äöü", "ä…", 2}, {"äöü", "…", 1}, {"äöü", "…", 0}, {"", "", 0}} {
+		if got := cut(test.line, test.width); got != test.want {
+			t.Errorf("%q in %d: got %q, want %q", test.line, test.width, got, test.want)
+		}
+	}
+}
