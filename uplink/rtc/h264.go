@@ -12,8 +12,7 @@ const (
 
 // packetiser cuts the NAL units of an access unit in Annex B into RTP payloads:
 // single NAL unit packets and FU-A, which packetization-mode 1 has (RFC 6184
-// section 6.3). Access unit delimiters and filler are left out: they carry
-// nothing over RTP. It copies and allocates nothing.
+// section 6.3). It copies and allocates nothing.
 type packetiser struct {
 	nal       h264.NAL // in hand; nil at the end
 	following h264.NAL
@@ -75,8 +74,15 @@ func (p *packetiser) advance() {
 // nextNAL passes over what is not sent.
 func nextNAL(b []byte) (h264.NAL, []byte) {
 	nal, rest := h264.Next(b)
-	for nal != nil && (nal.Type() == h264.TypeAUD || nal.Type() == h264.TypeFiller) {
+	for nal != nil && !travels(nal.Type()) {
 		nal, rest = h264.Next(rest)
 	}
 	return nal, rest
+}
+
+// travels says whether a NAL unit goes into packets: not delimiters and filler,
+// which carry nothing there, and not the types that H.264 leaves open and the
+// payload format takes for itself (RFC 6184 section 5.2).
+func travels(t h264.Type) bool {
+	return t != 0 && t < 24 && t != h264.TypeAUD && t != h264.TypeFiller
 }

@@ -2,10 +2,12 @@ package rtc
 
 import (
 	"io"
-	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -16,60 +18,98 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
-
-	"github.com/bril-edge/bril/uplink/whip"
 )
 
 // endpoint is a WHIP server with a pion peer of pion's own making behind it.
 type endpoint struct {
-	t       *testing.T
+	t       testing.TB
 	server  *httptest.Server
 	offer   string
 	packets map[webrtc.PayloadType]chan *rtp.Packet
+	reports map[webrtc.PayloadType]chan rtcp.Packet
 	deleted chan struct{}
 
-	mu    sync.Mutex
-	peer  *webrtc.PeerConnection
-	edit  func(answer string) string
-	codec []webrtc.RTPCodecParameters
+	// What a test may have it do.
+	edit     func(answer string) string
+	onOffer  func() // before it is answered
+	onAnswer func(w http.ResponseWriter, answer string)
+	onPatch  func()
+	onDelete func()
+	header   http.Header // of the 201
+
+	transport http.RoundTripper // of the client; nil for its own
+
+	mu   sync.Mutex
+	peer *webrtc.PeerConnection
 }
 
-func newEndpoint(t *testing.T) *endpoint {
-	e := &endpoint{t: t, packets: map[webrtc.PayloadType]chan *rtp.Packet{
-		payloadVideo: make(chan *rtp.Packet, 4096),
-		payloadAudio: make(chan *rtp.Packet, 4096),
-	}, deleted: make(chan struct{}, 1)}
+func newEndpoint(t testing.TB) *endpoint {
+	e := &endpoint{t: t, deleted: make(chan struct{}, 1),
+		packets: map[webrtc.PayloadType]chan *rtp.Packet{
+			payloadVideo: make(chan *rtp.Packet, 4096),
+			payloadAudio: make(chan *rtp.Packet, 4096),
+		},
+		reports: map[webrtc.PayloadType]chan rtcp.Packet{
+			payloadVideo: make(chan rtcp.Packet, 64),
+			payloadAudio: make(chan rtcp.Packet, 64),
+		},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /whip/demo", e.publish)
-	mux.HandleFunc("PATCH /session", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.HandleFunc("DELETE /session", func(http.ResponseWriter, *http.Request) { e.deleted <- struct{}{} })
+	mux.HandleFunc("PATCH /session", e.patch)
+	mux.HandleFunc("DELETE /session", func(http.ResponseWriter, *http.Request) {
+		e.deleted <- struct{}{}
+		if e.onDelete != nil {
+			e.onDelete()
+		}
+	})
 	e.server = httptest.NewServer(mux)
 	t.Cleanup(e.close)
 	return e
 }
 
 func (e *endpoint) close() {
-	e.server.Close()
+	e.server.Close() // waits for requests, which may make a peer yet
+	e.hangUp()
+}
+
+// hangUp closes the peer, if there is one, and waits for all that it started.
+func (e *endpoint) hangUp() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.peer != nil {
-		e.peer.GracefulClose()
+		_ = e.peer.GracefulClose() // its peer may be gone already
 	}
 }
 
 func (e *endpoint) publish(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	if e.onOffer != nil {
+		e.onOffer()
+	}
 	e.offer = string(body)
 	answer, err := e.answer(e.offer)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotAcceptable)
 		return
 	}
+	maps.Copy(w.Header(), e.header)
 	w.Header().Set("Content-Type", "application/sdp")
 	w.Header().Set("Location", "/session")
 	w.Header().Set("ETag", `"one"`)
 	w.WriteHeader(http.StatusCreated)
+	if e.onAnswer != nil {
+		e.onAnswer(w, answer)
+		return
+	}
 	io.WriteString(w, answer)
+}
+
+func (e *endpoint) patch(w http.ResponseWriter, _ *http.Request) {
+	if e.onPatch != nil {
+		e.onPatch()
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (e *endpoint) answer(offer string) (string, error) {
@@ -80,7 +120,8 @@ func (e *endpoint) answer(offer string) (string, error) {
 	e.mu.Lock()
 	e.peer = peer
 	e.mu.Unlock()
-	peer.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+	peer.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		go e.readReports(track.PayloadType(), receiver)
 		for {
 			packet, _, err := track.ReadRTP()
 			if err != nil {
@@ -107,6 +148,21 @@ func (e *endpoint) answer(offer string) (string, error) {
 	return peer.LocalDescription().SDP, nil
 }
 
+func (e *endpoint) readReports(payloadType webrtc.PayloadType, receiver *webrtc.RTPReceiver) {
+	for {
+		packets, _, err := receiver.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			select {
+			case e.reports[payloadType] <- p:
+			default: // nobody looks
+			}
+		}
+	}
+}
+
 func (e *endpoint) newPeer() (*webrtc.PeerConnection, error) {
 	media := &webrtc.MediaEngine{}
 	if err := media.RegisterDefaultCodecs(); err != nil {
@@ -129,6 +185,44 @@ func (e *endpoint) newPeer() (*webrtc.PeerConnection, error) {
 	return api.NewPeerConnection(webrtc.Configuration{})
 }
 
+// awaitDelete waits for the end of the session.
+func (e *endpoint) awaitDelete() {
+	e.t.Helper()
+	select {
+	case <-e.deleted:
+	case <-time.After(10 * time.Second):
+		e.t.Error("no DELETE within 10 s")
+	}
+}
+
+// checkLeaks fails the test when goroutines or descriptors stay behind: those
+// that are there more than before, once everything has been closed.
+func checkLeaks(t *testing.T) {
+	t.Helper()
+	goroutines, descriptors := runtime.NumGoroutine(), openFiles(t)
+	t.Cleanup(func() {
+		for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+			n, files := runtime.NumGoroutine(), openFiles(t)
+			if n <= goroutines && files <= descriptors {
+				return
+			}
+			if time.Now().After(deadline) {
+				buf := make([]byte, 1<<20)
+				t.Fatalf("%d goroutines and %d files, %d and %d before:\n%s", n, files, goroutines, descriptors, buf[:runtime.Stack(buf, true)])
+			}
+		}
+	})
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
+}
+
 // send writes RTCP to the publisher.
 func (e *endpoint) send(packets ...rtcp.Packet) {
 	e.t.Helper()
@@ -149,22 +243,48 @@ func (e *endpoint) next(payloadType webrtc.PayloadType) *rtp.Packet {
 	}
 }
 
-func dial(t *testing.T, e *endpoint, cfg Config) (*Publisher, error) {
-	t.Helper()
-	client, err := whip.New(whip.Config{URL: e.server.URL + "/whip/demo"})
-	if err != nil {
-		t.Fatal(err)
+// discard takes what comes in, until the end of the test.
+func (e *endpoint) discard() {
+	for {
+		select {
+		case <-e.packets[payloadVideo]:
+		case <-e.packets[payloadAudio]:
+		case <-e.t.Context().Done():
+			return
+		}
 	}
-	t.Cleanup(func() { client.Close() })
-	cfg.Loopback, cfg.Log = true, slog.New(slog.DiscardHandler)
-	p, err := Dial(t.Context(), client, cfg)
+}
+
+// nextReport returns the next sender report about a stream and its description.
+func (e *endpoint) nextReport(payloadType webrtc.PayloadType) (sr *rtcp.SenderReport, sdes *rtcp.SourceDescription) {
+	e.t.Helper()
+	for timeout := time.After(10 * time.Second); sr == nil || sdes == nil; {
+		select {
+		case p := <-e.reports[payloadType]:
+			switch p := p.(type) {
+			case *rtcp.SenderReport:
+				sr = p
+			case *rtcp.SourceDescription:
+				sdes = p
+			}
+		case <-timeout:
+			e.t.Fatalf("no sender report with description for payload type %d within 10 s", payloadType)
+		}
+	}
+	return sr, sdes
+}
+
+func dial(t testing.TB, e *endpoint, cfg Config) (*Publisher, error) {
+	t.Helper()
+	cfg.Loopback = true
+	p, err := Dial(t.Context(), newClient(t, e), cfg)
 	if err == nil {
 		t.Cleanup(func() { p.Close(t.Context()) })
 	}
 	return p, err
 }
 
-func mustDial(t *testing.T, e *endpoint, cfg Config) *Publisher {
+func mustDial(t testing.TB, e *endpoint, cfg Config) *Publisher {
 	t.Helper()
 	p, err := dial(t, e, cfg)
 	if err != nil {

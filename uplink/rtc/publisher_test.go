@@ -3,7 +3,6 @@ package rtc
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -11,12 +10,18 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
 
 	"github.com/bril-edge/bril/encoder"
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
 var both = Config{Video: VideoConfig{ProfileLevelID: "42e01f"}, Audio: true}
+
+// slice is an access unit of one slice of n bytes.
+func slice(n int) []byte {
+	return append([]byte{0, 0, 0, 1, 0x41}, bytes.Repeat([]byte{0xab}, n-1)...)
+}
 
 // picture is an access unit with parameter sets and one slice of n bytes.
 func picture(n int, fill byte) []byte {
@@ -156,54 +161,73 @@ func TestViewerAsksForKeyFrame(t *testing.T) {
 	<-asked
 }
 
-func TestRefusedLevel(t *testing.T) {
+// Feedback of any size leaves the reader reading.
+func TestOversizedFeedback(t *testing.T) {
+	asked := make(chan struct{}, 8)
+	cfg := both
+	cfg.KeyFrame = func() { asked <- struct{}{} }
 	e := newEndpoint(t)
-	e.edit = func(answer string) string {
-		answer = strings.ReplaceAll(answer, "level-asymmetry-allowed=1;", "")
-		return strings.ReplaceAll(answer, "profile-level-id=42e01f", "profile-level-id=42e01e")
+	p := mustDial(t, e, cfg)
+	if err := p.WriteVideo(encoder.AccessUnit{Data: picture(10, 9), PTS: monotonic.Now()}); err != nil {
+		t.Fatal(err)
 	}
-	_, err := dial(t, e, both)
-	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "level 3.1 offered, at most 3.0 taken") {
-		t.Errorf("got %v", err)
-	}
+	ssrc := e.next(payloadVideo).SSRC
+	unknown := rtcp.RawPacket(make([]byte, 2000))
+	copy(unknown, []byte{0x80, 210, 1, 243}) // 500 words
+	e.send(&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: ssrc}}}, &unknown)
+	e.send(&rtcp.PictureLossIndication{MediaSSRC: ssrc})
+	<-asked
 }
 
-func TestEndpointThatIsGoneIsNoticed(t *testing.T) {
+// The packets of a picture leave together, also those with header extensions.
+func TestPictureLeavesInOneSystemCall(t *testing.T) {
 	e := newEndpoint(t)
 	p := mustDial(t, e, both)
-	e.peer.Close() // says goodbye by DTLS
-	select {
-	case <-p.Lost():
-	case <-time.After(10 * time.Second):
-		t.Fatal("not noticed within 10 s")
-	}
-	if !errors.Is(p.Err(), ErrLost) {
-		t.Errorf("got %v", p.Err())
-	}
-	if err := p.WriteVideo(encoder.AccessUnit{Data: picture(10, 9), PTS: monotonic.Now()}); !errors.Is(err, ErrLost) {
-		t.Errorf("write: %v", err)
-	}
-}
-
-func TestCloseDeletesTheSessionAndLeavesNothing(t *testing.T) {
-	before := runtime.NumGoroutine()
-	e := newEndpoint(t)
-	p := mustDial(t, e, both)
-	for range 2 {
-		if err := p.Close(t.Context()); err != nil {
+	before := p.sockets.Stats().Calls
+	const pictures = 100
+	for range pictures {
+		if err := p.WriteVideo(encoder.AccessUnit{Data: slice(10_000), PTS: monotonic.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	select {
-	case <-e.deleted:
-	default:
-		t.Error("no DELETE")
+	if calls := p.sockets.Stats().Calls - before; calls > pictures+pictures/10 { // reports and STUN besides
+		t.Errorf("%d system calls for %d pictures", calls, pictures)
 	}
-	e.close()
-	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			buf := make([]byte, 1<<16)
-			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+}
+
+// Sender reports leave with the first packets, name one source, and put sound
+// and picture that were taken together at one moment.
+func TestLipSync(t *testing.T) {
+	e := newEndpoint(t)
+	p := mustDial(t, e, both)
+	taken := monotonic.Now() - 30*time.Millisecond
+	if err := p.WriteVideo(encoder.AccessUnit{Data: picture(3000, 7), PTS: taken}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.WriteAudio(encoder.Packet{Data: []byte{1, 2, 3}, PTS: taken, Length: 20 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	_, cname, _ := strings.Cut(lineOf(e.offer, "a=ssrc:"), " cname:")
+	var moments []time.Duration // since taken
+	for _, kind := range []struct {
+		payloadType webrtc.PayloadType
+		rate        int64
+	}{{payloadVideo, 90000}, {payloadAudio, 48000}} {
+		packet := e.next(kind.payloadType)
+		sr, sdes := e.nextReport(kind.payloadType)
+		if sr.SSRC != packet.SSRC || sr.PacketCount == 0 {
+			t.Errorf("report about %d after %d packets, stream %d", sr.SSRC, sr.PacketCount, packet.SSRC)
 		}
+		if c := sdes.Chunks[0]; c.Source != packet.SSRC || c.Items[0].Type != rtcp.SDESCNAME || c.Items[0].Text != cname || cname == "" {
+			t.Errorf("described as %v, in the offer as %q", c, cname)
+		}
+		late := time.Duration(int64(int32(sr.RTPTime-packet.Timestamp))) * time.Second / time.Duration(kind.rate)
+		reported := time.Duration(float64(int64(sr.NTPTime-ntp(monotonic.Wall(taken)))) / (1 << 32) * float64(time.Second))
+		moments = append(moments, reported-late)
+	}
+	if apart := (moments[0] - moments[1]).Abs(); apart > time.Millisecond {
+		t.Errorf("picture and sound of one moment are %v apart", apart)
+	} else {
+		t.Logf("picture and sound of one moment are %v apart", apart)
 	}
 }

@@ -98,11 +98,11 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 		}
 	}
 	t.bindRTX(c, codecs)
-	t.restCap = packetSize - t.rest.MarshalSize()
+	room := packetSize // one size for all of a picture's packets: the kernel then cuts them itself
 	if t.rtx.SSRC != 0 {
-		t.restCap -= rtxHeaderSize
+		room -= rtxHeaderSize
 	}
-	t.firstCap = min(packetSize-t.first.MarshalSize(), t.restCap)
+	t.firstCap, t.restCap = room-t.first.MarshalSize(), room-t.rest.MarshalSize()
 	t.writer = c.WriteStream()
 	return codecs[i], nil
 }
