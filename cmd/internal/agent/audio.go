@@ -21,7 +21,7 @@ func (a *Agent) openAudio(context.Context) (session.Audio, error) {
 	if m, ok := source.(*microphone.Microphone); ok {
 		return session.Audio{Source: m, Name: m.Name(), Device: true}, nil
 	}
-	return session.Audio{Source: source, Name: string(a.cfg.Microphone.Source.Kind)}, nil
+	return session.Audio{Source: source, Name: a.cfg.Microphone.Source.String()}, nil
 }
 
 func (a *Agent) audioSource() (session.AudioSource, error) {

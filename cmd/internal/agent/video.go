@@ -36,7 +36,8 @@ func (a *Agent) openVideo(ctx context.Context) (session.Video, error) {
 	if format.Format == capture.H264 {
 		if a.cfg.Camera.Rotation != 0 {
 			source.Close()
-			return session.Video{}, fmt.Errorf("rotate %s: its pictures are encoded already; set camera.rotation to 0, or camera.format to a raw one", v.Name)
+			return session.Video{}, hinted{fmt.Errorf("rotate %s by %d degrees: its pictures are encoded already", v.Name, a.cfg.Camera.Rotation),
+				"set camera.rotation to 0, or of a camera that delivers raw pictures too, camera.format"}
 		}
 		return v, nil
 	}
@@ -97,7 +98,10 @@ func (a *Agent) videoName(source session.VideoSource) string {
 	if c, ok := source.(*camera.Camera); ok {
 		return c.Path()
 	}
-	return string(a.cfg.Camera.Source.Kind)
+	if spec := a.cfg.Camera.Source; spec.Kind != configs.Pattern { // which has its size in the format
+		return spec.String()
+	}
+	return string(configs.Pattern)
 }
 
 func patternConfig(c configs.Camera) pattern.Config {

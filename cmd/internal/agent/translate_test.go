@@ -1,0 +1,151 @@
+package agent
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/capture/camera"
+	"github.com/bril-edge/bril/capture/pattern"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/encoder/h264"
+	"github.com/bril-edge/bril/uplink/whip"
+)
+
+func TestControls(t *testing.T) {
+	auto := camera.Setting{Mode: camera.Auto}
+	manual := func(value int) camera.Setting { return camera.Setting{Mode: camera.Manual, Value: value} }
+	tests := []struct {
+		name   string
+		change func(*configs.Camera)
+		want   camera.Controls
+	}{
+		{"defaults", func(*configs.Camera) {}, camera.Controls{PowerLine: camera.PowerLine50Hz, Exposure: auto, Focus: auto, WhiteBalance: auto}},
+		{"60 Hz", func(c *configs.Camera) { c.PowerLine = "60hz" }, camera.Controls{PowerLine: camera.PowerLine60Hz, Exposure: auto, Focus: auto, WhiteBalance: auto}},
+		{"no filter", func(c *configs.Camera) { c.PowerLine = "off" }, camera.Controls{PowerLine: camera.PowerLineOff, Exposure: auto, Focus: auto, WhiteBalance: auto}},
+		{"camera's filter", func(c *configs.Camera) { c.PowerLine = "auto" }, camera.Controls{PowerLine: camera.PowerLineAuto, Exposure: auto, Focus: auto, WhiteBalance: auto}},
+		{"all by hand", func(c *configs.Camera) {
+			c.Exposure, c.WhiteBalance = configs.Exposure(10*time.Millisecond), 4600
+			c.Focus = configs.Focus{Manual: true} // position 0 is infinity
+		}, camera.Controls{PowerLine: camera.PowerLine50Hz, Exposure: manual(10_000), Focus: manual(0), WhiteBalance: manual(4600)}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := configs.Default().Camera
+			test.change(&c)
+			if got := controls(c); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// Every format that the configuration knows is one of the camera's.
+func TestFormats(t *testing.T) {
+	if got := formats("auto"); got != nil {
+		t.Errorf("auto: %v, want the camera's choice", got)
+	}
+	for _, name := range []string{"YUYV", "NV12", "YU12", "MJPEG", "H264"} {
+		if got := formats(name); len(got) != 1 || got[0].String() != name {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestPatternConfig(t *testing.T) {
+	c := configs.Camera{Size: configs.Size{Width: 1280, Height: 720}, FPS: 30}
+	for source, want := range map[configs.VideoSource]pattern.Config{
+		{}:                                 {Width: 1280, Height: 720, FPS: 30},
+		{Width: 640, Height: 480}:          {Width: 640, Height: 480, FPS: 30},
+		{Width: 320, Height: 240, FPS: 15}: {Width: 320, Height: 240, FPS: 15},
+	} {
+		c.Source = source
+		if got := patternConfig(c); got != want {
+			t.Errorf("%+v: got %+v, want %+v", source, got, want)
+		}
+	}
+}
+
+func TestICEServers(t *testing.T) {
+	credential := write(t, "credential", []byte("hush\n"))
+	got, err := iceServers([]configs.ICEServer{
+		{URLs: []string{"stun:stun.example"}},
+		{URLs: []string{"turn:turn.example", "turns:turn.example?transport=tcp"}, Username: "anna", CredentialFile: credential},
+	})
+	want := []whip.ICEServer{
+		{URL: "stun:stun.example"},
+		{URL: "turn:turn.example", Username: "anna", Credential: whip.NewSecret("hush")},
+		{URL: "turns:turn.example?transport=tcp", Username: "anna", Credential: whip.NewSecret("hush")},
+	}
+	if err != nil || !slices.EqualFunc(got, want, func(a, b whip.ICEServer) bool { return reflect.DeepEqual(a, b) }) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	missing := credential + "s"
+	if _, err := iceServers([]configs.ICEServer{{URLs: []string{"turn:a"}, CredentialFile: missing}}); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("a missing credential: %v", err)
+	}
+}
+
+func TestOnLoopback(t *testing.T) {
+	for endpoint, want := range map[string]bool{
+		"http://127.0.0.1:8080/whip/a": true,
+		"http://[::1]:8080/whip/a":     true,
+		"https://localhost/whip/a":     true,
+		"https://showroom.example/a":   false,
+		"https://10.0.0.1/a":           false,
+		"https://localhost.example/a":  false,
+		"::":                           false,
+	} {
+		if got := onLoopback(endpoint); got != want {
+			t.Errorf("%s: %v, want %v", endpoint, got, want)
+		}
+	}
+}
+
+// A passed-through file offers the profile of its SPS, takes any bit rate, and
+// skips to a key frame on request once it has begun.
+func TestPassthrough(t *testing.T) {
+	cfg := quiet("http://127.0.0.1:1/whip/a")
+	sources(t, &cfg, "h264:"+testdata+"stream.h264", "none")
+	a := &Agent{cfg: cfg}
+	v, err := a.openVideo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Source.Close()
+	var units []bool // key or not
+	enc, err := a.newVideoEncoder(v, 1, func(au encoder.AccessUnit) error {
+		units = append(units, au.Key && h264.Inspect(au.Data).SPS)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := enc.ProfileLevelID(); len(id) != 6 {
+		t.Errorf("profile-level-id %q", id)
+	}
+	if err := enc.SetBitRate(1); err != nil {
+		t.Error(err)
+	}
+	enc.ForceKeyFrame() // of a source that has not begun: nothing is skipped
+	for range 3 {
+		f, err := v.Source.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Format != capture.H264 {
+			t.Fatalf("a frame of %v", f.Format)
+		}
+		if err := enc.Encode(f); err != nil {
+			t.Fatal(err)
+		}
+		f.Release()
+	}
+	if !slices.Equal(units, []bool{true, false, false}) {
+		t.Errorf("it begins with %v, want one key frame with SPS and then others", units)
+	}
+}
