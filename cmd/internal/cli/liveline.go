@@ -76,19 +76,19 @@ const (
 	clearBelow = "\x1b[J"
 )
 
-// draw leaves the cursor at the beginning of the block.
+// draw leaves the cursor at the beginning of the block. The first line is cut to
+// the terminal's width, what follows is folded: the end of an error is its cause.
 func (b *liveBlock) draw(lines []string, width int) {
-	var text strings.Builder
-	text.WriteString(hideCursor + "\r" + clearBelow)
-	for i, line := range lines {
-		if i > 0 {
-			text.WriteString("\r\n")
+	width = max(width-3, 20) // some terminals wrap after their last column
+	rows := []string{cut(lines[0], width)}
+	for _, line := range lines[1:] {
+		for _, part := range fold(line, width) {
+			rows = append(rows, cut(part, width))
 		}
-		// The last column is left free: some terminals wrap after it.
-		text.WriteString("  " + cut(line, width-3))
 	}
-	text.WriteString("\r")
-	b.drawn = len(lines)
+	var text strings.Builder
+	text.WriteString(hideCursor + "\r" + clearBelow + "  " + strings.Join(rows, "\r\n  ") + "\r")
+	b.drawn = len(rows)
 	if b.drawn > 1 {
 		fmt.Fprintf(&text, "\x1b[%dA", b.drawn-1)
 	}
