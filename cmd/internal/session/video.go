@@ -134,6 +134,11 @@ func (v *videoStage) one(ctx context.Context) error {
 		return nil
 	}
 	v.meter.queue.add(v.started - f.Ready)
+	return v.process(f)
+}
+
+// process converts and encodes f, which it owns.
+func (v *videoStage) process(f capture.Frame) (err error) {
 	if v.video.Convert != nil {
 		if f, err = v.video.Convert(f); err != nil {
 			return v.broken(err)
