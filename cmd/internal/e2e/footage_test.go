@@ -277,17 +277,33 @@ func checkSpeech(t *testing.T, path string, heard []float64) {
 		spoken = append(spoken, math.Sqrt(sum/size))
 	}
 	heard = heard[:8*blocksASecond]
-	best, at := 0.0, 0
-	for lag := range spoken {
-		if r := correlation(heard, rotate(spoken, lag)); r > best {
-			best, at = r, lag
-		}
-	}
+	best, at := alignment(heard, spoken, 0, len(spoken))
 	other := correlation(heard, rotate(spoken, at+blocksASecond))
-	t.Logf("speech: correlation %.3f at %v into the film, %.3f a second later", best, time.Duration(at)*time.Second/blocksASecond, other)
-	if best < 0.9 || other > 0.6 {
+	// A browser's jitter buffer stretches and shortens sound to its liking, the
+	// more the busier the machine: two seconds at a time may be off by half a one.
+	const window, slack = 2 * blocksASecond, blocksASecond / 2
+	var parts []float64
+	for from := 0; from+window <= len(heard); from += window {
+		r, _ := alignment(heard[from:from+window], spoken, at+from-slack+len(spoken), 2*slack)
+		parts = append(parts, r)
+	}
+	t.Logf("speech: correlation %.3f at %v into the film, %.3f a second later; by two seconds %.3f",
+		best, time.Duration(at)*time.Second/blocksASecond, other, parts)
+	slices.Sort(parts)
+	if parts[len(parts)/2] < 0.9 || best < other+0.3 {
 		t.Errorf("that is not the film's speech")
 	}
+}
+
+// alignment returns the best correlation of heard with the film from some place
+// on, and that place, among n places.
+func alignment(heard, spoken []float64, from, n int) (best float64, at int) {
+	for lag := from; lag < from+n; lag++ {
+		if r := correlation(heard, rotate(spoken, lag)); r > best {
+			best, at = r, lag%len(spoken)
+		}
+	}
+	return best, at
 }
 
 func rotate(list []float64, by int) []float64 {
