@@ -30,3 +30,14 @@ func (p *Publisher) Viewers(ctx context.Context) (n int, known bool, err error) 
 	}
 	return *answer.Viewers, true, nil
 }
+
+// SetPaused tells the endpoint that the advisor has paused, or goes on, so that
+// viewers need not guess it from a black picture. It does nothing where the
+// endpoint does not ask for it.
+func (p *Publisher) SetPaused(ctx context.Context, paused bool) error {
+	state := "live"
+	if paused {
+		state = "paused"
+	}
+	return p.session.Put(ctx, sessionRel, `{"state":"`+state+`"}`)
+}

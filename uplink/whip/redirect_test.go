@@ -198,6 +198,21 @@ func TestFetchGone(t *testing.T) {
 	}
 }
 
+func TestPut(t *testing.T) {
+	s := serve(t, script{"POST /whip/a": created("Link", "</state>; rel=x"), "PUT /state": answers(204, "")})
+	session := publish(t, newClient(t, s))
+	for _, rel := range []string{"x", "none"} {
+		if err := session.Put(t.Context(), rel, `{"state":"paused"}`); err != nil {
+			t.Errorf("%s: %v", rel, err)
+		}
+	}
+	got := s.got("PUT")
+	if len(got) != 1 || got[0].body != `{"state":"paused"}` || got[0].header.Get("Content-Type") != "application/json" ||
+		got[0].header.Get("Authorization") == "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestNoTokenNoHeader(t *testing.T) {
 	s := serve(t, script{"POST /whip/a": created(), "DELETE /session/1": answers(200, "")})
 	c := newClient(t, s, func(cfg *Config) { cfg.Token = Secret{}; cfg.UserAgent = "bril/1.2" })

@@ -85,6 +85,25 @@ func (s *Session) Fetch(ctx context.Context, rel string) ([]byte, error) {
 	return r.body, nil
 }
 
+// Put replaces what is behind a link of the 201 by JSON, with the token. Where
+// there is no such link it does nothing.
+func (s *Session) Put(ctx context.Context, rel, json string) error {
+	u, err := s.link(rel)
+	if u == nil || err != nil {
+		return err
+	}
+	defer s.client.closeIdle()
+	q := request{op: "write", method: http.MethodPut, url: u, contentType: "application/json", body: json}
+	r, err := s.client.do(ctx, s.client.timeout, q)
+	if err != nil {
+		return err
+	}
+	if r.status > 299 {
+		return s.client.refused(q, r)
+	}
+	return nil
+}
+
 // Trickle sends candidates that were gathered after the offer, all in one PATCH
 // (RFC 9725, section 4.3.2). An error is worth a line in the log and nothing
 // more: ICE may succeed without. ErrNoPatch means that the server takes none;

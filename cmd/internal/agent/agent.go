@@ -35,7 +35,6 @@ type Agent struct {
 	client *whip.Client
 	stdin  *file.Y4MStream // drained from the start; nil without
 
-	once       sync.Once // of what a crash has left
 	background sync.WaitGroup
 }
 
@@ -97,13 +96,13 @@ func (a *Agent) Run(ctx context.Context, live bool) error {
 	return a.Session.Run(ctx, live)
 }
 
+// forgetCrash deletes what is left at the endpoint: also by a connection whose
+// farewell did not get through.
 func (a *Agent) forgetCrash(ctx context.Context) {
-	a.once.Do(func() {
-		a.background.Go(func() {
-			if err := a.client.DeleteStale(ctx); err != nil {
-				a.opts.Log.Debug("delete the session of before the crash", "error", err)
-			}
-		})
+	a.background.Go(func() {
+		if err := a.client.DeleteStale(ctx); err != nil {
+			a.opts.Log.Debug("delete the session of before the crash", "error", err)
+		}
 	})
 }
 

@@ -50,6 +50,42 @@ func (l *loop) attach(generation Generation, p Publisher) {
 		}
 	})
 	l.running.Go(func() { l.watchViewers(ctx, generation, p) })
+	l.paused = make(chan bool, 1)
+	paused := l.paused
+	l.running.Go(func() { l.tellPaused(ctx, p, paused) })
+	if l.state.Muted {
+		l.paused <- true
+	}
+}
+
+// showPaused has the endpoint told of a pause, or of its end. Of several in a
+// row only the last counts.
+func (l *loop) showPaused(on bool) {
+	if l.publisher == nil {
+		return
+	}
+	select {
+	case <-l.paused:
+	default:
+	}
+	l.paused <- on
+}
+
+// tellPaused runs as long as its connection. That the endpoint does not hear of
+// a pause changes nothing about it.
+func (l *loop) tellPaused(ctx context.Context, p Publisher, paused <-chan bool) {
+	for {
+		select {
+		case on := <-paused:
+			if err := p.SetPaused(ctx, on); err != nil {
+				l.cfg.Log.Debug("tell the endpoint of a pause", "error", err)
+			}
+		case <-p.Lost():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // redialWait is how long to wait after a connection that stood for some time.

@@ -51,6 +51,7 @@ type Publisher interface {
 	Err() error
 	NetworkChanged(ctx context.Context) error
 	Viewers(ctx context.Context) (n int, known bool, err error)
+	SetPaused(ctx context.Context, paused bool) error
 	Stats() rtc.Stats
 	Close(ctx context.Context) error
 }

@@ -361,6 +361,7 @@ type publisher struct {
 	at       time.Duration
 	farewell time.Duration
 	closed   atomic.Bool
+	paused   atomic.Bool
 	changes  atomic.Int32 // of the network
 	lost     chan struct{}
 	once     sync.Once
@@ -415,6 +416,11 @@ func (p *publisher) Err() error {
 
 func (p *publisher) NetworkChanged(context.Context) error {
 	p.changes.Add(1)
+	return nil
+}
+
+func (p *publisher) SetPaused(_ context.Context, paused bool) error {
+	p.paused.Store(paused)
 	return nil
 }
 

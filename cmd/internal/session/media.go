@@ -58,7 +58,7 @@ func (m *media) open(ctx context.Context) error {
 // run sends until ctx ends, or returns io.EOF once every source has ended.
 func (m *media) run(ctx context.Context) error {
 	var wait sync.WaitGroup
-	var video, audio error = io.EOF, io.EOF
+	video, audio := io.EOF, io.EOF // of what there is not
 	if m.video != nil {
 		wait.Go(func() { video = m.video.run(ctx, m.video.captured, m.video.black) })
 	}

@@ -32,6 +32,9 @@ func TestPause(t *testing.T) {
 		if r.camera.running.Load()+r.microphone.running.Load() != 0 {
 			t.Error("a device runs in a pause")
 		}
+		if !p.paused.Load() {
+			t.Error("the endpoint does not know of the pause")
+		}
 		r.pass(10 * time.Second)
 		r.wantState(Paused)
 		pictures, sounds := p.pictures(), p.sounds()
@@ -52,6 +55,9 @@ func TestPause(t *testing.T) {
 		}
 		if r.camera.opened.Load() != 2 || r.microphone.opened.Load() != 2 {
 			t.Error("the devices were not opened again")
+		}
+		if p.paused.Load() {
+			t.Error("the endpoint does not know that it goes on")
 		}
 		r.wantFault("")
 	})

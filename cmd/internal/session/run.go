@@ -69,6 +69,7 @@ type loop struct {
 	viewers   *int      // nil while the endpoint does not tell
 	rates     rateController
 	sent      throughput
+	paused    chan bool // what the endpoint is to be told next; newest wins
 
 	conversation context.Context // of the sources and calls of one conversation
 	end          context.CancelFunc
@@ -164,6 +165,7 @@ func (l *loop) act(a Action) {
 		l.detach()
 	case Blank:
 		l.media.mute(a.On)
+		l.showPaused(a.On)
 	case Warn:
 		l.cfg.Log.Warn(warning(a.Reason, a.Left))
 	case HangUp:

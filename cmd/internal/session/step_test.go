@@ -35,9 +35,7 @@ func (s State) but(change func(*State)) State {
 	return s
 }
 
-func muted(s *State)  { s.Muted = true }
-func wanted(s *State) { s.Wanted = true }
-func quits(s *State)  { s.Quitting = true }
+func muted(s *State) { s.Muted = true }
 
 // A row of what an event leads to. Where a phase has no row for an event, the
 // event changes nothing.
