@@ -22,6 +22,9 @@ const (
 	silence   = 2500 * time.Millisecond
 	failed    = 5 * time.Second
 	keepalive = time.Second
+	// relayWait is how long a direct way is preferred to one by TURN. It is the
+	// delay of each connection where there is no direct one.
+	relayWait = 500 * time.Millisecond
 )
 
 // newPeer makes a PeerConnection that offers what cfg says: sendonly, one
@@ -53,6 +56,7 @@ func settings(cfg Config, sockets *cork.Net) webrtc.SettingEngine {
 	s.SetICETimeouts(silence, failed, keepalive)
 	s.SetPrflxAcceptanceMinWait(0)
 	s.SetSrflxAcceptanceMinWait(0)
+	s.SetRelayAcceptanceMinWait(relayWait)
 	s.SetNetworkTypes([]webrtc.NetworkType{
 		webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6,
 	})

@@ -18,6 +18,8 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/bril-edge/bril/uplink/whip"
 )
 
 // endpoint is a WHIP server with a pion peer of pion's own making behind it.
@@ -27,15 +29,18 @@ type endpoint struct {
 	offer   string
 	packets map[webrtc.PayloadType]chan *rtp.Packet
 	reports map[webrtc.PayloadType]chan rtcp.Packet
+	patched chan struct{}
 	deleted chan struct{}
 
 	// What a test may have it do.
-	edit     func(answer string) string
-	onOffer  func() // before it is answered
-	onAnswer func(w http.ResponseWriter, answer string)
-	onPatch  func()
-	onDelete func()
-	header   http.Header // of the 201
+	edit       func(answer string) string
+	onOffer    func() // before it is answered
+	onAnswer   func(w http.ResponseWriter, answer string)
+	onPatch    func()
+	onDelete   func()
+	restarts   bool        // take ICE restarts; 501 otherwise
+	namespaced bool        // in a network of its own: ICE is not limited to loopback
+	header     http.Header // of the 201
 
 	transport http.RoundTripper // of the client; nil for its own
 
@@ -44,7 +49,7 @@ type endpoint struct {
 }
 
 func newEndpoint(t testing.TB) *endpoint {
-	e := &endpoint{t: t, deleted: make(chan struct{}, 1),
+	e := &endpoint{t: t, patched: make(chan struct{}, 16), deleted: make(chan struct{}, 16),
 		packets: map[webrtc.PayloadType]chan *rtp.Packet{
 			payloadVideo: make(chan *rtp.Packet, 4096),
 			payloadAudio: make(chan *rtp.Packet, 4096),
@@ -54,18 +59,22 @@ func newEndpoint(t testing.TB) *endpoint {
 			payloadAudio: make(chan rtcp.Packet, 64),
 		},
 	}
+	e.server = httptest.NewServer(e.handler())
+	t.Cleanup(e.close)
+	return e
+}
+
+func (e *endpoint) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /whip/demo", e.publish)
 	mux.HandleFunc("PATCH /session", e.patch)
 	mux.HandleFunc("DELETE /session", func(http.ResponseWriter, *http.Request) {
-		e.deleted <- struct{}{}
+		note(e.deleted)
 		if e.onDelete != nil {
 			e.onDelete()
 		}
 	})
-	e.server = httptest.NewServer(mux)
-	t.Cleanup(e.close)
-	return e
+	return mux
 }
 
 func (e *endpoint) close() {
@@ -105,11 +114,54 @@ func (e *endpoint) publish(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, answer)
 }
 
-func (e *endpoint) patch(w http.ResponseWriter, _ *http.Request) {
+func (e *endpoint) patch(w http.ResponseWriter, r *http.Request) {
+	note(e.patched)
 	if e.onPatch != nil {
 		e.onPatch()
 	}
-	w.WriteHeader(http.StatusNoContent)
+	if r.Header.Get("If-Match") != "*" {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if !e.restarts {
+		w.WriteHeader(http.StatusNotImplemented)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	fragment, err := e.restart(string(body))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/trickle-ice-sdpfrag")
+	w.Header().Set("ETag", `"two"`)
+	io.WriteString(w, fragment)
+}
+
+// note signals whoever may be waiting.
+func note(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// restart answers an ICE restart, RFC 9725 section 4.3.3.
+func (e *endpoint) restart(body string) (string, error) {
+	theirs, err := whip.ParseFragment(body)
+	if err != nil {
+		return "", err
+	}
+	offer, err := theirs.Apply(e.offer)
+	if err != nil {
+		return "", err
+	}
+	answer, err := e.negotiate(e.peer, offer)
+	if err != nil {
+		return "", err
+	}
+	ours, err := whip.FragmentOf(answer)
+	return ours.String(), err
 }
 
 func (e *endpoint) answer(offer string) (string, error) {
@@ -130,21 +182,29 @@ func (e *endpoint) answer(offer string) (string, error) {
 			e.packets[track.PayloadType()] <- packet
 		}
 	})
+	answer, err := e.negotiate(peer, offer)
+	if err != nil {
+		return "", err
+	}
+	if e.edit != nil {
+		answer = e.edit(answer)
+	}
+	return answer, nil
+}
+
+func (e *endpoint) negotiate(peer *webrtc.PeerConnection, offer string) (string, error) {
 	if err := peer.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
 		return "", err
 	}
-	gathered := webrtc.GatheringCompletePromise(peer)
 	answer, err := peer.CreateAnswer(nil)
 	if err != nil {
 		return "", err
 	}
+	gathered := webrtc.GatheringCompletePromise(peer)
 	if err := peer.SetLocalDescription(answer); err != nil {
 		return "", err
 	}
 	<-gathered
-	if e.edit != nil {
-		return e.edit(peer.LocalDescription().SDP), nil
-	}
 	return peer.LocalDescription().SDP, nil
 }
 
@@ -178,8 +238,10 @@ func (e *endpoint) newPeer() (*webrtc.PeerConnection, error) {
 		return nil, err
 	}
 	s := webrtc.SettingEngine{}
-	s.SetIncludeLoopbackCandidate(true)
-	s.SetIPFilter(net.IP.IsLoopback)
+	if !e.namespaced {
+		s.SetIncludeLoopbackCandidate(true)
+		s.SetIPFilter(net.IP.IsLoopback)
+	}
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s))
 	return api.NewPeerConnection(webrtc.Configuration{})

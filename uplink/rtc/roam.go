@@ -25,8 +25,8 @@ func (p *Publisher) NetworkChanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.Err() != nil || len(now) == 0 || p.wayStands(now) {
-		return nil // while nothing is heard, silence ends the connection in its own time
+	if p.Err() != nil || p.wayStands(now) || !slices.ContainsFunc(now, leadsOut) {
+		return nil // where there is no way, silence ends the connection in its own time
 	}
 	p.cfg.Log.Info("the address in use has gone: restarting ICE")
 	ctx, cancel := context.WithTimeout(ctx, restartTime)
@@ -42,6 +42,10 @@ func (p *Publisher) NetworkChanged(ctx context.Context) error {
 	}
 	return nil
 }
+
+// leadsOut tells an address that can reach an endpoint elsewhere from one that
+// an interface gives itself.
+func leadsOut(a netip.Addr) bool { return !a.IsLinkLocalUnicast() }
 
 // wayStands says whether the local address of the pair in use is among now.
 func (p *Publisher) wayStands(now []netip.Addr) bool {

@@ -48,7 +48,7 @@ func (s *state) follow(pc webrtc.PeerConnectionState) {
 	case webrtc.PeerConnectionStateDisconnected:
 		s.lose(fmt.Errorf("nothing heard for %v: %w", silence, ErrLost))
 	case webrtc.PeerConnectionStateFailed:
-		s.lose(fmt.Errorf("ICE found no way or DTLS failed: %w", ErrLost))
+		s.lose(fmt.Errorf("ICE found no way or DTLS failed (is UDP blocked?): %w", ErrLost))
 	case webrtc.PeerConnectionStateClosed:
 		s.lose(fmt.Errorf("closed by the endpoint: %w", ErrLost))
 	}
@@ -64,7 +64,7 @@ func (s *state) await(ctx context.Context, limit time.Duration) error {
 	case <-s.lost:
 		return s.reason
 	case <-timeout.C:
-		return fmt.Errorf("no ICE or DTLS within %v: is UDP blocked?", limit)
+		return fmt.Errorf("no ICE or DTLS within %v (is UDP blocked?)", limit)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
