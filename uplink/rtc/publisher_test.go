@@ -96,7 +96,7 @@ func TestOfferIsAsRFC9725Asks(t *testing.T) {
 	mustDial(t, e, both)
 	for want, count := range map[string]int{
 		"a=sendonly": 2, "a=recvonly": 0, "a=sendrecv": 0, "a=rtcp-mux-only": 2, "a=setup:actpass": 2,
-		"m=video": 1, "m=audio": 1, "a=group:BUNDLE 0 1": 1, "profile-level-id=42e01f": 1, "a=candidate": 0,
+		"m=video": 1, "m=audio": 1, "m=application": 0, "a=group:BUNDLE 0 1": 1, "profile-level-id=42e01f": 1, "a=candidate": 0,
 	} {
 		if n := strings.Count(e.offer, want); n != count {
 			t.Errorf("%q stands %d times in the offer, want %d:\n%s", want, n, count, e.offer)

@@ -179,6 +179,33 @@ func TestRelayDies(t *testing.T) {
 	}
 }
 
+// A STUN server is asked through the same sockets, and one that never answers
+// delays nothing.
+func TestSTUN(t *testing.T) {
+	checkLeaks(t)
+	r := newRelay(t)
+	mute, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mute.Close() })
+	for address, answers := range map[string]bool{r.address: true, mute.LocalAddr().String(): false} {
+		e := newEndpoint(t)
+		cfg := both
+		cfg.ICEServers = []whip.ICEServer{{URL: "stun:" + address}}
+		start := time.Now()
+		p := mustDial(t, e, cfg)
+		if took := time.Since(start); took > gatherTime {
+			t.Errorf("connected after %v", took)
+		}
+		live(t, e, p)
+		<-e.patched
+		if found := strings.Contains(p.peer.LocalDescription().SDP, " typ srflx"); found != answers {
+			t.Errorf("a reflexive address: %v, want %v", found, answers)
+		}
+	}
+}
+
 // stream sends pictures until the connection is lost.
 func stream(p *Publisher) {
 	timer, err := monotonic.NewTimer()
