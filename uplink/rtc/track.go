@@ -30,9 +30,10 @@ const (
 	rtxHeaderSize = 2 // original sequence number, RFC 4588 section 4
 )
 
-// playoutDelay asks viewers to show a picture as soon as it is there: minimum 0,
-// maximum in units of 10 ms, 12 bits each.
-var playoutDelay = [3]byte{0, 0, 0}
+// playoutDelay is a minimum of 0 and a maximum of 40 ms, 12 bits each in units of
+// 10 ms: a viewer shows a picture as soon as it is there, but for a little room in
+// which it may wait for its sound, which is some 90 ms old when it is heard.
+var playoutDelay = [3]byte{0, 0, 4}
 
 // track is a webrtc.TrackLocal that cuts what it is given into RTP packets with
 // the capture time, keeps the last ones for retransmission (RFC 4585 NACK, RFC

@@ -118,7 +118,7 @@ func TestPicturesOnTheWire(t *testing.T) {
 			if p.Timestamp != sent[0].Timestamp || p.Marker != (j == len(sent)-1) || p.SSRC != mediaSSRC || p.PayloadType != payloadVideo {
 				t.Fatalf("picture %d, packet %d of %d: %v", i, j, len(sent), p)
 			}
-			if (j == 0) != (p.GetExtension(captureTimeID) != nil) || (j == 0) != bytes.Equal(p.GetExtension(playoutDelayID), []byte{0, 0, 0}) {
+			if (j == 0) != (p.GetExtension(captureTimeID) != nil) || (j == 0) != bytes.Equal(p.GetExtension(playoutDelayID), playoutDelay[:]) {
 				t.Fatalf("picture %d, packet %d: extensions %v", i, j, p.Extensions)
 			}
 			got = depacketise(t, got, p.Payload)
