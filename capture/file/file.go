@@ -30,8 +30,8 @@ type Options struct {
 }
 
 const (
-	// readAhead is the size of one read: a second of sound and picture at 2.5 Mb/s.
-	readAhead = 512 << 10
+	// readAhead is the size of one read: 0.4 s of picture at 2.5 Mb/s.
+	readAhead = 128 << 10
 	// maxLag is how far encoded pictures may be behind before the file's clock is
 	// moved instead of the frames being delivered in a burst.
 	maxLag = time.Second
