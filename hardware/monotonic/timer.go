@@ -19,9 +19,10 @@ import (
 type Timer struct {
 	file *os.File
 	conn syscall.RawConn
-	arm  func(uintptr) // made once, like spec, so that a wait allocates nothing
+	wait func(uintptr) bool // made once, like what follows, so that a wait allocates nothing
 	spec unix.ItimerSpec
-	err  syscall.Errno // of arm
+	set  bool          // spec is armed
+	err  syscall.Errno // of arming it
 
 	mu   sync.Mutex
 	ctx  context.Context // the context whose end interrupts the wait
@@ -38,7 +39,7 @@ func NewTimer() (*Timer, error) {
 		return nil, fmt.Errorf("create timerfd: %w", err)
 	}
 	t := &Timer{file: os.NewFile(uintptr(fd), "timerfd")}
-	t.arm = t.settime
+	t.wait = t.expired
 	if t.conn, err = t.file.SyscallConn(); err != nil {
 		t.file.Close()
 		return nil, fmt.Errorf("create timerfd: %w", err)
@@ -56,14 +57,15 @@ func (t *Timer) SleepUntil(ctx context.Context, at time.Duration) error {
 	if at <= Now() {
 		return nil
 	}
-	if err := t.set(at); err != nil {
-		return err
-	}
-	if err := t.conn.Read(expired); err != nil {
+	t.spec.Value, t.set = unix.NsecToTimespec(int64(at)), false
+	if err := t.conn.Read(t.wait); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return fmt.Errorf("wait for timerfd: %w", os.ErrClosed)
+	}
+	if t.err != 0 {
+		return fmt.Errorf("set timerfd: %w", t.err)
 	}
 	return nil
 }
@@ -112,26 +114,17 @@ func (t *Timer) interrupt(ctx context.Context) {
 	}
 }
 
-func (t *Timer) set(at time.Duration) error {
-	t.spec.Value = unix.NsecToTimespec(int64(at))
-	if err := t.conn.Control(t.arm); err != nil {
-		return fmt.Errorf("set timerfd: %w", os.ErrClosed)
+// expired is called by the poller: at first, when it has made ready to wait, and
+// whenever the descriptor becomes readable. False means wait. Arming it only here
+// saves the read that would find nothing. RawSyscall, because an ordinary system
+// call would wake sysmon, and neither of these blocks.
+func (t *Timer) expired(fd uintptr) bool {
+	if !t.set {
+		_, _, t.err = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, unix.TFD_TIMER_ABSTIME,
+			uintptr(unsafe.Pointer(&t.spec)), 0, 0, 0)
+		t.set = true
+		return t.err != 0
 	}
-	if t.err != 0 {
-		return fmt.Errorf("set timerfd: %w", t.err)
-	}
-	return nil
-}
-
-// settime uses RawSyscall: an ordinary system call would wake sysmon, and this
-// one never blocks.
-func (t *Timer) settime(fd uintptr) {
-	_, _, t.err = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, unix.TFD_TIMER_ABSTIME,
-		uintptr(unsafe.Pointer(&t.spec)), 0, 0, 0)
-}
-
-// expired reads the timerfd: false means not yet, wait in the poller.
-func expired(fd uintptr) bool {
 	var count [8]byte
 	_, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&count)), uintptr(len(count)))
 	return errno != unix.EAGAIN && errno != unix.EINTR
