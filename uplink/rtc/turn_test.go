@@ -23,10 +23,10 @@ import (
 
 const turnUser, turnPassword, turnRealm = "glasses", "secret", "bril.test"
 
-// relay is a TURN server on loopback, by UDP and TCP on one port.
+// relay is a TURN server on loopback.
 type relay struct {
 	server  *turn.Server
-	address string // host:port
+	address map[string]string // host:port by transport, udp and tcp
 	relayed atomic.Uint64
 }
 
@@ -57,11 +57,11 @@ func newRelay(t *testing.T) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tcp, err := net.Listen("tcp4", udp.LocalAddr().String())
+	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{address: udp.LocalAddr().String()}
+	r := &relay{address: map[string]string{"udp": udp.LocalAddr().String(), "tcp": tcp.Addr().String()}}
 	addresses := counted{&turn.RelayAddressGeneratorStatic{RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1"}, r}
 	r.server, err = turn.NewServer(turn.ServerConfig{
 		Realm: turnRealm,
@@ -81,7 +81,7 @@ func newRelay(t *testing.T) *relay {
 func (r *relay) close() { _ = r.server.Close() } // a second time is an error of its own
 
 func (r *relay) url(transport string) string {
-	return "turn:" + r.address + "?transport=" + transport
+	return "turn:" + r.address[transport] + "?transport=" + transport
 }
 
 // logged keeps what is logged from a level on.
@@ -189,7 +189,7 @@ func TestSTUN(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mute.Close() })
-	for address, answers := range map[string]bool{r.address: true, mute.LocalAddr().String(): false} {
+	for address, answers := range map[string]bool{r.address["udp"]: true, mute.LocalAddr().String(): false} {
 		e := newEndpoint(t)
 		cfg := both
 		cfg.ICEServers = []whip.ICEServer{{URL: "stun:" + address}}
