@@ -2,35 +2,27 @@ package monotonic
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/hardware/internal/waiter"
 )
 
 // Timer waits for moments on CLOCK_MONOTONIC by a timerfd in Go's network
 // poller. A time.Sleep or a ticker for each frame would keep the runtime's sysmon
 // thread polling at 20 µs; this leaves it asleep. One goroutine waits at a time.
 type Timer struct {
-	file *os.File
-	conn syscall.RawConn
-	wait func(uintptr) bool // made once, like what follows, so that a wait allocates nothing
-	spec unix.ItimerSpec
-	set  bool          // spec is armed
-	err  syscall.Errno // of arming it
-
-	mu   sync.Mutex
-	ctx  context.Context // the context whose end interrupts the wait
-	stop func() bool
+	waiter *waiter.Waiter
+	try    func(uintptr) bool // made once, like what follows, so that a wait allocates nothing
+	spec   unix.ItimerSpec
+	armed  bool
+	err    syscall.Errno // of arming
 }
-
-// A raw connection and a poller deadline fail on a closed file only, with an
-// error of their own package; the methods below report that as os.ErrClosed.
 
 // NewTimer makes a timer. Close frees its descriptor.
 func NewTimer() (*Timer, error) {
@@ -38,10 +30,9 @@ func NewTimer() (*Timer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create timerfd: %w", err)
 	}
-	t := &Timer{file: os.NewFile(uintptr(fd), "timerfd")}
-	t.wait = t.expired
-	if t.conn, err = t.file.SyscallConn(); err != nil {
-		t.file.Close()
+	t := &Timer{}
+	t.try = t.expired
+	if t.waiter, err = waiter.New(os.NewFile(uintptr(fd), "timerfd")); err != nil {
 		return nil, fmt.Errorf("create timerfd: %w", err)
 	}
 	return t, nil
@@ -51,18 +42,15 @@ func NewTimer() (*Timer, error) {
 // ctx's error when ctx ends and os.ErrClosed when the timer is closed. Calls
 // with the same ctx allocate nothing.
 func (t *Timer) SleepUntil(ctx context.Context, at time.Duration) error {
-	if err := t.watch(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if at <= Now() {
 		return nil
 	}
-	t.spec.Value, t.set = unix.NsecToTimespec(int64(at)), false
-	if err := t.conn.Read(t.wait); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("wait for timerfd: %w", os.ErrClosed)
+	t.spec.Value, t.armed = unix.NsecToTimespec(int64(at)), false
+	if err := t.waiter.Wait(ctx, t.try); err != nil {
+		return fmt.Errorf("wait for timerfd: %w", err)
 	}
 	if t.err != 0 {
 		return fmt.Errorf("set timerfd: %w", t.err)
@@ -71,58 +59,16 @@ func (t *Timer) SleepUntil(ctx context.Context, at time.Duration) error {
 }
 
 // Close ends a wait and frees the descriptor. It may be called twice.
-func (t *Timer) Close() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.stop != nil {
-		t.stop()
-		t.ctx, t.stop = nil, nil
-	}
-	if err := t.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return err
-	}
-	return nil
-}
+func (t *Timer) Close() error { return t.waiter.Close() }
 
-// watch makes the end of ctx interrupt the wait: a read deadline in the past
-// wakes the poller without starting a Go timer.
-func (t *Timer) watch(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ctx == ctx {
-		return nil
-	}
-	if t.stop != nil {
-		t.stop()
-	}
-	if err := t.file.SetReadDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("wait for timerfd: %w", os.ErrClosed)
-	}
-	t.ctx = ctx
-	t.stop = context.AfterFunc(ctx, func() { t.interrupt(ctx) })
-	return nil
-}
-
-func (t *Timer) interrupt(ctx context.Context) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ctx == ctx {
-		_ = t.file.SetReadDeadline(time.Unix(1, 0)) // fails only once closed, which wakes the reader too
-	}
-}
-
-// expired is called by the poller: at first, when it has made ready to wait, and
-// whenever the descriptor becomes readable. False means wait. Arming it only here
-// saves the read that would find nothing. RawSyscall, because an ordinary system
-// call would wake sysmon, and neither of these blocks.
+// expired arms the timer at its first call, which saves the read that would find
+// nothing, and then tells whether it has run out. It uses RawSyscall, because an
+// ordinary system call would wake sysmon, and neither of these blocks.
 func (t *Timer) expired(fd uintptr) bool {
-	if !t.set {
+	if !t.armed {
 		_, _, t.err = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, unix.TFD_TIMER_ABSTIME,
 			uintptr(unsafe.Pointer(&t.spec)), 0, 0, 0)
-		t.set = true
+		t.armed = true
 		return t.err != 0
 	}
 	var count [8]byte

@@ -2,14 +2,12 @@ package v4l2
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"sync"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/hardware/internal/waiter"
 )
 
 // Events is what a Poller waits for.
@@ -36,15 +34,10 @@ const (
 //
 // One goroutine waits at a time.
 type Poller struct {
-	name string
-	set  *os.File
-	conn syscall.RawConn
-	try  func() bool             // of the wait that runs
-	call func(uintptr) (ok bool) // made once, so that a wait allocates nothing
-
-	mu   sync.Mutex
-	ctx  context.Context // the context whose end interrupts the wait
-	stop func() bool
+	name   string
+	waiter *waiter.Waiter
+	try    func() bool             // of the wait that runs
+	call   func(uintptr) (ok bool) // made once, so that a wait allocates nothing
 }
 
 // NewPoller makes a poller of the device. It is to be made after
@@ -61,10 +54,9 @@ func (d *Device) NewPoller(events Events) (*Poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("poll %s: %w", d.path, err)
 	}
-	p := &Poller{name: d.path, set: set}
+	p := &Poller{name: d.path}
 	p.call = func(uintptr) bool { return p.try() }
-	if p.conn, err = set.SyscallConn(); err != nil {
-		set.Close()
+	if p.waiter, err = waiter.New(set); err != nil {
 		return nil, fmt.Errorf("poll %s: %w", d.path, err)
 	}
 	return p, nil
@@ -78,15 +70,9 @@ func (d *Device) NewPoller(events Events) (*Poller, error) {
 // Each event wakes once, however long the device stays ready: try has to go on
 // until the device says EAGAIN, or return true.
 func (p *Poller) Wait(ctx context.Context, try func() bool) error {
-	if err := p.watch(ctx); err != nil {
-		return err
-	}
 	p.try = try
-	if err := p.conn.Read(p.call); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("poll %s: %w", p.name, os.ErrClosed)
+	if err := p.waiter.Wait(ctx, p.call); err != nil {
+		return fmt.Errorf("poll %s: %w", p.name, err)
 	}
 	return nil
 }
@@ -94,45 +80,8 @@ func (p *Poller) Wait(ctx context.Context, try func() bool) error {
 // Close ends a wait and takes the device out of the poller. It may be called
 // twice.
 func (p *Poller) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stop != nil {
-		p.stop()
-		p.ctx, p.stop = nil, nil
-	}
-	if err := p.set.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+	if err := p.waiter.Close(); err != nil {
 		return fmt.Errorf("poll %s: %w", p.name, err)
 	}
 	return nil
-}
-
-// watch makes the end of ctx interrupt the wait: a deadline in the past wakes
-// the poller without a Go timer.
-func (p *Poller) watch(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ctx == ctx {
-		return nil
-	}
-	if p.stop != nil {
-		p.stop()
-		p.ctx, p.stop = nil, nil
-	}
-	if err := p.set.SetReadDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("poll %s: %w", p.name, os.ErrClosed)
-	}
-	p.ctx = ctx
-	p.stop = context.AfterFunc(ctx, func() { p.interrupt(ctx) })
-	return nil
-}
-
-func (p *Poller) interrupt(ctx context.Context) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ctx == ctx {
-		_ = p.set.SetReadDeadline(time.Unix(1, 0)) // fails only once closed, which wakes the waiter too
-	}
 }
