@@ -51,3 +51,21 @@ func BenchmarkWriteVideo(b *testing.B) {
 		b.ReportMetric(float64(p.sockets.Stats().Calls-calls)/float64(b.N), "syscalls/op")
 	})
 }
+
+// BenchmarkWriteAudio is what this package does for one packet of sound.
+func BenchmarkWriteAudio(b *testing.B) {
+	audio := bound(b, webrtc.RTPCodecTypeAudio, &wire{discard: true})
+	packet, pts := make([]byte, 120), time.Duration(0)
+	for range audioHistory {
+		if err := audio.writePacket(packet, pts, 20*time.Millisecond); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		pts += 20 * time.Millisecond
+		if err := audio.writePacket(packet, pts, 20*time.Millisecond); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

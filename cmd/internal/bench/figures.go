@@ -11,13 +11,13 @@ import (
 func (b *bench) allocations() ([]string, error) {
 	b.say("benchmarks")
 	return b.lines("Benchmark", "go", "test", "-run=^$", "-bench=WriteVideo|WriteAudio|Encode", "-benchmem",
-		"./uplink/rtc", "./encoder/opus", "./encoder/openh264")
+		"./uplink/rtc", "./encoder/opus", "./encoder/openh264", "./encoder/passthrough")
 }
 
 // figures runs the tests that look at the stream with a browser.
 func (b *bench) figures() ([]string, error) {
 	b.say("a browser watches")
-	lines, err := b.lines("figure: ", "go", "test", "-count=1", "-v", "-run=TestPageLatency|TestFirstFrame|TestEndpointComesBack|TestAgentComesBack|TestPLI", "./cmd/internal/e2e")
+	lines, err := b.lines("figure: ", "go", "test", "-count=1", "-v", "-run=TestPageLatency|TestFirstFrame|ComesBack|TestKeyFrameOnRequest", "./cmd/internal/e2e")
 	for i, line := range lines {
 		_, lines[i], _ = strings.Cut(line, "figure: ")
 	}
