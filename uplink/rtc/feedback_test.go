@@ -148,3 +148,17 @@ func TestParseFeedbackAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// An estimate of the rate must not pass for a report without losses.
+func TestEstimateSaysNothingOfLosses(t *testing.T) {
+	var told []Estimate
+	p := &Publisher{cfg: Config{Estimate: func(e Estimate) { told = append(told, e) }}}
+	heard := listener{publisher: p, track: &track{}}
+	p.video = heard.track
+	heard.estimate(1_000_000)
+	heard.received(0, reception{lost: 0.25})
+	want := []Estimate{{Lost: -1, Available: 1_000_000}, {Lost: 0.25, Available: 1_000_000}}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %+v, want %+v", told, want)
+	}
+}

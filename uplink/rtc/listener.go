@@ -31,7 +31,7 @@ func (l *listener) keyFrame(ssrc uint32) {
 
 func (l *listener) estimate(bitsPerSecond uint64) {
 	l.publisher.stats.available.Store(bitsPerSecond)
-	l.tell(Estimate{})
+	l.tell(Estimate{Lost: -1})
 }
 
 func (l *listener) received(ssrc uint32, r reception) {

@@ -64,7 +64,7 @@ type VideoConfig struct {
 
 // Estimate is what the far end reports about the path.
 type Estimate struct {
-	Lost      float64         // fraction of packets lost since the last report, 0 to 1
+	Lost      float64         // fraction of packets lost since the last report, 0 to 1; negative where this one does not say
 	RTT       time.Duration   // 0 when unknown
 	Available encoder.BitRate // as the receiver estimates (REMB); 0 when it does not
 }

@@ -37,7 +37,7 @@ func (c *rateController) heard(e rtc.Estimate, now time.Duration) encoder.BitRat
 	switch since := now - c.moved; {
 	case e.Lost > lossMuch && since >= cutEvery:
 		next = encoder.BitRate(float64(next) * (1 - 0.5*e.Lost))
-	case e.Lost < lossLittle && since >= growthEvery:
+	case e.Lost >= 0 && e.Lost < lossLittle && since >= growthEvery:
 		next = encoder.BitRate(float64(next) * growth)
 	}
 	if e.Available > 0 {

@@ -32,6 +32,8 @@ func TestRateController(t *testing.T) {
 		{"nothing arrives", limit, 1_000_000, []rtc.Estimate{report(1, 0)}, 0, 500_000},
 		{"what the receiver has room for", limit, 0, []rtc.Estimate{report(0, 800_000)}, 0, 800_000},
 		{"at once", limit, 0, []rtc.Estimate{report(0, 900_000), report(0, 800_000)}, time.Millisecond, 800_000},
+		{"an estimate alone says nothing of losses", limit, 1_000_000, []rtc.Estimate{report(0.05, 0), report(-1, 2_000_000)}, 0, 1_000_000},
+		{"nor does it put off a cut", limit, 1_000_000, []rtc.Estimate{report(-1, 2_000_000), report(0.2, 2_000_000)}, time.Second / 2, 900_000},
 		{"room above the limit", limit, 0, []rtc.Estimate{report(0, 100_000_000)}, 0, limit},
 		{"no room", limit, 0, []rtc.Estimate{report(0, 1)}, 0, minBitRate},
 		{"a limit below the least", 100_000, 0, []rtc.Estimate{report(1, 0), report(1, 1)}, 0, 100_000},
