@@ -102,7 +102,10 @@ func (p *Publisher) addresses() ([]netip.Addr, error) {
 		}
 		for _, a := range addrs {
 			ip, ok := a.(*net.IPNet)
-			if addr, valid := netip.AddrFromSlice(ip.IP); ok && valid && addr.IsLoopback() == p.cfg.Loopback {
+			if !ok {
+				continue
+			}
+			if addr, ok := netip.AddrFromSlice(ip.IP); ok && addr.Unmap().IsLoopback() == p.cfg.Loopback {
 				usable = append(usable, addr.Unmap())
 			}
 		}
