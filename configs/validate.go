@@ -195,9 +195,9 @@ func (v *checker) webURL(key, raw string) (*url.URL, bool) {
 	return parsed, true
 }
 
-// loopback reports whether a host can only be this machine.
+// loopback reports whether a host can only be this machine, as uplink/whip does.
 func loopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
+	if strings.EqualFold(host, "localhost") {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

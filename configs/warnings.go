@@ -3,19 +3,14 @@ package configs
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"os"
 )
 
 // Warnings returns what is allowed but deserves a look: secrets that others on
-// this machine can read or change, by their files' modes, signalling that others
-// on the network can, and pictures that some viewers cannot show.
+// this machine can read or change, by their files' modes, and pictures that some
+// viewers cannot show.
 func (c Config) Warnings() (warnings []Problem) {
 	warnings = append(warnings, levelWarning(c.Camera)...)
-	if u, err := url.Parse(c.Uplink.WHIPURL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-		warnings = append(warnings, Problem{Key: "uplink.whip_url", Message: fmt.Sprintf("%q is not encrypted: "+
-			"whoever is on the way can watch the stream", c.Uplink.WHIPURL), Hint: "use https"})
-	}
 	warnings = append(warnings, modeWarning("uplink.token_file", c.Uplink.TokenFile)...)
 	for i, server := range c.Uplink.ICEServers {
 		key := fmt.Sprintf("uplink.ice_servers[%d].credential_file", i)
@@ -32,7 +27,7 @@ func modeWarning(key, path string) []Problem {
 	if err != nil {
 		return []Problem{{Key: key, Message: fmt.Sprintf("%s: %v", path, withoutPath(err)), cause: err}}
 	}
-	if mode := info.Mode().Perm(); mode&0o024 != 0 {
+	if mode := info.Mode().Perm(); mode&0o026 != 0 {
 		return []Problem{{Key: key, Message: fmt.Sprintf("%s can be read or changed by others (mode %#o)", path, mode), Hint: "chmod 600 " + path}}
 	}
 	return nil

@@ -16,11 +16,9 @@ func TestWarnings(t *testing.T) {
 	if w := cfg.Warnings(); len(w) != 0 {
 		t.Errorf("got %v", w)
 	}
-	cfg.Uplink.WHIPURL = "http://10.0.0.7/whip"
 	cfg.Uplink.TokenFile = open
 	cfg.Uplink.ICEServers = []ICEServer{{CredentialFile: filepath.Join(dir, "missing")}}
 	want := []string{
-		`uplink.whip_url: "http://10.0.0.7/whip" is not encrypted`,
 		"uplink.token_file: " + open + " can be read or changed by others (mode 0644) (chmod 600 " + open + ")",
 		"uplink.ice_servers[0].credential_file: " + filepath.Join(dir, "missing") + ": no such file",
 	}

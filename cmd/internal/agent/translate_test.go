@@ -95,6 +95,7 @@ func TestOnLoopback(t *testing.T) {
 		"http://127.0.0.1:8080/whip/a": true,
 		"http://[::1]:8080/whip/a":     true,
 		"https://localhost/whip/a":     true,
+		"http://LocalHost:8080/whip/a": true,
 		"https://showroom.example/a":   false,
 		"https://10.0.0.1/a":           false,
 		"https://localhost.example/a":  false,
