@@ -74,7 +74,7 @@ func (s system) open(cfg Config) (*Camera, error) {
 		return nil, err
 	}
 	for _, warning := range c.warnings {
-		cfg.Log.Warn("camera differs from its configuration", "camera", path, "err", warning)
+		cfg.Log.Warn("camera differs from its configuration", "camera", path, "error", warning)
 	}
 	return c, nil
 }

@@ -60,7 +60,7 @@ func Open(cfg Config) (*Microphone, error) {
 		if err == nil {
 			return m, nil
 		}
-		cfg.Log.Debug("microphone not usable", "device", name, "err", err)
+		cfg.Log.Debug("microphone not usable", "device", name, "error", err)
 		failed = err
 	}
 	return nil, failed

@@ -204,7 +204,7 @@ func isSDP(text string) bool {
 func (c *Client) links(r *reply) []link {
 	links, err := parseLinks(r.header.Values("Link"))
 	if err != nil {
-		c.log.Warn("part of the answer's links is left out", "url", show(r.url), "err", err)
+		c.log.Warn("part of the answer's links is left out", "url", show(r.url), "error", err)
 	}
 	return links
 }
@@ -220,7 +220,7 @@ func (c *Client) abandon(ctx context.Context, r *reply) {
 		return
 	}
 	if err := c.delete(context.WithoutCancel(ctx), location); err != nil {
-		c.log.Warn("session of an unusable answer may live on", "err", err)
+		c.log.Warn("session of an unusable answer may live on", "error", err)
 	}
 }
 

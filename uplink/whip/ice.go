@@ -110,7 +110,7 @@ func (c *Client) iceServers(links []link) ([]ICEServer, error) {
 			err = fmt.Errorf("more than %d servers", maxICEServers)
 		}
 		if err != nil {
-			c.log.Warn("ICE server of the endpoint left out", "server", clean(l.target), "err", err)
+			c.log.Warn("ICE server of the endpoint left out", "server", clean(l.target), "error", err)
 			continue
 		}
 		offered = append(offered, uri)

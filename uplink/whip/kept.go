@@ -63,7 +63,7 @@ func openKept(dir string, log *slog.Logger) *kept {
 	}
 	sessions, err := readKept(k.path())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("sessions of the last run are not known", "err", err)
+		log.Warn("sessions of the last run are not known", "error", err)
 	}
 	k.sessions = sessions
 	return k
@@ -184,7 +184,7 @@ func (k *kept) write() {
 	sessions := slices.Clone(k.sessions)
 	k.mu.Unlock()
 	if err := writeKept(k.path(), sessions); err != nil {
-		k.log.Warn("open sessions are not kept for the next run", "err", err)
+		k.log.Warn("open sessions are not kept for the next run", "error", err)
 	}
 }
 

@@ -31,7 +31,7 @@ func failure(status int, detail string) *problem {
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status == http.StatusInternalServerError {
-		s.log.Error("answer a request", "method", r.Method, "path", r.URL.Path, "err", err)
+		s.log.Error("answer a request", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	header := w.Header()
 	header.Set("Content-Type", "application/problem+json")

@@ -180,7 +180,7 @@ func (s *Session) run(ready, gone func()) {
 
 func (s *Session) close() {
 	if err := s.pc.GracefulClose(); err != nil {
-		s.relay.log.Debug("close session", "session", s.name, "err", err)
+		s.relay.log.Debug("close session", "session", s.name, "error", err)
 	}
 	s.readers.Wait()
 }

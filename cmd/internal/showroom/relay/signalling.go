@@ -48,7 +48,7 @@ func (s *Session) addCandidates(f fragment.Fragment) {
 	for _, c := range f.Candidates {
 		mid := c.Mid
 		if err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c.Value, SDPMid: &mid}); err != nil {
-			s.relay.log.Debug("pass over a candidate", "session", s.name, "err", err)
+			s.relay.log.Debug("pass over a candidate", "session", s.name, "error", err)
 		}
 	}
 }
