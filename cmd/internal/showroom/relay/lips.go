@@ -8,10 +8,11 @@ import (
 // Sound is some 90 ms old when a customer hears it: a chunk of 20, the encoder, the
 // browser's jitter buffer, the loudspeaker. A picture shown at once, as a playout
 // delay of 0 asks for (Chromium, 720p30 on loopback), is 65 ms ahead of it, beyond
-// what viewers forgive. Bril asks for this much itself; others may not. So pictures get some room to wait in, and browsers, which
-// know both delays, use of it what they need to bring the two within 30 ms or so of
-// each other. With 40 ms of room pictures are 33 to 40 ms behind in the median, and
-// lips some 43 ms off (`make bench`, on an idle machine with two cores).
+// what viewers forgive. Bril asks for this much itself; others may not. So pictures
+// get some room to wait in, and browsers, which know both delays, use of it what
+// they need to bring the two within 30 ms or so of each other. With 40 ms of room
+// pictures are 33 to 40 ms behind in the median, and lips some 43 ms off (`make
+// bench`, on an idle machine with two cores).
 const lipRoom = 40 * time.Millisecond
 
 // maxLipRoom bounds what a bad network adds: a picture that is later than this is
