@@ -14,6 +14,7 @@ import (
 
 	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/encoder/h264"
 )
 
 // Config configures New. Zero values mean the defaults named here.
@@ -258,30 +259,22 @@ func (e *Encoder) Close() error {
 
 func errClosed() error { return fmt.Errorf("openh264 encoder: %w", os.ErrClosed) }
 
-// H.264 NAL unit types (ITU-T H.264, table 7-1).
-const (
-	unitSlice = 1
-	unitIDR   = 5
-	unitSPS   = 7
-	unitPPS   = 8
-)
-
 // isKey says whether an access unit in Annex B format is an IDR picture with its
-// parameter sets in front.
+// parameter sets in front. It looks no further than the first slice begins.
 func isKey(data []byte) bool {
 	var sps, pps bool
 	for i := 0; i+3 < len(data); i++ {
 		if data[i] != 0 || data[i+1] != 0 || data[i+2] != 1 {
 			continue
 		}
-		switch data[i+3] & 0x1f {
-		case unitSPS:
+		switch h264.NAL(data[i+3:]).Type() {
+		case h264.TypeSPS:
 			sps = true
-		case unitPPS:
+		case h264.TypePPS:
 			pps = true
-		case unitIDR:
+		case h264.TypeIDR:
 			return sps && pps
-		case unitSlice:
+		case h264.TypeSlice:
 			return false
 		}
 	}

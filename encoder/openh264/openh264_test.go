@@ -17,6 +17,7 @@ import (
 
 	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/encoder/h264"
 )
 
 func TestFirstPictureIsConstrainedBaseline31(t *testing.T) {
@@ -29,7 +30,7 @@ func TestFirstPictureIsConstrainedBaseline31(t *testing.T) {
 		t.Fatalf("got %+v", units)
 	}
 	// profile_idc, the constraint flags, level_idc: ITU-T H.264, 7.3.2.1.1.
-	if sps := units[0].Data[4:8]; sps[0]&0x1f != unitSPS || sps[1] != 66 || sps[2]&0x40 == 0 || sps[3] != 31 {
+	if sps := units[0].Data[4:8]; h264.NAL(sps).Type() != h264.TypeSPS || sps[1] != 66 || sps[2]&0x40 == 0 || sps[3] != 31 {
 		t.Errorf("SPS begins %x, want profile 66 with constraint_set1 and level 31", sps)
 	}
 }
