@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/showroom"
 )
 
@@ -141,6 +142,12 @@ func wantsJSON(args []string) bool {
 	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
 }
 
+// failure is an error as JSON, in the shape that bril prints its own in.
+type failure struct {
+	SchemaVersion int             `json:"schema_version"`
+	Error         control.Problem `json:"error"`
+}
+
 // report prints an error and returns the exit code for it.
 func report(err error, asJSON bool, out, errOut io.Writer) int {
 	if err == nil {
@@ -151,7 +158,7 @@ func report(err error, asJSON bool, out, errOut io.Writer) int {
 		return code
 	}
 	if asJSON {
-		printJSON(out, map[string]any{"schema_version": schemaVersion, "error": err.Error(), "hint": hint, "code": code})
+		printJSON(out, failure{schemaVersion, control.Problem{Message: err.Error(), Text: hint, Code: code}})
 		return code
 	}
 	fmt.Fprintf(errOut, "showroom: %v\n", err)

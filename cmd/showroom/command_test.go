@@ -51,15 +51,11 @@ func TestExitCodes(t *testing.T) {
 
 func TestErrorsAsJSON(t *testing.T) {
 	code, out, errOut := execute(t, "--json", "--listen", "0.0.0.0:1")
-	var got struct {
-		SchemaVersion int `json:"schema_version"`
-		Error, Hint   string
-		Code          int
-	}
+	var got failure
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v in %q", err, out)
 	}
-	if code != 4 || got.Code != 4 || got.SchemaVersion != 1 || got.Error == "" || got.Hint == "" || errOut != "" {
+	if code != 4 || got.Error.Code != 4 || got.SchemaVersion != 1 || got.Error.Message == "" || got.Error.Text == "" || errOut != "" {
 		t.Errorf("code %d, %+v, stderr %q", code, got, errOut)
 	}
 }
