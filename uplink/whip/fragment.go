@@ -52,14 +52,6 @@ func (f Fragment) String() string {
 	return b.String()
 }
 
-// Without returns f with only the candidates that sent does not have.
-func (f Fragment) Without(sent Fragment) Fragment {
-	f.Candidates = slices.DeleteFunc(slices.Clone(f.Candidates), func(c string) bool {
-		return slices.Contains(sent.Candidates, c)
-	})
-	return f
-}
-
 // ParseFragment reads a fragment that a server sent. Lines it does not know are
 // ignored, as RFC 8840 asks. Of several media sections the first counts, with
 // what stands before it.

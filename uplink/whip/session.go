@@ -37,17 +37,9 @@ func (s *Session) ICEServers() []ICEServer { return s.ice }
 // URL returns where the session is, for people: without its query.
 func (s *Session) URL() string { return show(s.url) }
 
-// Link returns the absolute URL of the 201's first link of relation type rel,
-// as in urn:bril:session, or "" when there is none. It is an error when the
-// link leads to an origin that is not trusted.
-func (s *Session) Link(rel string) (string, error) {
-	u, err := s.link(rel)
-	if u == nil || err != nil {
-		return "", err
-	}
-	return u.String(), nil
-}
-
+// link returns the absolute URL of the 201's first link of relation type rel, as
+// in urn:bril:session, or nil when there is none. It is an error when the link
+// leads to an origin that is not trusted.
 func (s *Session) link(rel string) (*url.URL, error) {
 	for _, l := range s.links {
 		if !l.is(rel) {
