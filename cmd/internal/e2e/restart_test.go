@@ -61,7 +61,7 @@ func TestEndpointComesBack(t *testing.T) {
 		a.wait("live again", func(s control.Status) bool { return s.State == "live" && s.Video.Sent > sent })
 		took = append(took, float64(time.Since(back).Microseconds())/1000)
 	}
-	report(t, took, "live again after the endpoint's return", 10_000)
+	report(t, took, "live again after the endpoint's return", 2_000)
 	a.wait("back to its goroutines", func(s control.Status) bool { return s.Goroutines <= settled.Goroutines+2 })
 	if now := a.descriptors(); now > descriptors+2 {
 		t.Errorf("%d descriptors, %d before", now, descriptors)
@@ -95,7 +95,7 @@ func TestAgentComesBack(t *testing.T) {
 				a.waitLive()
 				took = append(took, float64(time.Since(back).Microseconds())/1000)
 			}
-			report(t, took, "live again after the agent was killed", 10_000)
+			report(t, took, "live again after the agent was killed", 2_000)
 		})
 	}
 }

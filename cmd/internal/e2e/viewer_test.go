@@ -20,8 +20,9 @@ import (
 
 // picture is one access unit as a viewer puts it together (RFC 6184).
 type picture struct {
-	first time.Time // when its first packet came
-	data  []byte    // Annex B
+	first     time.Time // when its first packet came
+	timestamp uint32    // of RTP: when it was taken, in 1/90000 s
+	data      []byte    // Annex B
 }
 
 func (p picture) key() bool { return h264.Inspect(p.data).IDR }
@@ -85,7 +86,7 @@ func (w *watcher) video(p *rtp.Packet, at time.Time) {
 	defer w.mu.Unlock()
 	w.count(p)
 	if w.open.data == nil {
-		w.open.first = at
+		w.open.first, w.open.timestamp = at, p.Timestamp
 	}
 	data, err := w.depacketiser.Unmarshal(p.Payload)
 	if err != nil {
