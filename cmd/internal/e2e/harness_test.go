@@ -24,8 +24,10 @@ import (
 // patience is how long anything may take before a test fails. It is no target.
 const patience = 20 * time.Second
 
-// binaries are built once, as `make build` does but into a place of their own.
+// binaries are built once, with the tags of `make build`, into a place of their own.
 var binaries struct{ bril, showroom string }
+
+const tags = "netgo,osusergo,nethttpomithttp2"
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "bril-e2e-")
@@ -44,7 +46,7 @@ func TestMain(m *testing.M) {
 func build(dir string) error {
 	binaries.bril, binaries.showroom = filepath.Join(dir, "bril"), filepath.Join(dir, "showroom")
 	for _, path := range []string{binaries.bril, binaries.showroom} {
-		cmd := exec.Command("go", "build", "-o", path, "../../"+filepath.Base(path))
+		cmd := exec.Command("go", "build", "-tags", tags, "-o", path, "../../"+filepath.Base(path))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", path, err, out)
 		}
