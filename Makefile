@@ -22,8 +22,9 @@ ARM64_CXX   := aarch64-linux-gnu-g++
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
 	bin/bril demo
 
+# One package at a time: a browser that shows 30 pictures a second needs the machine.
 test: toolchain ## run all tests with the race detector; skipped ones are listed at the end
-	$(GO) run ./cmd/internal/gotest -race -timeout 20m ./...
+	$(GO) run ./cmd/internal/gotest -race -p 1 -timeout 30m ./...
 
 check: format vet lint modules lines shell build build-arm64 seeds ## run what else must hold: linter, modules, cross build, fuzz seeds, benchmarks once
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,9 +21,9 @@ func TestPassedThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices := picture{data: data}.slices()
+	film := picture{data: data}.slices()
 	packets := opusPackets(t, f.opus)
-	t.Logf("the film has %d slices, and %d packets of sound", len(slices), len(packets))
+	t.Logf("the film has %d slices, and %d packets of sound", len(film), len(packets))
 	for _, camera := range []string{"mp4:" + f.mp4, "h264:" + f.h264} {
 		kind, _, _ := strings.Cut(camera, ":")
 		t.Run(kind, func(t *testing.T) {
@@ -38,7 +39,7 @@ func TestPassedThrough(t *testing.T) {
 			if lost != 0 {
 				t.Errorf("%d packets were lost", lost)
 			}
-			if keys := compareSlices(t, slices, pictures); keys < 5 {
+			if keys := compareSlices(t, film, pictures); keys < 5 {
 				t.Errorf("only %d key frames", keys)
 			}
 			compareSound(t, packets, sound)
@@ -83,26 +84,32 @@ func indexOf(list [][]byte, want []byte) int {
 	return -1
 }
 
-// compareSound does the same with the hashes of packets.
+// compareSound does the same with the hashes of packets. A machine that is too
+// busy to play sound in time drops what is late, in whole packets: such gaps are
+// counted, and must be few.
 func compareSound(t *testing.T, film []string, sound []*rtp.Packet) {
 	t.Helper()
-	at := -1
+	at, missing := -1, 0
 	for n, p := range sound {
 		sum := sha256.Sum256(p.Payload)
 		hash := hex.EncodeToString(sum[:])
 		if at < 0 {
-			for i, one := range film {
-				if one == hash {
-					at = i
-				}
-			}
+			at = slices.Index(film, hash)
 		}
-		if at < 0 || hash != film[at] {
-			t.Fatalf("packet %d of %d is not the file's packet %d", n, len(sound), at)
+		gap := -1
+		if at >= 0 {
+			gap = slices.Index(append(film[at:len(film):len(film)], film[:at]...), hash)
 		}
-		at = (at + 1) % len(film)
+		if gap < 0 {
+			t.Fatalf("packet %d of %d is not in the file", n, len(sound))
+		}
+		missing += gap
+		at = (at + gap + 1) % len(film)
 	}
-	t.Logf("%d packets of sound are the file's", len(sound))
+	t.Logf("%d packets of sound are the file's, in order; %d were late and left out", len(sound), missing)
+	if missing*10 > len(sound) {
+		t.Errorf("%d packets are missing", missing)
+	}
 }
 
 // opusPackets returns the SHA-256 of each packet, as ffprobe finds them.
