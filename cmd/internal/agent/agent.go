@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -33,6 +34,7 @@ type Agent struct {
 	cfg    configs.Config
 	opts   Options
 	client *whip.Client
+	state  *stateLock
 	stdin  *file.Y4MStream // drained from the start; nil without
 
 	background sync.WaitGroup
@@ -46,16 +48,17 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The state holds addresses by which sessions can be ended: nobody else's.
-	if err := os.MkdirAll(opts.StateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state directory: %w", err)
+	if a.state, err = openState(opts.StateDir); err != nil {
+		return nil, err
 	}
 	if a.client, err = newClient(cfg.Uplink, opts); err != nil {
+		a.state.close()
 		return nil, err
 	}
 	if cfg.Camera.Source.Live() {
 		if a.stdin, err = file.OpenY4MStream(opts.Stdin, file.Options{}); err != nil {
 			a.client.Close()
+			a.state.close()
 			return nil, err
 		}
 	}
@@ -113,7 +116,7 @@ func (a *Agent) Close() error {
 		err = a.stdin.Close()
 	}
 	a.client.Close()
-	return err
+	return errors.Join(err, a.state.close())
 }
 
 // kept keeps a source open over conversations: what standard input has delivered

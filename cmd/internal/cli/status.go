@@ -122,7 +122,7 @@ func writeProblems(b *strings.Builder, s control.Status) {
 func stateLine(s control.Status) string {
 	line := s.State
 	if !s.LiveSince.IsZero() {
-		line += fmt.Sprintf(" for %v", time.Since(s.LiveSince).Round(time.Second))
+		line += fmt.Sprintf(", on the air for %v", time.Since(s.LiveSince).Round(time.Second))
 	}
 	if s.Viewers != nil {
 		line += fmt.Sprintf(", %d watching", *s.Viewers)
