@@ -39,12 +39,13 @@ func (l *loop) attach(generation Generation, p Publisher) {
 	l.publisher = p
 	l.faults.clear("uplink")
 	l.media.out.set(p)
-	ctx, since := l.conversation, monotonic.Now()
+	ctx, since, down := l.conversation, monotonic.Now(), l.state.DownSince
 	l.running.Go(func() {
 		select {
 		case <-p.Lost():
 			err := p.Err()
-			wait := l.redialWait(monotonic.Now()-since, err)
+			now := monotonic.Now()
+			wait := l.redialWait(now-since, now-down, err)
 			l.tell(ctx, message{event: Lost{generation, wait}, err: err})
 		case <-ctx.Done():
 		}
@@ -88,10 +89,11 @@ func (l *loop) tellPaused(ctx context.Context, p Publisher, paused <-chan bool) 
 	}
 }
 
-// redialWait is how long to wait after a connection that stood for some time.
-func (l *loop) redialWait(stood time.Duration, err error) time.Duration {
+// redialWait is how long to wait after a connection that stood for some time, in
+// an outage that began down ago.
+func (l *loop) redialWait(stood, down time.Duration, err error) time.Duration {
 	if stood < held {
-		return l.cfg.ConnectBackoff.Next(stood, err)
+		return l.cfg.ConnectBackoff.Next(down, err)
 	}
 	l.cfg.ConnectBackoff.Reset()
 	return 0

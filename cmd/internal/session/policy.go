@@ -50,7 +50,7 @@ type State struct {
 	Generation Generation
 
 	LiveSince time.Duration // when the advisor went live
-	DownSince time.Duration // when the connection was lost or first wanted
+	DownSince time.Duration // when the last outage began; what does not hold does not end it
 	RetryAt   time.Duration // when to open or dial again
 	AloneFrom time.Duration // since when nobody has been watching
 	Warned    Reason        // of which end the advisor has been warned

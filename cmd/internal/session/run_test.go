@@ -97,6 +97,28 @@ func TestLostSoonIsWaitedFor(t *testing.T) {
 	})
 }
 
+// An endpoint that takes every call and drops it is called less and less, as one
+// that refuses is.
+func TestDroppedForLongIsCalledLess(t *testing.T) {
+	inBubble(t, true, nil, func(r *rig) {
+		calls := func(seconds int) int {
+			before := len(r.endpoint.all())
+			for range seconds {
+				r.pass(time.Second)
+				if p, _ := r.endpoint.last(); p != nil {
+					p.lose()
+				}
+			}
+			return len(r.endpoint.all()) - before
+		}
+		first := calls(60)
+		calls(180)
+		if later := calls(60); first < 20 || later > 6 {
+			t.Errorf("%d calls in the first minute, %d in the fifth", first, later)
+		}
+	})
+}
+
 func TestRefusedBacksOff(t *testing.T) {
 	tests := []struct {
 		name        string

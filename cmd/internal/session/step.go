@@ -28,7 +28,7 @@ func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) 
 	case Failed:
 		s.Phase, s.RetryAt = Fault, now+e.Wait
 	case Connected:
-		s.Connected, s.DownSince, s.Phase = true, 0, Live
+		s.Connected, s.Phase = true, Live
 		if s.Muted {
 			s.Phase = Paused
 		}
@@ -123,12 +123,12 @@ func hung(s State, now time.Duration) (State, []Action) {
 func redial(s State, now, wait time.Duration) (State, []Action) {
 	s.Generation++
 	s.Connected, s.Phase = false, Connecting
-	s.DownSince = cmp.Or(s.DownSince, now)
 	s = attended(s)
 	if wait > 0 {
 		s.RetryAt = now + wait
 		return s, []Action{Detach{}}
 	}
+	s.DownSince = now
 	return s, []Action{Detach{}, Dial{s.Generation}}
 }
 

@@ -18,8 +18,8 @@ var (
 	faulty     = State{Phase: Fault, Wanted: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second}
 	dialling   = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0}
 	refused    = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second}
-	live       = State{Phase: Live, Wanted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0}
-	paused     = State{Phase: Paused, Wanted: true, Muted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0}
+	live       = State{Phase: Live, Wanted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0, DownSince: t0}
+	paused     = State{Phase: Paused, Wanted: true, Muted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0, DownSince: t0}
 	stopping   = State{Phase: Stopping, Generation: 6}
 	wishing    = State{Phase: Stopping, Wanted: true, Generation: 6}
 	quitting   = State{Phase: Stopping, Quitting: true, Generation: 6}
@@ -120,7 +120,7 @@ func TestStepReports(t *testing.T) {
 		{"refused", Refused{5, time.Second}, row{from: dialling, to: dialling.but(func(s *State) { s.RetryAt = retry })}},
 		{"lost", Lost{5, 0}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
 		{"lost in a pause", Lost{5, 0}, row{from: paused, to: dialling.but(muted).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
-		{"lost soon", Lost{5, time.Second}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.DownSince, s.RetryAt = 6, now, retry }), does: []Action{Detach{}}}},
+		{"lost soon", Lost{5, time.Second}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.RetryAt = 6, retry }), does: []Action{Detach{}}}},
 		{"alone", Watched{5, 0}, row{from: live, to: live.but(func(s *State) { s.AloneFrom = now })}},
 		{"still alone", Watched{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom = t0 }), to: live.but(func(s *State) { s.AloneFrom = t0 })}},
 		{"watched", Watched{5, 2}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: live}},
