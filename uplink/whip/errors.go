@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 )
 
@@ -118,6 +119,8 @@ func (q request) unanswered(ctx context.Context, err error, timeout time.Duratio
 		err = hinted{fmt.Errorf("%w: %w", ErrCertificate, err), "is the certificate made for this host name, by an authority that this machine knows?"}
 	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
 		err = hinted{fmt.Errorf("%w: %w", ErrNotWHIP, err), "this port speaks plain http; WHIP needs https off loopback"}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		err = hinted{err, "is the endpoint running? check " + keyURL}
 	}
 	return q.fail(err)
 }

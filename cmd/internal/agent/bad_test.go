@@ -109,7 +109,7 @@ func TestNobodyListens(t *testing.T) {
 	cfg := quiet(server.URL + "/whip/anna")
 	sources(t, &cfg, "pattern:160x90@5", "none")
 	r := start(t, cfg, nil)
-	r.wantFault("uplink", []string{server.URL, "connection refused"}, "")
+	r.wantFault("uplink", []string{server.URL, "connection refused"}, "is the endpoint running?")
 	r.until("another try", func(s control.Status) bool { return len(s.Errors) == 1 && s.Errors[0].Count > 1 })
 	r.alive()
 }

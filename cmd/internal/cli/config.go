@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -70,6 +71,9 @@ func newConfigShow(o *options) *cobra.Command {
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if reference {
+				if o.json {
+					return &UsageError{c.CommandPath(), errors.New("the reference is a commented file: --json cannot print it")}
+				}
 				_, err := io.WriteString(c.OutOrStdout(), configs.Reference())
 				return err
 			}
