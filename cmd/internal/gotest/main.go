@@ -1,6 +1,7 @@
 // Gotest runs `go test` with its arguments and lists the skipped tests with
 // their reasons at the end, where nobody overlooks them. Of passing packages
-// it shows go test's one line, of failing tests all they said.
+// it shows go test's one line and the figures that tests print, of failing tests
+// all they said.
 package main
 
 import (
@@ -96,7 +97,17 @@ func (r *report) event(e event) {
 		}
 		delete(r.said, e.name())
 	case "pass":
+		r.figures(e.name())
 		delete(r.said, e.name())
+	}
+}
+
+// figures prints what a test has measured: lines that hold "figure: ".
+func (r *report) figures(name string) {
+	for line := range strings.Lines(r.said[name]) {
+		if _, figure, ok := strings.Cut(line, "figure: "); ok {
+			fmt.Fprint(r.out, "figure: ", figure)
+		}
 	}
 }
 

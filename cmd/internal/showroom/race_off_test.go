@@ -1,5 +1,0 @@
-//go:build !race
-
-package showroom
-
-const raceDetector = false
