@@ -2,7 +2,10 @@ package whip
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -56,5 +59,27 @@ func TestBackoffReset(t *testing.T) {
 	b.Reset()
 	if wait := b.Next(0, nil); wait < backoffShort/2 || wait >= backoffShort {
 		t.Errorf("after Reset: %v", wait)
+	}
+}
+
+func TestAway(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"no answer", &Error{Err: syscall.ECONNREFUSED}, true},
+		{"wrapped", fmt.Errorf("dial: %w", &Error{Err: io.ErrUnexpectedEOF}), true},
+		{"its gateway", &Error{Status: 502, Err: errUnexpected}, true},
+		{"its gateway gave up", &Error{Status: 504, Err: errUnexpected}, true},
+		{"busy", &Error{Status: 503, Err: ErrBusy}, true},
+		{"itself", &Error{Status: 500, Err: errUnexpected}, false},
+		{"a certificate", &Error{Err: fmt.Errorf("%w: expired", ErrCertificate)}, false},
+		{"a refusal", &Error{Status: 401, Err: ErrUnauthorized}, false},
+		{"not signalling", io.EOF, false},
+	} {
+		if got := Away(test.err); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
 	}
 }

@@ -69,6 +69,20 @@ func Permanent(err error) bool {
 	return false
 }
 
+// Away says that the endpoint was not there at all: no answer came, or a gateway
+// answered for it (RFC 9110, sections 15.6.3 to 15.6.5).
+func Away(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || Permanent(err) {
+		return false
+	}
+	switch e.Status {
+	case 0, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
 // RetryAfter returns how long the server asked to be left alone, 0 if it did not.
 func RetryAfter(err error) time.Duration {
 	var e *Error

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bril-edge/bril/hardware/monotonic"
 	"github.com/bril-edge/bril/uplink/rtc"
+	"github.com/bril-edge/bril/uplink/whip"
 )
 
 const (
@@ -29,7 +30,7 @@ func (l *loop) dial(generation Generation) {
 			l.tell(ctx, message{event: Connected{generation}, publisher: publisher})
 		case ctx.Err() == nil:
 			wait := l.cfg.ConnectBackoff.Next(monotonic.Now()-down, err)
-			l.tell(ctx, message{event: Refused{generation, wait}, err: err})
+			l.tell(ctx, message{event: Refused{generation, wait, whip.Away(err)}, err: err})
 		}
 	})
 }

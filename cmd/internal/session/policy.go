@@ -51,6 +51,7 @@ type State struct {
 
 	LiveSince time.Duration // when the advisor went live
 	DownSince time.Duration // when the last outage began; what does not hold does not end it
+	Away      bool          // in this outage the endpoint was not there: once it is back, the outage is over
 	RetryAt   time.Duration // when to open or dial again
 	AloneFrom time.Duration // since when nobody has been watching
 	Warned    Reason        // of which end the advisor has been warned
@@ -97,6 +98,7 @@ type (
 	Refused   struct {             // the endpoint was not reached, or said no
 		Generation
 		Wait time.Duration // until the next try
+		Away bool          // it was not there
 	}
 	Lost struct { // the connection has gone
 		Generation

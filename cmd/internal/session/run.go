@@ -124,9 +124,9 @@ func (l *loop) handle(m message) {
 		return
 	}
 	before := l.state.Phase
-	l.take(m)
 	var actions []Action
 	l.state, actions = Step(l.state, m.event, monotonic.Now(), l.cfg.Limits)
+	l.take(m)
 	for _, a := range actions {
 		l.act(a)
 	}

@@ -119,6 +119,24 @@ func TestDroppedForLongIsCalledLess(t *testing.T) {
 	})
 }
 
+// One that goes again as soon as it is back, for however long that lasts, is
+// called as often as at its first outage.
+func TestGoneAgainIsCalledAtOnce(t *testing.T) {
+	gone := &whip.Error{Op: "publish to", Err: errTest}
+	inBubble(t, true, nil, func(r *rig) {
+		for range 200 {
+			r.pass(100 * time.Millisecond)
+			r.wantState(Live)
+			r.endpoint.refuse(gone)
+			p, _ := r.endpoint.last()
+			p.lose()
+			r.pass(2 * time.Second)
+			r.endpoint.refuse(nil)
+			r.pass(time.Second + r.endpoint.takes)
+		}
+	})
+}
+
 func TestRefusedBacksOff(t *testing.T) {
 	tests := []struct {
 		name        string

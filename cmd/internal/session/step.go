@@ -28,12 +28,10 @@ func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) 
 	case Failed:
 		s.Phase, s.RetryAt = Fault, now+e.Wait
 	case Connected:
-		s.Connected, s.Phase = true, Live
-		if s.Muted {
-			s.Phase = Paused
-		}
+		return connected(s, now), nil
 	case Refused:
 		s.RetryAt = now + e.Wait
+		s.Away = s.Away || e.Away
 	case Lost:
 		return redial(s, now, e.Wait)
 	case Watched:
@@ -71,7 +69,7 @@ func goLive(s State, now time.Duration) (State, []Action) {
 
 func start(s State, now time.Duration) (State, []Action) {
 	s.Generation++
-	s.Wanted, s.Phase, s.LiveSince, s.DownSince = true, Connecting, now, now
+	s.Wanted, s.Phase, s.LiveSince, s.DownSince, s.Away = true, Connecting, now, now, false
 	return s, []Action{Open{s.Generation}}
 }
 
@@ -116,6 +114,20 @@ func hung(s State, now time.Duration) (State, []Action) {
 	}
 	s.Phase = Ready
 	return s, nil
+}
+
+// connected ends the outage of an endpoint that had gone, even if it goes again
+// at once. One that was there all the time and drops what it takes has to hold
+// first.
+func connected(s State, now time.Duration) State {
+	s.Connected, s.Phase = true, Live
+	if s.Muted {
+		s.Phase = Paused
+	}
+	if s.Away {
+		s.Away, s.DownSince = false, now
+	}
+	return s
 }
 
 // redial calls the endpoint at once where a connection has held for a while:

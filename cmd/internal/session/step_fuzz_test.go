@@ -84,7 +84,7 @@ func (w *world) happen(c byte) {
 		w.ticks()
 	default: // a report of long ago
 		g := w.state.Generation - 1 - Generation(c/8)
-		w.event([]Event{Opened{g}, Failed{g, 0}, Connected{g}, Refused{g, 0}, Lost{g, 0}, Watched{g, 0}, Watched{g, 1}, Tick{}}[c%8])
+		w.event([]Event{Opened{g}, Failed{g, 0}, Connected{g}, Refused{g, 0, false}, Lost{g, 0}, Watched{g, 0}, Watched{g, 1}, Tick{}}[c%8])
 	}
 }
 
@@ -109,7 +109,7 @@ func (w *world) diallingEnds(well bool) {
 	g := w.dialling[0]
 	w.dialling = w.dialling[1:]
 	if !well {
-		w.event(Refused{g, time.Second})
+		w.event(Refused{g, time.Second, false})
 		return
 	}
 	if !w.state.stale(Connected{g}) {

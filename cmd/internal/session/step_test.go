@@ -36,6 +36,7 @@ func (s State) but(change func(*State)) State {
 }
 
 func muted(s *State) { s.Muted = true }
+func away(s *State)  { s.Away = true }
 
 // A row of what an event leads to. Where a phase has no row for an event, the
 // event changes nothing.
@@ -117,7 +118,10 @@ func TestStepReports(t *testing.T) {
 		{"failed", Failed{5, time.Second}, row{from: opening, to: opening.but(func(s *State) { s.Phase, s.RetryAt = Fault, retry })}},
 		{"connected", Connected{5}, row{from: dialling, to: live}},
 		{"connected for a pause", Connected{5}, row{from: dialling.but(muted), to: paused}},
-		{"refused", Refused{5, time.Second}, row{from: dialling, to: dialling.but(func(s *State) { s.RetryAt = retry })}},
+		{"not there", Refused{5, time.Second, true}, row{from: dialling, to: dialling.but(func(s *State) { s.RetryAt, s.Away = retry, true })}},
+		{"refused after it was not there", Refused{5, time.Second, false}, row{from: dialling.but(away), to: dialling.but(away).but(func(s *State) { s.RetryAt = retry })}},
+		{"back", Connected{5}, row{from: dialling.but(away), to: live.but(func(s *State) { s.DownSince = now })}},
+		{"refused", Refused{5, time.Second, false}, row{from: dialling, to: dialling.but(func(s *State) { s.RetryAt = retry })}},
 		{"lost", Lost{5, 0}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
 		{"lost in a pause", Lost{5, 0}, row{from: paused, to: dialling.but(muted).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
 		{"lost soon", Lost{5, time.Second}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.RetryAt = 6, retry }), does: []Action{Detach{}}}},
@@ -136,7 +140,7 @@ func TestStepReports(t *testing.T) {
 func TestStepStale(t *testing.T) {
 	for name, s := range everything {
 		for _, g := range []Generation{s.Generation - 1, s.Generation + 1} {
-			for _, e := range []Event{Opened{g}, Failed{g, 0}, Connected{g}, Refused{g, 0}, Lost{g, 0}, Watched{g, 0}} {
+			for _, e := range []Event{Opened{g}, Failed{g, 0}, Connected{g}, Refused{g, 0, false}, Lost{g, 0}, Watched{g, 0}} {
 				step(t, e, now, row{name: name, from: s, to: s})
 			}
 		}
@@ -146,7 +150,7 @@ func TestStepStale(t *testing.T) {
 // The conversation's own last reports come after its end, when the advisor may
 // wish for the next one already.
 func TestStepStaleWhileStopping(t *testing.T) {
-	for _, e := range []Event{Opened{5}, Failed{5, 0}, Connected{5}, Refused{5, 0}, Lost{5, 0}, Watched{5, 0}} {
+	for _, e := range []Event{Opened{5}, Failed{5, 0}, Connected{5}, Refused{5, 0, false}, Lost{5, 0}, Watched{5, 0}} {
 		s, _ := Step(live, End{ByAdvisor}, now, testLimits)
 		s, _ = Step(s, On{}, now, testLimits)
 		step(t, e, now, row{from: s, to: s})
