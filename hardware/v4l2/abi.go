@@ -80,6 +80,27 @@ const (
 	BufLast               BufFlags = 0x00100000
 )
 
+// FmtFlagCompressed is V4L2_FMT_FLAG_COMPRESSED of a FmtDesc.
+const FmtFlagCompressed = 0x0001
+
+// MaxPlanes is VIDEO_MAX_PLANES: the most memory planes that a buffer has.
+const MaxPlanes = 8
+
+// The events that can be subscribed to, enum v4l2_event_type.
+const (
+	EventEOS          = 2 // an encoder has been drained
+	EventSourceChange = 5 // the source has another format now
+)
+
+// The commands of EncoderCommand (V4L2_ENC_CMD_*).
+const (
+	EncoderStart = 0
+	EncoderStop  = 1 // finish what was queued; the last buffer has BufLast
+)
+
+// TargetCrop is V4L2_SEL_TGT_CROP: the part of a picture that counts.
+const TargetCrop = 0
+
 // FrameSizeType and FrameIntervalType share their values: enum v4l2_frmsizetypes
 // and enum v4l2_frmivaltypes.
 const (
@@ -93,6 +114,12 @@ const FieldNone = 1
 
 // CapTimePerFrame is V4L2_CAP_TIMEPERFRAME: the frame interval can be set.
 const CapTimePerFrame = 0x1000
+
+// The flags of a control that say that it cannot be set.
+const (
+	CtrlFlagDisabled = 0x0001
+	CtrlFlagReadOnly = 0x0004
+)
 
 // CtrlFlagNextCtrl is V4L2_CTRL_FLAG_NEXT_CTRL: asks QueryCtrl for the first
 // control behind an id.
@@ -114,6 +141,7 @@ const (
 	vidiocReqBufs            = iocRead | iocWrite | sizeofRequestBuffers<<16 | iocV | 8
 	vidiocQueryBuf           = iocRead | iocWrite | sizeofBuffer<<16 | iocV | 9
 	vidiocQBuf               = iocRead | iocWrite | sizeofBuffer<<16 | iocV | 15
+	vidiocExpBuf             = iocRead | iocWrite | sizeofExportBuffer<<16 | iocV | 16
 	vidiocDQBuf              = iocRead | iocWrite | sizeofBuffer<<16 | iocV | 17
 	vidiocStreamOn           = iocWrite | 4<<16 | iocV | 18
 	vidiocStreamOff          = iocWrite | 4<<16 | iocV | 19
@@ -122,7 +150,10 @@ const (
 	vidiocGCtrl              = iocRead | iocWrite | sizeofControl<<16 | iocV | 27
 	vidiocSCtrl              = iocRead | iocWrite | sizeofControl<<16 | iocV | 28
 	vidiocQueryCtrl          = iocRead | iocWrite | sizeofQueryCtrl<<16 | iocV | 36
-	vidiocTryFmt             = iocRead | iocWrite | sizeofFormat<<16 | iocV | 64
 	vidiocEnumFrameSizes     = iocRead | iocWrite | sizeofFrameSizeEnum<<16 | iocV | 74
 	vidiocEnumFrameIntervals = iocRead | iocWrite | sizeofFrameIntervalEnum<<16 | iocV | 75
+	vidiocEncoderCmd         = iocRead | iocWrite | sizeofEncoderCommand<<16 | iocV | 77
+	vidiocDQEvent            = iocRead | sizeofEvent<<16 | iocV | 89
+	vidiocSubscribeEvent     = iocWrite | sizeofEventSubscription<<16 | iocV | 90
+	vidiocSSelection         = iocRead | iocWrite | sizeofSelection<<16 | iocV | 95
 )

@@ -50,11 +50,6 @@ func (d *Device) SetFormat(f *Format) error {
 	return d.do("VIDIOC_S_FMT", vidiocSFmt, unsafe.Pointer(f))
 }
 
-// TryFormat is SetFormat without setting it.
-func (d *Device) TryFormat(f *Format) error {
-	return d.do("VIDIOC_TRY_FMT", vidiocTryFmt, unsafe.Pointer(f))
-}
-
 // GetParm returns the frame interval and its like.
 func (d *Device) GetParm(t BufType) (StreamParm, error) {
 	p := StreamParm{Type: t}
@@ -79,19 +74,44 @@ func (d *Device) QueryBuffer(b *Buffer) error {
 	return d.do("VIDIOC_QUERYBUF", vidiocQueryBuf, unsafe.Pointer(b))
 }
 
+// QueryMultiBuffer is QueryBuffer of a multi-planar queue.
+func (d *Device) QueryMultiBuffer(b *MultiBuffer) error {
+	return d.do("VIDIOC_QUERYBUF", vidiocQueryBuf, unsafe.Pointer(b))
+}
+
 // QueueBuffer hands a buffer to the driver.
 func (d *Device) QueueBuffer(b *Buffer) error {
+	return d.do("VIDIOC_QBUF", vidiocQBuf, unsafe.Pointer(b))
+}
+
+// QueueMultiBuffer is QueueBuffer of a multi-planar queue.
+func (d *Device) QueueMultiBuffer(b *MultiBuffer) error {
 	return d.do("VIDIOC_QBUF", vidiocQBuf, unsafe.Pointer(b))
 }
 
 // DequeueBuffer takes a finished buffer from the driver. It never blocks: when
 // there is none it returns unix.EAGAIN itself, which costs no allocation.
 func (d *Device) DequeueBuffer(b *Buffer) error {
-	err := d.ioctl(vidiocDQBuf, unsafe.Pointer(b))
+	return d.poll("VIDIOC_DQBUF", vidiocDQBuf, unsafe.Pointer(b))
+}
+
+// DequeueMultiBuffer is DequeueBuffer of a multi-planar queue.
+func (d *Device) DequeueMultiBuffer(b *MultiBuffer) error {
+	return d.poll("VIDIOC_DQBUF", vidiocDQBuf, unsafe.Pointer(b))
+}
+
+// poll is do where EAGAIN is an answer and no failure.
+func (d *Device) poll(name string, request uintptr, arg unsafe.Pointer) error {
+	err := d.ioctl(request, arg)
 	if err == nil || errors.Is(err, unix.EAGAIN) {
 		return err
 	}
-	return wrap("VIDIOC_DQBUF", d.path, err)
+	return wrap(name, d.path, err)
+}
+
+// exportBuffer makes a descriptor of a memory plane, which the caller closes.
+func (d *Device) exportBuffer(e *ExportBuffer) error {
+	return d.do("VIDIOC_EXPBUF", vidiocExpBuf, unsafe.Pointer(e))
 }
 
 // StreamOn starts a queue.
@@ -123,4 +143,36 @@ func (d *Device) SetCtrl(id uint32, value int32) (int32, error) {
 	c := Control{ID: id, Value: value}
 	err := d.do("VIDIOC_S_CTRL", vidiocSCtrl, unsafe.Pointer(&c))
 	return c.Value, err
+}
+
+// SetSelection sets a rectangle and puts what the driver made of it into s.
+func (d *Device) SetSelection(s *Selection) error {
+	return d.do("VIDIOC_S_SELECTION", vidiocSSelection, unsafe.Pointer(s))
+}
+
+// EncoderCommand starts or stops an encoder. unix.ENOTTY: it knows no commands.
+func (d *Device) EncoderCommand(cmd uint32) error {
+	c := EncoderCommand{Cmd: cmd}
+	return d.do("VIDIOC_ENCODER_CMD", vidiocEncoderCmd, unsafe.Pointer(&c))
+}
+
+// SubscribeEvent asks for events of a type; a Poller tells of them as Priority.
+func (d *Device) SubscribeEvent(event uint32) error {
+	s := EventSubscription{Type: event}
+	return d.do("VIDIOC_SUBSCRIBE_EVENT", vidiocSubscribeEvent, unsafe.Pointer(&s))
+}
+
+// DequeueEvent puts the oldest event into e. It never blocks: unix.EAGAIN means
+// that none is pending.
+func (d *Device) DequeueEvent(e *Event) error {
+	// The kernel says ENOENT of an empty queue on a non-blocking descriptor
+	// (v4l2_event_dequeue in drivers/media/v4l2-core/v4l2-event.c).
+	err := d.ioctl(vidiocDQEvent, unsafe.Pointer(e))
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return unix.EAGAIN
+	case err == nil || errors.Is(err, unix.EAGAIN):
+		return err
+	}
+	return wrap("VIDIOC_DQEVENT", d.path, err)
 }

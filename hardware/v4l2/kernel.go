@@ -64,7 +64,7 @@ func (linux) Ioctl(fd int, request uintptr, arg unsafe.Pointer) unix.Errno {
 // slow says that the ioctl may talk to the hardware or allocate, for
 // milliseconds: it must not keep a processor of the Go scheduler.
 func slow(request uintptr) bool {
-	return request != vidiocQBuf && request != vidiocDQBuf
+	return request != vidiocQBuf && request != vidiocDQBuf && request != vidiocDQEvent
 }
 
 func (linux) Mmap(fd int, offset int64, length int) ([]byte, error) {

@@ -2,8 +2,10 @@ package v4l2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -75,6 +77,18 @@ func (p *Poller) Wait(ctx context.Context, try func() bool) error {
 		return fmt.Errorf("poll %s: %w", p.name, err)
 	}
 	return nil
+}
+
+// WaitUntil is Wait that ends at a moment too, with os.ErrDeadlineExceeded. That
+// error itself is returned, and costs no allocation. A moment that has passed
+// ends it without a call of try.
+func (p *Poller) WaitUntil(at time.Time, try func() bool) error {
+	p.try = try
+	err := p.waiter.WaitUntil(at, p.call)
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("poll %s: %w", p.name, err)
 }
 
 // Close ends a wait and takes the device out of the poller. It may be called

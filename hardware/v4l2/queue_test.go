@@ -82,7 +82,7 @@ func mustStart(t *testing.T, kernel v4l2.Kernel) stream {
 }
 
 // next waits for a buffer and dequeues it.
-func (s stream) next(ctx context.Context) (b v4l2.Buffer, err error) {
+func (s stream) next(ctx context.Context) (b v4l2.Done, err error) {
 	wait := s.poller.Wait(ctx, func() bool {
 		b, err = s.queue.Dequeue()
 		return !errors.Is(err, unix.EAGAIN)
@@ -102,13 +102,13 @@ func TestStreamDeliversBuffers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.Sequence != uint32(i) || b.Time() != time.Duration(i+1)*time.Millisecond || b.BytesUsed != 3 {
-			t.Fatalf("buffer %d: sequence %d, time %v, %d bytes", i, b.Sequence, b.Time(), b.BytesUsed)
+		if b.Sequence != uint32(i) || b.Time != time.Duration(i+1)*time.Millisecond || b.Used() != 3 {
+			t.Fatalf("buffer %d: sequence %d, time %v, %d bytes", i, b.Sequence, b.Time, b.Used())
 		}
-		if got := s.queue.Planes(int(b.Index))[0][0]; got != byte(i) {
+		if got := s.queue.Planes(b.Index)[0][0]; got != byte(i) {
 			t.Errorf("buffer %d holds %d", i, got)
 		}
-		if err := s.queue.Enqueue(int(b.Index)); err != nil {
+		if err := s.queue.Enqueue(b.Index); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -238,7 +238,7 @@ func TestFramesAllocateNothing(t *testing.T) {
 	var index int
 	try := func() bool {
 		b, err := s.queue.Dequeue()
-		index = int(b.Index)
+		index = b.Index
 		return err == nil
 	}
 	picture := v4l2test.Picture{Data: []byte{1}}

@@ -2,10 +2,7 @@ package v4l2
 
 import (
 	"bytes"
-	"time"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // The sizes that include/uapi/linux/videodev2.h gives the structs on every
@@ -24,6 +21,10 @@ const (
 	sizeofStreamParm        = 204
 	sizeofQueryCtrl         = 68
 	sizeofControl           = 8
+	sizeofExportBuffer      = 64
+	sizeofSelection         = 64
+	sizeofEncoderCommand    = 40
+	sizeofEventSubscription = 32
 )
 
 var (
@@ -37,16 +38,27 @@ var (
 	_ [sizeofRequestBuffers]byte    = [unsafe.Sizeof(RequestBuffers{})]byte{}
 	_ [sizeofTimecode]byte          = [unsafe.Sizeof(Timecode{})]byte{}
 	_ [sizeofBuffer]byte            = [unsafe.Sizeof(Buffer{})]byte{}
+	_ [sizeofBuffer]byte            = [unsafe.Sizeof(MultiBuffer{})]byte{}
 	_ [sizeofPlane]byte             = [unsafe.Sizeof(Plane{})]byte{}
 	_ [sizeofStreamParm]byte        = [unsafe.Sizeof(StreamParm{})]byte{}
 	_ [sizeofQueryCtrl]byte         = [unsafe.Sizeof(QueryCtrl{})]byte{}
 	_ [sizeofControl]byte           = [unsafe.Sizeof(Control{})]byte{}
+	_ [sizeofExportBuffer]byte      = [unsafe.Sizeof(ExportBuffer{})]byte{}
+	_ [sizeofSelection]byte         = [unsafe.Sizeof(Selection{})]byte{}
+	_ [sizeofEncoderCommand]byte    = [unsafe.Sizeof(EncoderCommand{})]byte{}
+	_ [sizeofEventSubscription]byte = [unsafe.Sizeof(EventSubscription{})]byte{}
+	_ [sizeofEvent]byte             = [unsafe.Sizeof(Event{})]byte{}
 
 	// Where an aligned member stands.
 	_ [offsetofFormatUnion]byte       = [unsafe.Offsetof(Format{}.union)]byte{}
 	_ [offsetofBufferTime]byte        = [unsafe.Offsetof(Buffer{}.Timestamp)]byte{}
 	_ [offsetofBufferM]byte           = [unsafe.Offsetof(Buffer{}.M)]byte{}
+	_ [offsetofBufferTime]byte        = [unsafe.Offsetof(MultiBuffer{}.Timestamp)]byte{}
+	_ [offsetofBufferM]byte           = [unsafe.Offsetof(MultiBuffer{}.Planes)]byte{}
 	_ [sizeofBuffer - 3*4 - tail]byte = [unsafe.Offsetof(Buffer{}.Length)]byte{}
+	_ [sizeofBuffer - 3*4 - tail]byte = [unsafe.Offsetof(MultiBuffer{}.Length)]byte{}
+	_ [offsetofEventTime]byte         = [unsafe.Offsetof(Event{}.Timestamp)]byte{}
+	_ [offsetofEventID]byte           = [unsafe.Offsetof(Event{}.ID)]byte{}
 )
 
 // Capability is struct v4l2_capability.
@@ -180,57 +192,6 @@ func (f *Format) Pix() *PixFormat { return (*PixFormat)(unsafe.Pointer(&f.union)
 // PixMplane views the format of a multi-planar queue.
 func (f *Format) PixMplane() *PixFormatMplane { return (*PixFormatMplane)(unsafe.Pointer(&f.union)) }
 
-// RequestBuffers is struct v4l2_requestbuffers.
-type RequestBuffers struct {
-	Count        uint32 // asked for; then what the driver made of it
-	Type         BufType
-	Memory       Memory
-	Capabilities uint32
-	Flags        uint8
-	_            [3]uint8
-}
-
-// Timecode is struct v4l2_timecode.
-type Timecode struct {
-	Type, Flags                     uint32
-	Frames, Seconds, Minutes, Hours uint8
-	Userbits                        [4]uint8
-}
-
-// Buffer is struct v4l2_buffer. M is the union m: the offset to map at for
-// MemoryMMAP, the descriptor for MemoryDMABUF. A multi-planar queue keeps a
-// pointer to its planes there; it will get a struct of its own whose member is a
-// pointer, so that the garbage collector sees it.
-type Buffer struct {
-	Index     uint32
-	Type      BufType
-	BytesUsed uint32
-	Flags     BufFlags
-	Field     uint32
-	// Timestamp has 32-bit seconds on arm. That is the layout that kernels before
-	// 5.6 know as well, and CLOCK_MONOTONIC starts at boot, so nothing overflows.
-	Timestamp unix.Timeval
-	Timecode  Timecode
-	Sequence  uint32
-	Memory    Memory
-	M         uintptr
-	Length    uint32 // bytes of the buffer; multi-planar: number of planes
-	_         uint32
-	RequestFD int32
-}
-
-// Time returns the timestamp as a duration on the clock that Flags names.
-func (b *Buffer) Time() time.Duration { return time.Duration(b.Timestamp.Nano()) }
-
-// Plane is struct v4l2_plane: one memory plane of a multi-planar buffer.
-type Plane struct {
-	BytesUsed  uint32
-	Length     uint32
-	M          uintptr // offset to map at, or descriptor
-	DataOffset uint32
-	_          [11]uint32
-}
-
 // StreamParm is struct v4l2_streamparm; its union is laid out alike for capture
 // and output as far as this struct goes.
 type StreamParm struct {
@@ -271,4 +232,39 @@ func text(b []byte) string {
 		b = b[:n]
 	}
 	return string(b)
+}
+
+// Picture is what the formats of both kinds of queue have in common, for a
+// picture in one memory plane.
+type Picture struct {
+	Width, Height uint32 // in pixels
+	PixelFormat   FourCC
+	BytesPerLine  uint32
+	SizeImage     uint32
+	Planes        int // memory planes
+}
+
+// SetPicture asks for p, not interlaced; zero is the driver's choice.
+func (f *Format) SetPicture(p Picture) {
+	if !f.Type.Multiplanar() {
+		*f.Pix() = PixFormat{
+			Width: p.Width, Height: p.Height, PixelFormat: p.PixelFormat, Field: FieldNone,
+			BytesPerLine: p.BytesPerLine, SizeImage: p.SizeImage,
+		}
+		return
+	}
+	m := f.PixMplane()
+	*m = PixFormatMplane{Width: p.Width, Height: p.Height, PixelFormat: p.PixelFormat, Field: FieldNone, NumPlanes: 1}
+	m.PlaneFmt[0] = PlanePixFormat{SizeImage: p.SizeImage, BytesPerLine: p.BytesPerLine}
+}
+
+// Picture returns what the format says.
+func (f *Format) Picture() Picture {
+	if !f.Type.Multiplanar() {
+		p := f.Pix()
+		return Picture{p.Width, p.Height, p.PixelFormat, p.BytesPerLine, p.SizeImage, 1}
+	}
+	m := f.PixMplane()
+	first := m.PlaneFmt[0]
+	return Picture{m.Width, m.Height, m.PixelFormat, first.BytesPerLine, first.SizeImage, int(m.NumPlanes)}
 }

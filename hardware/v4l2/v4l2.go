@@ -11,6 +11,7 @@
 package v4l2
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -69,6 +70,12 @@ func (d *Device) do(name string, request uintptr, arg unsafe.Pointer) error {
 		return wrap(name, d.path, err)
 	}
 	return nil
+}
+
+// Unsupported says that the driver does not know what it was asked for, as
+// against that it failed: ENOTTY of an ioctl, EINVAL of its argument.
+func Unsupported(err error) bool {
+	return errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL)
 }
 
 func wrap(ioctl, path string, err error) error { return fmt.Errorf("%s on %s: %w", ioctl, path, err) }

@@ -50,6 +50,31 @@ func (w *Waiter) Wait(ctx context.Context, try func(fd uintptr) bool) error {
 	return nil
 }
 
+// WaitUntil is Wait that nothing but a moment ends: os.ErrDeadlineExceeded.
+func (w *Waiter) WaitUntil(at time.Time, try func(fd uintptr) bool) error {
+	if err := w.setDeadline(at); err != nil {
+		return err
+	}
+	err := w.conn.Read(try)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded
+	}
+	return os.ErrClosed
+}
+
+func (w *Waiter) setDeadline(at time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.forget() // the context of a wait before
+	if err := w.file.SetReadDeadline(at); err != nil {
+		return os.ErrClosed
+	}
+	return nil
+}
+
 // Close ends a wait and closes the descriptor. It may be called twice.
 func (w *Waiter) Close() error {
 	w.mu.Lock()

@@ -13,33 +13,27 @@ import (
 // before Kernel.Add.
 type Camera struct {
 	Caps          v4l2.Caps // of the node; zero: a capture device that streams
+	Multiplanar   bool
 	Format        v4l2.FourCC
 	Width, Height uint32
 	BytesPerLine  uint32     // zero: Width
 	SizeImage     uint32     // zero: 2*Width*Height
 	Interval      v4l2.Fract // zero: 1/30 s
 	NotVideo      bool       // every ioctl answers ENOTTY, as a terminal does
+	Cable         bool       // it tells when the source changes
+	NoExport      bool       // EXPBUF answers ENOTTY
 	ClockRealtime bool       // stamps without V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC
 
-	kernel    *Kernel
-	fd        int
-	gone      bool
-	streaming bool
-	buffers   []*buffer
-	queued    []int
-	done      []int
-	sequence  uint32
-	word      [8]byte // what the eventfd is written and read with
-}
-
-type buffer struct {
-	memory []byte
-	state  v4l2.Buffer
+	node
+	stream   stream
+	sequence uint32
+	events   []v4l2.Event
 }
 
 // Picture is what Deliver puts into a buffer.
 type Picture struct {
 	Data     []byte
+	Offset   int // of the data in the buffer, on a multi-planar camera
 	Time     time.Duration
 	Flags    v4l2.BufFlags
 	Skip     uint32 // sequence numbers to leave out before it
@@ -51,22 +45,28 @@ type Picture struct {
 func (c *Camera) Deliver(p Picture) {
 	c.kernel.mu.Lock()
 	defer c.kernel.mu.Unlock()
+	s := &c.stream
 	sequence := c.sequence + p.Skip
 	c.sequence = sequence + 1
-	if !c.streaming || len(c.queued) == 0 {
+	if !s.on || len(s.queued) == 0 {
 		return
 	}
-	index := pop(&c.queued)
-	b := c.buffers[index]
-	copy(b.memory, p.Data)
-	b.state.BytesUsed = uint32(len(p.Data) - p.Unfilled)
-	b.state.Sequence = sequence
-	b.state.Timestamp = unix.NsecToTimeval(int64(p.Time))
-	b.state.Flags = p.Flags
+	d := v4l2.Done{Flags: p.Flags, Sequence: sequence, Time: p.Time}
+	d.Parts[0] = v4l2.Part{Offset: p.Offset, Used: p.Offset + len(p.Data) - p.Unfilled}
+	copy(s.buffers[s.queued[0]].planes[0].data[p.Offset:], p.Data)
 	if !c.ClockRealtime {
-		b.state.Flags |= v4l2.BufTimestampMonotonic
+		d.Flags |= v4l2.BufTimestampMonotonic
 	}
-	c.done = append(c.done, index)
+	s.finish(d)
+}
+
+// ChangeSource tells that the camera's signal has another size now.
+func (c *Camera) ChangeSource() {
+	c.kernel.mu.Lock()
+	defer c.kernel.mu.Unlock()
+	e := v4l2.Event{Type: v4l2.EventSourceChange}
+	(*[16]byte)(unsafe.Pointer(&e))[8] = 1 // u.src_change.changes: the resolution
+	c.events = append(c.events, e)
 	c.signal()
 }
 
@@ -77,101 +77,110 @@ func (c *Camera) SetSequence(n uint32) {
 	c.sequence = n
 }
 
-// Unplug removes the device: everything answers ENODEV from now on.
-func (c *Camera) Unplug() {
-	c.kernel.mu.Lock()
-	defer c.kernel.mu.Unlock()
-	c.gone = true
-	c.signal()
-}
-
 // Queued returns how many buffers wait for a picture.
 func (c *Camera) Queued() int {
 	c.kernel.mu.Lock()
 	defer c.kernel.mu.Unlock()
-	return len(c.queued)
+	return len(c.stream.queued)
 }
 
 // Streaming says whether the camera runs.
 func (c *Camera) Streaming() bool {
 	c.kernel.mu.Lock()
 	defer c.kernel.mu.Unlock()
-	return c.streaming
+	return c.stream.on
 }
 
-func (c *Camera) signal() {
-	if c.kernel.open[c.fd] == c {
-		c.word = [8]byte{0: 1}
-		_, _ = unix.Write(c.fd, c.word[:]) // fails only when 2^64-2 pictures wait
+func (c *Camera) streams() []*stream {
+	s := &c.stream
+	s.node, s.planes, s.length = &c.node, 1, c.sizeImage()
+	s.kind = v4l2.VideoCapture
+	if c.Multiplanar {
+		s.kind = v4l2.VideoCaptureMplane
 	}
-}
-
-// pop keeps the list's memory, so that callers can count their own allocations.
-func pop(list *[]int) int {
-	first := (*list)[0]
-	*list = append((*list)[:0], (*list)[1:]...)
-	return first
-}
-
-func (c *Camera) forget(memory []byte) {
-	for _, b := range c.buffers {
-		if b.memory != nil && &b.memory[0] == &memory[0] {
-			b.memory = nil
-		}
-	}
-}
-
-const pageSize = 4096
-
-// The ioctls, by their index (include/uapi/linux/videodev2.h).
-const (
-	queryCap  = 0
-	gFmt      = 4
-	sFmt      = 5
-	reqBufs   = 8
-	queryBuf  = 9
-	qBuf      = 15
-	dqBuf     = 17
-	streamOn  = 18
-	streamOff = 19
-	gParm     = 21
-	sParm     = 22
-)
-
-var names = [256]string{
-	queryCap: "QUERYCAP", gFmt: "G_FMT", sFmt: "S_FMT", reqBufs: "REQBUFS", queryBuf: "QUERYBUF",
-	qBuf: "QBUF", dqBuf: "DQBUF", streamOn: "STREAMON", gParm: "G_PARM", sParm: "S_PARM",
+	return []*stream{s}
 }
 
 func (c *Camera) ioctl(number uintptr, arg unsafe.Pointer) unix.Errno {
-	switch {
-	case c.gone:
-		return unix.ENODEV
-	case c.NotVideo:
+	if c.NotVideo {
 		return unix.ENOTTY
 	}
+	s := c.streams()[0]
 	switch number {
 	case queryCap:
 		c.queryCap((*v4l2.Capability)(arg))
+	case enumFmt:
+		f := (*v4l2.FmtDesc)(arg)
+		if f.Index > 0 || f.Type != s.kind {
+			return unix.EINVAL
+		}
+		f.PixelFormat = c.Format
+	case enumFrameSizes:
+		f := (*v4l2.FrameSizeEnum)(arg)
+		if f.Index > 0 {
+			return unix.EINVAL
+		}
+		f.Type, f.MinWidth, f.MaxWidth = v4l2.Discrete, c.Width, c.Height
+	case enumIntervals:
+		f := (*v4l2.FrameIntervalEnum)(arg)
+		if f.Index > 0 {
+			return unix.EINVAL
+		}
+		f.Type, f.Min = v4l2.Discrete, c.interval()
 	case gFmt, sFmt:
-		c.format((*v4l2.Format)(arg).Pix())
+		return c.format((*v4l2.Format)(arg))
 	case gParm, sParm:
-		c.parm((*v4l2.StreamParm)(arg))
+		p := (*v4l2.StreamParm)(arg)
+		p.Capability, p.TimePerFrame = v4l2.CapTimePerFrame, c.interval()
+	case queryCtrl, gCtrl, sCtrl:
+		return unix.EINVAL
+	case subscribe:
+		if !c.Cable {
+			return unix.EINVAL
+		}
+	case dqEvent:
+		return c.dequeueEvent((*v4l2.Event)(arg))
+	default:
+		return c.buffers(s, number, arg)
+	}
+	return 0
+}
+
+func (c *Camera) buffers(s *stream, number uintptr, arg unsafe.Pointer) unix.Errno {
+	switch number {
 	case reqBufs:
-		return c.requestBuffers((*v4l2.RequestBuffers)(arg))
+		return s.requestBuffers((*v4l2.RequestBuffers)(arg))
 	case queryBuf:
-		return c.queryBuffer((*v4l2.Buffer)(arg))
+		return s.queryBuffer(arg)
 	case qBuf:
-		return c.queue((*v4l2.Buffer)(arg))
+		return s.queue(arg)
 	case dqBuf:
-		return c.dequeue((*v4l2.Buffer)(arg))
+		errno := s.dequeue(arg)
+		if errno == unix.EAGAIN && len(c.events) == 0 {
+			c.quiet()
+		}
+		return errno
+	case expBuf:
+		if c.NoExport {
+			return unix.ENOTTY
+		}
+		return s.export((*v4l2.ExportBuffer)(arg))
 	case streamOn:
-		c.streaming = true
+		s.on = true
 	case streamOff:
-		c.streaming, c.queued, c.done = false, nil, nil
+		s.stop()
 	default:
 		return unix.ENOTTY
 	}
+	return 0
+}
+
+func (c *Camera) dequeueEvent(e *v4l2.Event) unix.Errno {
+	if len(c.events) == 0 {
+		return unix.ENOENT
+	}
+	*e = c.events[0]
+	c.events = c.events[1:]
 	return 0
 }
 
@@ -179,20 +188,42 @@ func (c *Camera) queryCap(out *v4l2.Capability) {
 	caps := c.Caps
 	if caps == 0 {
 		caps = v4l2.CapVideoCapture | v4l2.CapStreaming
+		if c.Multiplanar {
+			caps = v4l2.CapVideoCaptureMplane | v4l2.CapStreaming
+		}
 	}
-	out.Capabilities = v4l2.CapVideoCapture | v4l2.CapStreaming | v4l2.CapMetaCapture | v4l2.CapDeviceCaps
-	out.DeviceCaps = caps
-	copy((*[16]byte)(unsafe.Pointer(out))[:], "scripted") // driver comes first
+	describe(out, "scripted", "", caps)
+	out.Capabilities |= v4l2.CapMetaCapture // of another node of the same device
 }
 
-func (c *Camera) format(out *v4l2.PixFormat) {
-	*out = v4l2.PixFormat{
-		Width: c.Width, Height: c.Height, PixelFormat: c.Format, Field: v4l2.FieldNone,
-		BytesPerLine: c.BytesPerLine, SizeImage: c.sizeImage(),
+// describe fills in what QUERYCAP answers.
+func describe(out *v4l2.Capability, driver, card string, caps v4l2.Caps) {
+	out.Capabilities = caps | v4l2.CapDeviceCaps
+	out.DeviceCaps = caps
+	text := (*[48]byte)(unsafe.Pointer(out)) // driver and card come first
+	copy(text[:16], driver)
+	copy(text[16:], card)
+}
+
+func (c *Camera) format(f *v4l2.Format) unix.Errno {
+	stride := c.BytesPerLine
+	if stride == 0 {
+		stride = c.Width
 	}
-	if out.BytesPerLine == 0 {
-		out.BytesPerLine = c.Width
+	switch {
+	case f.Type != c.stream.kind:
+		return unix.EINVAL
+	case c.Multiplanar:
+		pix := f.PixMplane()
+		*pix = v4l2.PixFormatMplane{Width: c.Width, Height: c.Height, PixelFormat: c.Format, Field: v4l2.FieldNone, NumPlanes: 1}
+		pix.PlaneFmt[0] = v4l2.PlanePixFormat{BytesPerLine: stride, SizeImage: c.sizeImage()}
+	default:
+		*f.Pix() = v4l2.PixFormat{
+			Width: c.Width, Height: c.Height, PixelFormat: c.Format, Field: v4l2.FieldNone,
+			BytesPerLine: stride, SizeImage: c.sizeImage(),
+		}
 	}
+	return 0
 }
 
 func (c *Camera) sizeImage() uint32 {
@@ -202,59 +233,9 @@ func (c *Camera) sizeImage() uint32 {
 	return c.SizeImage
 }
 
-func (c *Camera) parm(out *v4l2.StreamParm) {
-	out.Capability = v4l2.CapTimePerFrame
-	out.TimePerFrame = c.Interval
+func (c *Camera) interval() v4l2.Fract {
 	if c.Interval == (v4l2.Fract{}) {
-		out.TimePerFrame = v4l2.Fract{Numerator: 1, Denominator: 30}
+		return v4l2.Fract{Numerator: 1, Denominator: 30}
 	}
-}
-
-func (c *Camera) requestBuffers(r *v4l2.RequestBuffers) unix.Errno {
-	for _, b := range c.buffers {
-		if b.memory != nil {
-			return unix.EBUSY // still mapped
-		}
-	}
-	c.buffers, c.queued, c.done = nil, nil, nil
-	for range r.Count {
-		c.buffers = append(c.buffers, &buffer{})
-	}
-	return 0
-}
-
-func (c *Camera) queryBuffer(b *v4l2.Buffer) unix.Errno {
-	if int(b.Index) >= len(c.buffers) {
-		return unix.EINVAL
-	}
-	b.Length = (c.sizeImage() + pageSize - 1) &^ (pageSize - 1)
-	b.M = uintptr(b.Index) * pageSize
-	return 0
-}
-
-func (c *Camera) queue(b *v4l2.Buffer) unix.Errno {
-	if int(b.Index) >= len(c.buffers) {
-		return unix.EINVAL
-	}
-	for _, i := range c.queued {
-		if i == int(b.Index) {
-			return unix.EINVAL
-		}
-	}
-	c.queued = append(c.queued, int(b.Index))
-	return 0
-}
-
-func (c *Camera) dequeue(b *v4l2.Buffer) unix.Errno {
-	if !c.streaming {
-		return unix.EINVAL
-	}
-	if len(c.done) == 0 {
-		_, _ = unix.Read(c.fd, c.word[:]) // EAGAIN: was not readable
-		return unix.EAGAIN
-	}
-	index := pop(&c.done)
-	*b = c.buffers[index].state
-	b.Index, b.Type, b.Memory = uint32(index), v4l2.VideoCapture, v4l2.MemoryMMAP
-	return 0
+	return c.Interval
 }
