@@ -63,7 +63,27 @@ type Frame struct {
 	// pictures dropped before this one because the path was behind.
 	Sequence uint64
 
+	// Shared is the same memory for another device to read without a copy; nil
+	// where the source cannot share it. It is the frame's until Release too.
+	Shared *Shared
+
 	free func()
+}
+
+// Shared is a frame's memory as DMA buffers. The memory is the same whenever the
+// slot is, for as long as the source is open, so that an importer can keep what
+// it made of it.
+type Shared struct {
+	Slot   int // which of the source's buffers this is, from 0
+	Slots  int // how many there are
+	Planes []DMABUF
+}
+
+// DMABUF is one memory plane; all planes of a picture may lie in one.
+type DMABUF struct {
+	FD     int // the source's; not to be closed
+	Length int // in bytes
+	Offset int // where the picture begins, in bytes
 }
 
 // WithFree returns f with what Release will call, once.
@@ -79,7 +99,7 @@ func (f *Frame) Release() {
 	}
 	free := f.free
 	f.free = nil
-	f.Planes = [3]Plane{}
+	f.Planes, f.Shared = [3]Plane{}, nil
 	free()
 }
 

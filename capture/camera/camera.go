@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 
@@ -21,13 +22,16 @@ import (
 // Camera is a camera that runs. One goroutine calls Next; Release and Close may
 // come from others.
 type Camera struct {
-	path   string
-	system system
-	device *v4l2.Device
-	poller *v4l2.Poller
-	format capture.VideoFormat
-	least  int  // bytes that a whole raw picture has
-	newest bool // older pictures may be dropped: each stands for itself
+	path    string
+	system  system
+	device  *v4l2.Device
+	kind    v4l2.BufType // of its queue
+	poller  *v4l2.Poller
+	format  capture.VideoFormat
+	stride  int
+	least   int  // bytes that a whole raw picture has
+	newest  bool // older pictures may be dropped: each stands for itself
+	listens bool // the driver tells when the source changes
 
 	warnings []error
 	try      func() bool // take, made once, so that a frame allocates nothing
@@ -37,6 +41,7 @@ type Camera struct {
 	lent   []bool          // by buffer: a frame that was not released yet
 	frames []capture.Frame // by buffer: what does not change from picture to picture
 	stamp  stamper
+	event  v4l2.Event
 	taken  capture.Frame // what take found, or why it did not
 	failed error
 	closed bool
@@ -80,12 +85,13 @@ func (s system) open(cfg Config) (*Camera, error) {
 }
 
 func (c *Camera) setUp(cfg Config) error {
-	if _, err := c.system.capability(c.device); err != nil {
+	capability, err := c.system.capability(c.device)
+	if err != nil {
 		return err
 	}
-	pix, err := c.configure(cfg)
-	if err == nil {
-		err = c.prepare(pix, cfg.Buffers)
+	c.kind = queueOf(capability)
+	if err = c.configure(cfg); err == nil {
+		err = c.prepare(cfg)
 	}
 	if err == nil {
 		err = c.start()
@@ -100,26 +106,24 @@ func (c *Camera) setUp(cfg Config) error {
 }
 
 // prepare maps the buffers and lays a frame over each.
-func (c *Camera) prepare(pix v4l2.PixFormat, count int) (err error) {
-	if count == 0 {
-		count = 4
-		if !c.newest {
-			count = 8
-		}
-	}
-	if c.queue, err = c.device.MapQueue(v4l2.VideoCapture, count); err != nil {
+func (c *Camera) prepare(cfg Config) (err error) {
+	if c.queue, err = c.device.MapQueue(c.kind, c.buffers(cfg)); err != nil {
 		return err
 	}
 	c.lent = make([]bool, c.queue.Len())
+	share := cfg.Share
 	for i := range c.queue.Len() {
-		memory := c.queue.Planes(i)[0]
-		if len(memory) < c.least {
-			return fmt.Errorf("%w: the driver's buffers have %d bytes, a picture of %v needs %d",
-				ErrUnsupportedFormat, len(memory), c.format, c.least)
+		memory := c.queue.Planes(i)
+		if len(memory) != 1 || len(memory[0]) < c.least {
+			return fmt.Errorf("%w: the driver's buffers have %d bytes in %d parts, a picture of %v needs %d in one",
+				ErrUnsupportedFormat, len(memory[0]), len(memory), c.format, c.least)
 		}
 		frame := capture.Frame{
 			Format: c.format.Format, Width: c.format.Width, Height: c.format.Height,
-			Planes: planes(c.format, int(pix.BytesPerLine), memory),
+			Planes: planes(c.format, c.stride, memory[0]),
+		}
+		if share {
+			share = c.share(&frame, i, cfg.Log)
 		}
 		c.frames = append(c.frames, frame.WithFree(func() { c.release(i) }))
 		if err := c.queue.Enqueue(i); err != nil {
@@ -129,11 +133,50 @@ func (c *Camera) prepare(pix v4l2.PixFormat, count int) (err error) {
 	return nil
 }
 
+// buffers returns how many there are to be. A camera needs two to fill while the
+// encoder holds what it was given: with shared memory one that it reads, one
+// behind it, and one on the way.
+func (c *Camera) buffers(cfg Config) int {
+	switch {
+	case cfg.Buffers > 0:
+		return cfg.Buffers
+	case !c.newest:
+		return 8
+	case cfg.Share:
+		return 6
+	}
+	return 4
+}
+
+// share exports a buffer, if the driver can: the camera works without.
+func (c *Camera) share(frame *capture.Frame, index int, log *slog.Logger) bool {
+	parts, err := c.queue.Export(index)
+	if err != nil {
+		log.Debug("the camera's memory cannot be shared", "camera", c.path, "error", err)
+		return false
+	}
+	shared := &capture.Shared{Slot: index, Slots: c.queue.Len()}
+	for _, p := range parts {
+		shared.Planes = append(shared.Planes, capture.DMABUF{FD: p.FD, Length: p.Length})
+	}
+	frame.Shared = shared
+	return true
+}
+
 func (c *Camera) start() (err error) {
+	// Only where a cable brings the picture does the driver know this event.
+	err = c.device.SubscribeEvent(v4l2.EventSourceChange)
+	if c.listens = err == nil; err != nil && !v4l2.Unsupported(err) {
+		return err
+	}
 	if err := c.queue.Start(); err != nil {
 		return err
 	}
-	c.poller, err = c.device.NewPoller(v4l2.Readable)
+	events := v4l2.Readable
+	if c.listens {
+		events |= v4l2.Priority
+	}
+	c.poller, err = c.device.NewPoller(events)
 	return err
 }
 
@@ -199,13 +242,15 @@ func (c *Camera) take() bool {
 	for c.failed == nil && !c.closed {
 		b, err := c.queue.Dequeue()
 		if errors.Is(err, unix.EAGAIN) {
-			return held >= 0
+			if err = c.sourceChanged(); err == nil {
+				return held >= 0
+			}
 		}
 		if err != nil {
 			c.failed = err
 			break
 		}
-		index := int(b.Index)
+		index := b.Index
 		frame, ok := c.frame(&b)
 		if !ok {
 			c.counts.Damaged++
@@ -230,17 +275,33 @@ func (c *Camera) take() bool {
 	return true
 }
 
+// sourceChanged fails once the pictures have another size than was set up.
+func (c *Camera) sourceChanged() error {
+	if c.listens && c.device.DequeueEvent(&c.event) == nil && c.event.ResolutionChanged() {
+		return ErrSourceChanged
+	}
+	return nil
+}
+
 // frame makes a frame of a dequeued buffer, unless the picture is damaged.
-func (c *Camera) frame(b *v4l2.Buffer) (capture.Frame, bool) {
+func (c *Camera) frame(b *v4l2.Done) (capture.Frame, bool) {
 	now := monotonic.Now()
 	sequence := c.stamp.sequence(b.Sequence)
-	if b.Flags&v4l2.BufError != 0 || int(b.BytesUsed) < max(c.least, 1) {
+	if b.Flags&v4l2.BufError != 0 || b.Used() < max(c.least, 1) {
 		return capture.Frame{}, false
 	}
 	f := c.frames[b.Index]
-	if c.least == 0 { // compressed
-		data := f.Planes[0].Data
-		f.Planes[0].Data = data[:min(int(b.BytesUsed), len(data))]
+	memory, part := c.queue.Planes(b.Index)[0], b.Parts[0]
+	switch {
+	case part.Used > len(memory):
+		return capture.Frame{}, false
+	case c.least == 0: // compressed
+		f.Planes[0].Data = memory[part.Offset:part.Used]
+	case part.Offset > 0:
+		f.Planes = planes(c.format, c.stride, memory[part.Offset:])
+	}
+	if f.Shared != nil {
+		f.Shared.Planes[0].Offset = part.Offset
 	}
 	f.Ready = now
 	f.PTS = c.stamp.time(b, now)

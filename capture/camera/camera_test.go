@@ -230,8 +230,6 @@ func TestOpenExplains(t *testing.T) {
 			[]string{"takes no pictures", "0x4800000"}},
 		{"no streaming", func(b *bench, _ *Config) { b.camera.Caps = v4l2.CapVideoCapture }, ErrNotCamera,
 			[]string{"cannot stream"}},
-		{"multi-planar", func(b *bench, _ *Config) { b.camera.Caps = v4l2.CapVideoCaptureMplane | v4l2.CapStreaming },
-			ErrUnsupportedFormat, []string{"multi-planar"}},
 		{"other format", func(_ *bench, cfg *Config) { cfg.Formats = []capture.PixelFormat{capture.H264} },
 			ErrUnsupportedFormat, []string{"wanted one of [H264], it has [YUYV]"}},
 		{"driver's own format", func(b *bench, _ *Config) { b.camera.Format = v4l2.PixFmtNV12 },

@@ -16,9 +16,13 @@ type Config struct {
 	// Formats are those that the caller can use, best first; empty: DefaultFormats.
 	Formats []capture.PixelFormat
 
-	// Buffers is how many pictures the driver may fill ahead; zero: 4, and 8 for
-	// H.264, of which none may be lost.
+	// Buffers is how many pictures the driver may fill ahead; zero: 4, with Share
+	// 6, and 8 for H.264, of which none may be lost.
 	Buffers int
+
+	// Share asks for frames whose memory other devices can read (Frame.Shared),
+	// where the driver can export it.
+	Share bool
 
 	Controls Controls
 	Log      *slog.Logger // nil: nothing is logged

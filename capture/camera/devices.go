@@ -154,7 +154,7 @@ func (s system) describe(path string, width, height int) (Device, error) {
 		return device, err
 	}
 	device.Name, device.Driver, device.Bus = capability.Card(), capability.Driver(), capability.BusInfo()
-	cam, err := s.webcam(path)
+	cam, err := s.ask(node, queueOf(capability))
 	if err != nil {
 		return device, s.explain("open", path, err)
 	}
@@ -175,9 +175,7 @@ func (s system) capability(node *v4l2.Device) (v4l2.Capability, error) {
 	switch {
 	case isProcessor(c.Driver()):
 		err = fmt.Errorf("%w but a stage of the driver %s", ErrNotCamera, c.Driver())
-	case caps&v4l2.CapVideoCaptureMplane != 0:
-		err = fmt.Errorf("%w: multi-planar cameras cannot be used yet", ErrUnsupportedFormat)
-	case caps&v4l2.CapVideoCapture == 0:
+	case caps&(v4l2.CapVideoCapture|v4l2.CapVideoCaptureMplane) == 0:
 		err = fmt.Errorf("%w: the node takes no pictures (capabilities %#x)", ErrNotCamera, uint32(caps))
 	case caps&v4l2.CapStreaming == 0:
 		err = fmt.Errorf("%w: the driver cannot stream (capabilities %#x)", ErrNotCamera, uint32(caps))

@@ -18,6 +18,7 @@ var (
 	ErrNotCamera         = errors.New("not a camera")
 	ErrUnsupportedFormat = errors.New("no usable picture format")
 	ErrGone              = errors.New("device was unplugged")
+	ErrSourceChanged     = errors.New("its signal has another size now")
 	ErrOutOfRange        = errors.New("value out of range")
 )
 

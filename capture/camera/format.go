@@ -13,54 +13,52 @@ import (
 
 // configure chooses and sets the format, the frame rate and the controls, and
 // takes over what the driver made of them.
-func (c *Camera) configure(cfg Config) (v4l2.PixFormat, error) {
-	cam, err := c.system.webcam(c.path)
+func (c *Camera) configure(cfg Config) error {
+	cam, err := c.system.ask(c.device, c.kind)
 	if err != nil {
-		return v4l2.PixFormat{}, err
+		return err
 	}
 	defer cam.Close()
 	m, err := choose(formats(cam, cfg.Width, cfg.Height), cfg)
 	if err != nil {
-		return v4l2.PixFormat{}, err
+		return err
 	}
-	pix, err := c.setFormat(m)
-	if err != nil {
-		return pix, err
+	if err := c.setFormat(m); err != nil {
+		return err
 	}
 	rate := m.fps
 	if rate == 0 {
 		rate = cfg.FPS
 	}
 	if c.format.FPS, err = c.setRate(rate); err != nil {
-		return pix, err
+		return err
 	}
 	c.warnings, err = cfg.Controls.apply(cam)
 	if f := c.format; f.Width != cfg.Width || f.Height != cfg.Height || f.FPS > 0 && f.FPS < cfg.FPS*0.98 {
 		c.warnings = append(c.warnings, fmt.Errorf("asked for %dx%d@%g, the nearest that the camera does is %v",
 			cfg.Width, cfg.Height, cfg.FPS, f))
 	}
-	return pix, err
+	return err
 }
 
-func (c *Camera) setFormat(m mode) (v4l2.PixFormat, error) {
-	f := v4l2.Format{Type: v4l2.VideoCapture}
-	pix := f.Pix()
-	pix.Width, pix.Height = uint32(m.width), uint32(m.height)
-	pix.PixelFormat, pix.Field = m.code, v4l2.FieldNone
+func (c *Camera) setFormat(m mode) error {
+	f := v4l2.Format{Type: c.kind}
+	f.SetPicture(v4l2.Picture{Width: uint32(m.width), Height: uint32(m.height), PixelFormat: m.code})
 	if err := c.device.SetFormat(&f); err != nil {
-		return *pix, err
+		return err
 	}
-	if pix.PixelFormat != m.code {
-		return *pix, fmt.Errorf("%w: asked for %v, the driver made it %v", ErrUnsupportedFormat, m.code, pix.PixelFormat)
+	got := f.Picture()
+	if got.PixelFormat != m.code {
+		return fmt.Errorf("%w: asked for %v, the driver made it %v", ErrUnsupportedFormat, m.code, got.PixelFormat)
 	}
-	c.format = capture.VideoFormat{Format: m.format, Width: int(pix.Width), Height: int(pix.Height)}
+	c.format = capture.VideoFormat{Format: m.format, Width: int(got.Width), Height: int(got.Height)}
 	c.newest = m.format != capture.H264
-	return *pix, c.layOut(pix)
+	return c.layOut(got.BytesPerLine)
 }
 
 // layOut checks the picture's layout and sets how many bytes a whole one has.
 // Some drivers leave BytesPerLine 0 for rows without padding.
-func (c *Camera) layOut(pix *v4l2.PixFormat) error {
+func (c *Camera) layOut(bytesPerLine uint32) error {
 	width, height := c.format.Width, c.format.Height
 	if width <= 0 || height <= 0 || width > maxSide || height > maxSide || width%2 != 0 || height%2 != 0 {
 		return fmt.Errorf("%w: pictures of %dx%d: width and height must be even and at most %d",
@@ -73,11 +71,10 @@ func (c *Camera) layOut(pix *v4l2.PixFormat) error {
 	case capture.YUYV:
 		row = 2 * width
 	}
-	pix.BytesPerLine = max(pix.BytesPerLine, uint32(row))
-	stride := int(pix.BytesPerLine)
-	c.least = stride * height
+	c.stride = max(int(bytesPerLine), row)
+	c.least = c.stride * height
 	if c.format.Format != capture.YUYV {
-		c.least += stride * height / 2
+		c.least += c.stride * height / 2
 	}
 	return nil
 }
@@ -110,7 +107,7 @@ func planes(f capture.VideoFormat, stride int, memory []byte) (p [3]capture.Plan
 // setRate sets the frame rate where the driver lets it be set and returns what
 // it is, 0 when the driver does not tell.
 func (c *Camera) setRate(fps float64) (float64, error) {
-	parm, err := c.device.GetParm(v4l2.VideoCapture)
+	parm, err := c.device.GetParm(c.kind)
 	if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
 		return 0, nil
 	}

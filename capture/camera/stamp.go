@@ -35,8 +35,8 @@ func (s *stamper) sequence(n uint32) uint64 {
 
 // time returns when the picture was taken: the driver's stamp where it is on
 // CLOCK_MONOTONIC and believable, else now. It never goes back.
-func (s *stamper) time(b *v4l2.Buffer, now time.Duration) time.Duration {
-	pts := b.Time()
+func (s *stamper) time(b *v4l2.Done, now time.Duration) time.Duration {
+	pts := b.Time
 	monotonic := b.Flags&v4l2.BufTimestampMask == v4l2.BufTimestampMonotonic
 	if !monotonic || pts > now || pts < now-maxAge {
 		pts = now

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/bril-edge/bril/hardware/v4l2"
 )
 
@@ -26,7 +24,7 @@ func TestStampTime(t *testing.T) {
 		{"older than the one before", v4l2.BufTimestampMonotonic, now - 20*time.Millisecond, now - 10*time.Millisecond, now - 10*time.Millisecond + 1},
 	}
 	for _, test := range tests {
-		b := v4l2.Buffer{Flags: test.flags, Timestamp: unix.NsecToTimeval(int64(test.at))}
+		b := v4l2.Done{Flags: test.flags, Time: test.at}
 		s := stamper{pts: test.earlier}
 		if got := s.time(&b, now); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
