@@ -104,27 +104,6 @@ func (c *Client) closeIdle() {
 	}
 }
 
-// Options asks for ICE servers before the offer is made, which some endpoints
-// answer. One that does not know OPTIONS gives none and no error.
-func (c *Client) Options(ctx context.Context) ([]ICEServer, error) {
-	q := request{op: "ask for ICE servers at", method: http.MethodOptions, url: c.endpoint}
-	r, err := c.do(ctx, c.timeout, q)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case r.status == http.StatusNotFound || r.status == http.StatusMethodNotAllowed || r.status == http.StatusNotImplemented:
-		return nil, nil
-	case r.status > 299:
-		return nil, c.refused(q, r)
-	}
-	servers, err := c.iceServers(c.links(r))
-	if err != nil {
-		return nil, q.fail(err)
-	}
-	return servers, nil
-}
-
 // Publish posts an offer and returns the session that the endpoint made of it.
 // When the answer cannot be used, the session is deleted again. Only a POST
 // whose answer never came can leave one behind; it ends when consent expires

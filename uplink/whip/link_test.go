@@ -147,34 +147,6 @@ func TestICEServersElsewhereAreNamedAtOnce(t *testing.T) {
 	}
 }
 
-func TestOptions(t *testing.T) {
-	offered := answers(204, "", "Link", `<stun:127.0.0.1>; rel=ice-server`)
-	for _, test := range []struct {
-		name    string
-		handler func() script
-		servers int
-		want    error
-	}{
-		{"204", func() script { return script{"OPTIONS /whip/a": offered} }, 1, nil},
-		{"200 with nothing", func() script { return script{"OPTIONS /whip/a": answers(200, "")} }, 0, nil},
-		{"404", func() script { return nil }, 0, nil},
-		{"405", func() script { return script{"OPTIONS /whip/a": answers(405, "")} }, 0, nil},
-		{"501", func() script { return script{"OPTIONS /whip/a": answers(501, "")} }, 0, nil},
-		{"401", func() script { return script{"OPTIONS /whip/a": answers(401, "")} }, 0, ErrUnauthorized},
-		{"elsewhere", func() script {
-			return script{"OPTIONS /whip/a": answers(200, "", "Link", "<stun:stun.example>; rel=ice-server")}
-		}, 0, ErrUntrusted},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			s := serve(t, test.handler())
-			servers, err := newClient(t, s).Options(t.Context())
-			if len(servers) != test.servers || !errors.Is(err, test.want) {
-				t.Errorf("%v, %v", servers, err)
-			}
-		})
-	}
-}
-
 func FuzzLinks(f *testing.F) {
 	f.Add(`<turn:a?transport=udp>; rel="ice-server"; username="u"; credential="p,\"w", <b>`)
 	f.Fuzz(func(t *testing.T, header string) {
