@@ -45,7 +45,8 @@ import (
 
 // From opus_defines.h.
 const (
-	applicationVoIP = 2048
+	applicationVoIP     = 2048
+	applicationLowDelay = 2051
 
 	setBitRate    = 4002
 	setComplexity = 4010
@@ -56,6 +57,11 @@ const (
 	// maxPacket is more than libopus can make of 20 ms: 1275 bytes (RFC 6716, 3.4).
 	maxPacket = 1500
 )
+
+// lowDelayFrom is the rate from which the transform alone (CELT, RFC 6716 section
+// 4.3) is as good for speech as with linear prediction before it, which looks
+// 4 ms further ahead and which in-band FEC needs.
+const lowDelayFrom encoder.BitRate = 32_000
 
 // DefaultBitRate is what mono speech and the sounds around it need to be good.
 const DefaultBitRate encoder.BitRate = 48_000
@@ -97,6 +103,13 @@ func (c Config) validate() error {
 	return nil
 }
 
+func (c Config) application() C.int {
+	if c.BitRate >= lowDelayFrom && c.ExpectedLoss == 0 {
+		return applicationLowDelay
+	}
+	return applicationVoIP
+}
+
 func validateBitRate(rate encoder.BitRate) error {
 	if rate < minBitRate || rate > maxBitRate {
 		return fmt.Errorf("opus bitrate %d: must be from %d to %d bits a second", rate, minBitRate, maxBitRate)
@@ -121,7 +134,7 @@ func New(config Config, sink func(encoder.Packet) error) (*Encoder, error) {
 		return nil, err
 	}
 	var code C.int
-	engine := C.opus_encoder_create(capture.SampleRate, channels, applicationVoIP, &code)
+	engine := C.opus_encoder_create(capture.SampleRate, channels, config.application(), &code)
 	if engine == nil {
 		return nil, fmt.Errorf("open opus encoder: %w", libraryError(code))
 	}
