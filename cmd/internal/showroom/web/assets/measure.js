@@ -27,6 +27,7 @@ export class SoundMeter {
   #device = null; // ms from the browser's mixer to the loudspeaker
   #playout = {totalPlayoutDelay: 0, totalSamplesCount: 0};
   #reader = null;
+  #lag = Infinity; // ms, least between a sound's own time and now: the two clocks' offset
 
   constructor(stream, pc, stats) {
     this.stats = stats;
@@ -48,13 +49,15 @@ export class SoundMeter {
 
   // Sound comes here as the mixer takes it from the jitter buffer: what is left is
   // the way to the loudspeaker, which the browser reports. (Web Audio would add
-  // queues of its own, which nobody hears.)
+  // queues of its own, which nobody hears.) A sound's own time says when the mixer
+  // took it, however busy this thread was when it got here.
   async #listen(track) {
     this.#reader = new MediaStreamTrackProcessor({track}).readable.getReader();
     for (;;) {
       const {value: sound, done} = await this.#reader.read();
       if (done) return;
-      const at = now();
+      this.#lag = Math.min(this.#lag, now() - sound.timestamp / 1000);
+      const at = this.#lag + sound.timestamp / 1000;
       const samples = new Float32Array(sound.numberOfFrames);
       sound.copyTo(samples, {planeIndex: 0, format: 'f32-planar'});
       const onset = this.#finder.find(samples, sound.sampleRate);
