@@ -101,7 +101,7 @@ func Default() Config {
 		},
 		Microphone: Microphone{Source: AudioSource{Kind: Auto}},
 		Video:      Video{MaxBitRate: 2_500_000, GOP: Duration(10 * time.Second)},
-		Audio:      Audio{BitRate: 48_000},
+		Audio:      Audio{BitRate: 64_000},
 		Session: Session{
 			NoViewerTimeout: Duration(10 * time.Minute),
 			MaxLive:         Duration(2 * time.Hour),

@@ -43,6 +43,30 @@ func twentyMilliseconds(config byte) bool {
 	return config%4 == 3 // CELT: 2.5, 5, 10, 20 ms
 }
 
+// From the default rate on only the transform is used, which looks less far ahead;
+// in-band FEC brings linear prediction back (RFC 6716, table 2).
+func TestLowDelay(t *testing.T) {
+	const celt = 16 // its first configuration
+	for _, c := range []struct {
+		config Config
+		want   bool
+	}{
+		{Config{}, true},
+		{Config{BitRate: 96_000}, true},
+		{Config{BitRate: 32_000}, false},
+		{Config{ExpectedLoss: 5}, false},
+	} {
+		var packets []encoder.Packet
+		e := open(t, c.config, &packets)
+		for i := range 10 {
+			encode(t, e, chunk(440, i))
+		}
+		if got := packets[9].Data[0]>>3 >= celt; got != c.want {
+			t.Errorf("%+v: TOC byte %#02x", c.config, packets[9].Data[0])
+		}
+	}
+}
+
 func TestBitRate(t *testing.T) {
 	for _, rate := range []encoder.BitRate{16_000, DefaultBitRate, 96_000} {
 		var packets []encoder.Packet
