@@ -87,7 +87,16 @@ static void venc_free(struct video_device *vdev)
 	v4l2_m2m_release(dev->m2m);
 	destroy_workqueue(dev->jobs);
 	v4l2_device_unregister(&dev->v4l2);
+	media_device_cleanup(&dev->media);
 	kfree(dev);
+}
+
+static void venc_media_init(struct venc_dev *dev, struct device *parent)
+{
+	dev->media.dev = parent;
+	strscpy(dev->media.model, VENC_NAME, sizeof(dev->media.model));
+	media_device_init(&dev->media);
+	dev->v4l2.mdev = &dev->media;
 }
 
 static void venc_video_init(struct venc_dev *dev)
@@ -106,6 +115,20 @@ static void venc_video_init(struct venc_dev *dev)
 	video_set_drvdata(vdev, dev);
 }
 
+/* Says in the media controller what the node is. It has its minor number by now. */
+static int venc_describe(struct venc_dev *dev)
+{
+	int err = v4l2_m2m_register_media_controller(dev->m2m, &dev->vdev,
+						     MEDIA_ENT_F_PROC_VIDEO_ENCODER);
+
+	if (err)
+		return err;
+	err = media_device_register(&dev->media);
+	if (err)
+		v4l2_m2m_unregister_media_controller(dev->m2m);
+	return err;
+}
+
 static int venc_probe(struct platform_device *pdev)
 {
 	struct venc_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
@@ -115,9 +138,10 @@ static int venc_probe(struct platform_device *pdev)
 		return -ENOMEM;
 	mutex_init(&dev->lock);
 	dev->multiplanar = venc_multiplanar();
+	venc_media_init(dev, &pdev->dev);
 	err = v4l2_device_register(&pdev->dev, &dev->v4l2);
 	if (err)
-		goto free_dev;
+		goto cleanup_media;
 	dev->jobs = alloc_workqueue(VENC_NAME, WQ_UNBOUND, 1);
 	if (!dev->jobs) {
 		err = -ENOMEM;
@@ -133,7 +157,10 @@ static int venc_probe(struct platform_device *pdev)
 	err = video_register_device(&dev->vdev, VFL_TYPE_VIDEO, -1);
 	if (err)
 		goto release_m2m;
-	return 0;
+	err = venc_describe(dev);
+	if (err)
+		video_unregister_device(&dev->vdev);	/* venc_free does the rest */
+	return err;
 
 release_m2m:
 	v4l2_m2m_release(dev->m2m);
@@ -141,7 +168,8 @@ destroy_jobs:
 	destroy_workqueue(dev->jobs);
 unregister_v4l2:
 	v4l2_device_unregister(&dev->v4l2);
-free_dev:
+cleanup_media:
+	media_device_cleanup(&dev->media);
 	kfree(dev);
 	return err;
 }
@@ -150,6 +178,8 @@ static void venc_unbind(struct platform_device *pdev)
 {
 	struct venc_dev *dev = platform_get_drvdata(pdev);
 
+	media_device_unregister(&dev->media);
+	v4l2_m2m_unregister_media_controller(dev->m2m);
 	video_unregister_device(&dev->vdev);
 }
 

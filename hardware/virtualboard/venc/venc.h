@@ -5,6 +5,7 @@
 
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
+#include <media/media-device.h>
 #include <media/v4l2-ctrls.h>
 #include <media/v4l2-device.h>
 #include <media/v4l2-fh.h>
@@ -19,6 +20,7 @@
 struct venc_dev {
 	struct v4l2_device v4l2;
 	struct video_device vdev;
+	struct media_device media;	/* says that the node is an encoder */
 	struct v4l2_m2m_dev *m2m;
 	struct mutex lock;		/* ioctls and queues of all files */
 	struct workqueue_struct *jobs;
