@@ -52,6 +52,7 @@ func (l *loop) attach(generation Generation, p Publisher) {
 		}
 	})
 	l.running.Go(func() { l.watchViewers(ctx, generation, p) })
+	l.watchPicture(ctx, generation, p)
 	l.paused = make(chan bool, 1)
 	paused := l.paused
 	l.running.Go(func() { l.tellPaused(ctx, p, paused) })

@@ -108,6 +108,9 @@ type Config struct {
 	// ctx ends; nil when that is not watched.
 	Network func(ctx context.Context, changed func()) error
 
+	// Cue lets the advisor hear a cue; nil when nobody is to. It returns at once.
+	Cue func(Cue)
+
 	MaxBitRate encoder.BitRate
 	Limits     Limits
 	Version    string

@@ -55,6 +55,12 @@ type State struct {
 	RetryAt   time.Duration // when to open or dial again
 	AloneFrom time.Duration // since when nobody has been watching
 	Warned    Reason        // of which end the advisor has been warned
+
+	Told     Cue           // what the advisor heard last of how the conversation is; "" for nothing yet
+	Strained bool          // the network carries next to nothing
+	Frozen   bool          // no picture leaves
+	PoorAt   time.Duration // when the advisor heard last of a poor network
+	FrozenAt time.Duration // and of a frozen picture
 }
 
 // Reason says why a conversation ended, or is about to.
@@ -108,6 +114,14 @@ type (
 		Generation
 		Viewers int
 	}
+	Strain struct { // the network carries next to nothing, or no longer so
+		Generation
+		On bool
+	}
+	Freeze struct { // pictures have ceased to leave, or leave again
+		Generation
+		On bool
+	}
 )
 
 func (On) event()        {}
@@ -121,18 +135,20 @@ func (Connected) event() {}
 func (Refused) event()   {}
 func (Lost) event()      {}
 func (Watched) event()   {}
+func (Strain) event()    {}
+func (Freeze) event()    {}
 
 // Action is what the loop is to do, in order.
 type Action interface{ action() }
 
-// The actions.
+// The actions, beside Cue.
 type (
 	Open   struct{ Generation }    // open sources and encoders
 	Dial   struct{ Generation }    // call the endpoint
 	Detach struct{}                // stop sending, and forget the lost connection
 	Blank  struct{ On bool }       // send black and silence, or what is captured
 	HangUp struct{ Reason Reason } // close sources and connection, and tell Hung
-	Warn   struct {                // tell the advisor
+	Warn   struct {                // log what the advisor hears a cue of
 		Reason Reason
 		Left   time.Duration
 	}

@@ -18,6 +18,11 @@ const (
 	growth                      = 1.05 // a second
 	growthEvery                 = time.Second
 	cutEvery                    = time.Second // a cut must show before the next
+
+	// The network is strained when the target has been at its least for a while,
+	// until it has grown well above.
+	strainAfter = 5 * time.Second
+	strainOver  = 1.5 // times the least
 )
 
 // rateController turns what the far end reports into the encoder's bit rate. It
@@ -25,6 +30,7 @@ const (
 type rateController struct {
 	target, limit encoder.BitRate
 	moved         time.Duration
+	strained      bool
 }
 
 func newRateController(limit encoder.BitRate) rateController {
@@ -43,11 +49,25 @@ func (c *rateController) heard(e rtc.Estimate, now time.Duration) encoder.BitRat
 	if e.Available > 0 {
 		next = min(next, e.Available)
 	}
-	next = min(max(next, min(minBitRate, c.limit)), c.limit)
+	next = min(max(next, c.least()), c.limit)
 	if next != c.target {
 		c.target, c.moved = next, now
 	}
+	c.judge(now)
 	return c.target
+}
+
+func (c *rateController) least() encoder.BitRate { return min(minBitRate, c.limit) }
+
+// judge says whether the network is strained. A limit that leaves no room below
+// it says nothing of the network.
+func (c *rateController) judge(now time.Duration) {
+	switch least := c.least(); {
+	case c.target == least && least < c.limit && now-c.moved >= strainAfter:
+		c.strained = true
+	case float64(c.target) >= strainOver*float64(least):
+		c.strained = false
+	}
 }
 
 // heard is a report of the far end. The policy knows nothing of it.
@@ -66,6 +86,9 @@ func (l *loop) adapt(e rtc.Estimate) {
 	now := monotonic.Now()
 	l.media.setRate(l.rates.heard(e, now))
 	l.sent.sample(l.publisher.Stats().SentBytes, now)
+	if l.rates.strained != l.state.Strained && l.state.Phase == Live {
+		l.handle(message{event: Strain{l.state.Generation, l.rates.strained}})
+	}
 }
 
 // throughput is what left in the last second or so. Reports come about once a

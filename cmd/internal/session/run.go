@@ -166,6 +166,8 @@ func (l *loop) act(a Action) {
 	case Blank:
 		l.media.mute(a.On)
 		l.showPaused(a.On)
+	case Cue:
+		l.Cue(a)
 	case Warn:
 		l.cfg.Log.Warn(warning(a.Reason, a.Left))
 	case HangUp:

@@ -27,15 +27,19 @@ func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) 
 		return s, []Action{Dial{s.Generation}}
 	case Failed:
 		s.Phase, s.RetryAt = Fault, now+e.Wait
+		return s.say(CueRefused)
 	case Connected:
-		return connected(s, now), nil
+		return connected(s, now)
 	case Refused:
-		s.RetryAt = now + e.Wait
-		s.Away = s.Away || e.Away
+		return refuse(s, e, now)
 	case Lost:
 		return redial(s, now, e.Wait)
 	case Watched:
 		return watched(s, e.Viewers, now), nil
+	case Strain:
+		return strain(s, e.On, now)
+	case Freeze:
+		return freeze(s, e.On, now)
 	}
 	return s, nil
 }
@@ -53,11 +57,7 @@ func goLive(s State, now time.Duration) (State, []Action) {
 	case s.Quitting:
 		return s, nil
 	case s.Muted:
-		s.Muted = false
-		if s.Connected {
-			s.Phase = Live
-		}
-		return s, []Action{Blank{false}}
+		return resume(s)
 	case s.Wanted:
 		return s, nil
 	case s.Phase == Stopping:
@@ -65,6 +65,18 @@ func goLive(s State, now time.Duration) (State, []Action) {
 		return s, nil
 	}
 	return start(s, now)
+}
+
+// resume answers the press even where it can only say that there is no connection.
+func resume(s State) (State, []Action) {
+	s.Muted = false
+	if !s.Connected {
+		s.Told, s.PoorAt = "", 0
+		return s, []Action{Blank{false}}
+	}
+	s.Phase = Live
+	s, cues := s.say(CueLive)
+	return s, append([]Action{Blank{false}}, cues...)
 }
 
 func start(s State, now time.Duration) (State, []Action) {
@@ -78,11 +90,12 @@ func pause(s State) (State, []Action) {
 	if !s.Wanted || s.Muted || s.Phase == Stopping {
 		return s, nil
 	}
-	s.Muted = true
+	s.Muted, s.Strained, s.Frozen = true, false, false
 	if s.Connected {
 		s.Phase = Paused
 	}
-	return s, []Action{Blank{true}}
+	s, cues := s.say(CuePaused)
+	return s, append([]Action{Blank{true}}, cues...)
 }
 
 func end(s State, reason Reason) (State, []Action) {
@@ -94,7 +107,7 @@ func end(s State, reason Reason) (State, []Action) {
 		s.Wanted = s.Wanted && reason == EndOfFile
 		return s, nil
 	case s.Wanted:
-		return State{Phase: Stopping, Generation: s.Generation + 1, Quitting: s.Quitting}, []Action{HangUp{reason}}
+		return State{Phase: Stopping, Generation: s.Generation + 1, Quitting: s.Quitting}, []Action{HangUp{reason}, reason.cue()}
 	case s.Quitting:
 		s.Phase = Off
 		return s, []Action{Quit{}}
@@ -119,29 +132,69 @@ func hung(s State, now time.Duration) (State, []Action) {
 // connected ends the outage of an endpoint that had gone, even if it goes again
 // at once. One that was there all the time and drops what it takes has to hold
 // first.
-func connected(s State, now time.Duration) State {
+func connected(s State, now time.Duration) (State, []Action) {
 	s.Connected, s.Phase = true, Live
-	if s.Muted {
-		s.Phase = Paused
-	}
 	if s.Away {
 		s.Away, s.DownSince = false, now
 	}
-	return s
+	if s.Muted {
+		s.Phase = Paused
+		return s.say(CuePaused)
+	}
+	return s.say(CueLive)
+}
+
+// refuse is heard as the answer to a press; in an outage the advisor knows.
+func refuse(s State, e Refused, now time.Duration) (State, []Action) {
+	s.RetryAt = now + e.Wait
+	s.Away = s.Away || e.Away
+	switch {
+	case s.Told != "":
+		return s, nil
+	case !e.Away:
+		return s.say(CueRefused)
+	}
+	s.PoorAt = now
+	return s.say(CuePoorNetwork)
 }
 
 // redial calls the endpoint at once where a connection has held for a while:
 // waiting is for after a refusal.
 func redial(s State, now, wait time.Duration) (State, []Action) {
 	s.Generation++
-	s.Connected, s.Phase = false, Connecting
+	s.Connected, s.Phase, s.Strained, s.Frozen = false, Connecting, false, false
 	s = attended(s)
+	s, cues := s.trouble(now)
 	if wait > 0 {
 		s.RetryAt = now + wait
-		return s, []Action{Detach{}}
+		return s, append([]Action{Detach{}}, cues...)
 	}
 	s.DownSince = now
-	return s, []Action{Detach{}, Dial{s.Generation}}
+	return s, append([]Action{Detach{}, Dial{s.Generation}}, cues...)
+}
+
+// strain is of what is captured: black needs hardly any room. That it is over is
+// not heard; the customer has seen a picture all the time.
+func strain(s State, on bool, now time.Duration) (State, []Action) {
+	if s.Phase != Live {
+		return s, nil
+	}
+	s.Strained = on
+	if !on && s.Told == CuePoorNetwork {
+		s.Told = CueLive
+	}
+	return s.trouble(now)
+}
+
+func freeze(s State, on bool, now time.Duration) (State, []Action) {
+	if s.Phase != Live {
+		return s, nil
+	}
+	s.Frozen = on
+	if !on && s.Told == CueFrozen {
+		return s.say(CueLive)
+	}
+	return s.trouble(now)
 }
 
 func watched(s State, viewers int, now time.Duration) State {
@@ -169,9 +222,11 @@ func tick(s State, now time.Duration, limits Limits) (State, []Action) {
 			return end(s, reason)
 		case now >= at-limits.Warn && s.Warned != reason:
 			s.Warned = reason
-			actions = append(actions, Warn{reason, at - now})
+			actions = append(actions, Warn{reason, at - now}, CueEnding)
 		}
 	}
+	s, cues := s.trouble(now)
+	actions = append(actions, cues...)
 	if s.RetryAt == 0 || now < s.RetryAt {
 		return s, actions
 	}
@@ -199,12 +254,22 @@ func (s State) ends(limits Limits) (reason Reason, at time.Duration) {
 
 // Deadline is when the next Tick is due; false for never.
 func (s State) Deadline(limits Limits) (at time.Duration, ok bool) {
-	reason, at := s.ends(limits)
-	if reason != "" && s.Warned != reason {
-		at -= limits.Warn
+	sooner := func(due time.Duration) {
+		if !ok || due < at {
+			at, ok = due, true
+		}
 	}
-	if s.RetryAt != 0 && (reason == "" || s.RetryAt < at) {
-		return s.RetryAt, true
+	if reason, end := s.ends(limits); reason != "" {
+		if s.Warned != reason {
+			end -= limits.Warn
+		}
+		sooner(end)
 	}
-	return at, reason != ""
+	if s.RetryAt != 0 {
+		sooner(s.RetryAt)
+	}
+	if cue, due := s.troubled(); cue != "" {
+		sooner(due)
+	}
+	return at, ok
 }

@@ -21,6 +21,7 @@ type world struct {
 	call     Generation // that is attached; 0 for none
 	hanging  int        // HangUps without their Hung
 	quit     bool
+	heard    Cue // last, of how the conversation is
 	history  []Event
 }
 
@@ -37,8 +38,9 @@ func FuzzStep(f *testing.F) {
 		"oemoOC",         // ended while opening, a late report
 		"oOCw++++++++tt", // nobody watching
 		"oOC+++++++++++++++++++++++++++++++++++++++++tt", // too long
-		"omOCo", // paused before it is live
-		"oOCx",  // the daemon stops
+		"omOCo",                   // paused before it is live
+		"oOCx",                    // the daemon stops
+		"oOCsSszZz+++++tm.os.l.C", // strained, frozen
 	} {
 		f.Add([]byte(seed))
 	}
@@ -72,6 +74,10 @@ func (w *world) happen(c byte) {
 		w.diallingEnds(c == 'C')
 	case 'l', 'L', 'w', 'W':
 		w.callReports(c)
+	case 's', 'S':
+		w.event(Strain{w.state.Generation, c == 's'})
+	case 'z', 'Z':
+		w.event(Freeze{w.state.Generation, c == 'z'})
 	case 'h':
 		w.hung()
 	case 't':
@@ -190,6 +196,13 @@ func (w *world) act(a Action) {
 		w.hanging++
 	case Warn:
 		w.must(w.media && a.Left >= 0 && a.Left <= w.limits.Warn, "a warning of what is to come")
+	case Cue:
+		w.must(a == CueEnding || a == CuePoorNetwork || a != w.heard, "only of warnings and of a poor network the end is not said")
+		w.must(a != CueLive || w.state.Phase == Live, "live is said while live")
+		w.must(a != CueFrozen || w.state.Phase == Live && w.state.Frozen, "frozen is said of a frozen picture")
+		if a != CueEnding {
+			w.heard = a
+		}
 	case Quit:
 		w.must(w.hanging == 0 && !w.media, "everything is closed at the end")
 		w.quit = true
@@ -207,6 +220,8 @@ func (w *world) check() {
 	w.must((s.Phase == Paused) == (s.Connected && s.Muted), "paused is connected and muted")
 	w.must((s.Phase == Stopping) == (w.hanging > 0), "stopping is hanging up")
 	w.must(s.Phase != Ready || s == State{Phase: Ready, Generation: s.Generation}, "ready remembers nothing")
+	w.must(s.Phase != Live || s.Told != CuePaused && s.Told != "", "while live the advisor knows it, or why not")
+	w.must(s.Phase == Live || !s.Strained && !s.Frozen, "only what is live is strained or frozen")
 	w.must(s.Phase != Fault || s.Wanted && !s.Opened, "a fault is what does not open")
 	w.must(s.Wanted == w.media || s.Phase == Stopping, "what is wanted is there")
 	if w.media && len(w.opening)+len(w.dialling) == 0 && !s.Connected {

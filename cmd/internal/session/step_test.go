@@ -15,11 +15,11 @@ var testLimits = Limits{MaxLive: 2 * time.Hour, NoViewer: 10 * time.Minute, Warn
 var (
 	ready      = State{Phase: Ready, Generation: 4}
 	opening    = State{Phase: Connecting, Wanted: true, Generation: 5, LiveSince: t0, DownSince: t0}
-	faulty     = State{Phase: Fault, Wanted: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second}
+	faulty     = State{Phase: Fault, Wanted: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second, Told: CueRefused}
 	dialling   = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0}
-	refused    = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second}
-	live       = State{Phase: Live, Wanted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0, DownSince: t0}
-	paused     = State{Phase: Paused, Wanted: true, Muted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0, DownSince: t0}
+	refused    = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second, Told: CueRefused}
+	live       = State{Phase: Live, Wanted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0, DownSince: t0, Told: CueLive}
+	paused     = State{Phase: Paused, Wanted: true, Muted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0, DownSince: t0, Told: CuePaused}
 	stopping   = State{Phase: Stopping, Generation: 6}
 	wishing    = State{Phase: Stopping, Wanted: true, Generation: 6}
 	quitting   = State{Phase: Stopping, Quitting: true, Generation: 6}
@@ -35,8 +35,14 @@ func (s State) but(change func(*State)) State {
 	return s
 }
 
-func muted(s *State) { s.Muted = true }
+func muted(s *State) { s.Muted, s.Told = true, CuePaused }
 func away(s *State)  { s.Away = true }
+
+// told returns a change: the advisor has heard c last.
+func told(c Cue) func(*State) { return func(s *State) { s.Told = c } }
+
+// poor is what the advisor has just heard.
+func poor(s *State) { s.Told, s.PoorAt = CuePoorNetwork, now }
 
 // A row of what an event leads to. Where a phase has no row for an event, the
 // event changes nothing.
@@ -58,21 +64,21 @@ func ended(s State) State { return State{Phase: Stopping, Generation: s.Generati
 func TestStepOn(t *testing.T) {
 	steps(t, On{}, []row{
 		{"ready", ready, started(ready), []Action{Open{5}}},
-		{"paused", paused, live, []Action{Blank{false}}},
+		{"paused", paused, live, []Action{Blank{false}, CueLive}},
 		{"stopping", stopping, wishing, nil},
 		{"paused while dialling", dialling.but(muted), dialling, []Action{Blank{false}}},
 		{"paused while opening", opening.but(muted), opening, []Action{Blank{false}}},
-		{"paused in a fault", faulty.but(muted), faulty, []Action{Blank{false}}},
+		{"paused in a fault", faulty.but(muted), faulty.but(told("")), []Action{Blank{false}}},
 	})
 }
 
 func TestStepMute(t *testing.T) {
 	steps(t, Mute{}, []row{
-		{"live", live, paused, []Action{Blank{true}}},
-		{"opening", opening, opening.but(muted), []Action{Blank{true}}},
-		{"fault", faulty, faulty.but(muted), []Action{Blank{true}}},
-		{"dialling", dialling, dialling.but(muted), []Action{Blank{true}}},
-		{"refused", refused, refused.but(muted), []Action{Blank{true}}},
+		{"live", live, paused, []Action{Blank{true}, CuePaused}},
+		{"opening", opening, opening.but(muted), []Action{Blank{true}, CuePaused}},
+		{"fault", faulty, faulty.but(muted), []Action{Blank{true}, CuePaused}},
+		{"dialling", dialling, dialling.but(muted), []Action{Blank{true}, CuePaused}},
+		{"refused", refused, refused.but(muted), []Action{Blank{true}, CuePaused}},
 	})
 }
 
@@ -83,7 +89,7 @@ func TestStepEnd(t *testing.T) {
 			var rows []row
 			for _, name := range []string{"opening", "fault", "dialling", "refused", "live", "paused"} {
 				s := everything[name]
-				rows = append(rows, row{name, s, ended(s).but(quit), []Action{HangUp{reason}}})
+				rows = append(rows, row{name, s, ended(s).but(quit), []Action{HangUp{reason}, reason.cue()}})
 			}
 			if reason == Shutdown {
 				rows = append(rows,
@@ -115,21 +121,21 @@ func TestStepReports(t *testing.T) {
 	}{
 		{"opened", Opened{5}, row{from: opening, to: dialling, does: []Action{Dial{5}}}},
 		{"opened after a fault", Opened{5}, row{from: opening.but(func(s *State) { s.Phase = Fault }), to: dialling, does: []Action{Dial{5}}}},
-		{"failed", Failed{5, time.Second}, row{from: opening, to: opening.but(func(s *State) { s.Phase, s.RetryAt = Fault, retry })}},
-		{"connected", Connected{5}, row{from: dialling, to: live}},
+		{"failed", Failed{5, time.Second}, row{from: opening, to: opening.but(func(s *State) { s.Phase, s.RetryAt, s.Told = Fault, retry, CueRefused }), does: []Action{CueRefused}}},
+		{"connected", Connected{5}, row{from: dialling, to: live, does: []Action{CueLive}}},
 		{"connected for a pause", Connected{5}, row{from: dialling.but(muted), to: paused}},
-		{"not there", Refused{5, time.Second, true}, row{from: dialling, to: dialling.but(func(s *State) { s.RetryAt, s.Away = retry, true })}},
-		{"refused after it was not there", Refused{5, time.Second, false}, row{from: dialling.but(away), to: dialling.but(away).but(func(s *State) { s.RetryAt = retry })}},
-		{"back", Connected{5}, row{from: dialling.but(away), to: live.but(func(s *State) { s.DownSince = now })}},
-		{"refused", Refused{5, time.Second, false}, row{from: dialling, to: dialling.but(func(s *State) { s.RetryAt = retry })}},
-		{"lost", Lost{5, 0}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
+		{"not there", Refused{5, time.Second, true}, row{from: dialling, to: dialling.but(poor).but(func(s *State) { s.RetryAt, s.Away = retry, true }), does: []Action{CuePoorNetwork}}},
+		{"refused after it was not there", Refused{5, time.Second, false}, row{from: dialling.but(away).but(poor), to: dialling.but(away).but(poor).but(func(s *State) { s.RetryAt = retry })}},
+		{"back", Connected{5}, row{from: dialling.but(away), to: live.but(func(s *State) { s.DownSince = now }), does: []Action{CueLive}}},
+		{"refused", Refused{5, time.Second, false}, row{from: dialling, to: dialling.but(told(CueRefused)).but(func(s *State) { s.RetryAt = retry }), does: []Action{CueRefused}}},
+		{"lost", Lost{5, 0}, row{from: live, to: dialling.but(poor).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}, CuePoorNetwork}}},
 		{"lost in a pause", Lost{5, 0}, row{from: paused, to: dialling.but(muted).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
-		{"lost soon", Lost{5, time.Second}, row{from: live, to: dialling.but(func(s *State) { s.Generation, s.RetryAt = 6, retry }), does: []Action{Detach{}}}},
+		{"lost soon", Lost{5, time.Second}, row{from: live, to: dialling.but(poor).but(func(s *State) { s.Generation, s.RetryAt = 6, retry }), does: []Action{Detach{}, CuePoorNetwork}}},
 		{"alone", Watched{5, 0}, row{from: live, to: live.but(func(s *State) { s.AloneFrom = now })}},
 		{"still alone", Watched{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom = t0 }), to: live.but(func(s *State) { s.AloneFrom = t0 })}},
 		{"watched", Watched{5, 2}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: live}},
 		{"watched and warned of the other", Watched{5, 1}, row{from: live.but(func(s *State) { s.Warned = TooLong }), to: live.but(func(s *State) { s.Warned = TooLong })}},
-		{"lost while alone", Lost{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: dialling.but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
+		{"lost while alone", Lost{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: dialling.but(poor).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}, CuePoorNetwork}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { step(t, test.event, now, test.row) })
@@ -140,7 +146,7 @@ func TestStepReports(t *testing.T) {
 func TestStepStale(t *testing.T) {
 	for name, s := range everything {
 		for _, g := range []Generation{s.Generation - 1, s.Generation + 1} {
-			for _, e := range []Event{Opened{g}, Failed{g, 0}, Connected{g}, Refused{g, 0, false}, Lost{g, 0}, Watched{g, 0}} {
+			for _, e := range []Event{Opened{g}, Failed{g, 0}, Connected{g}, Refused{g, 0, false}, Lost{g, 0}, Watched{g, 0}, Strain{g, true}, Freeze{g, true}} {
 				step(t, e, now, row{name: name, from: s, to: s})
 			}
 		}
@@ -150,7 +156,7 @@ func TestStepStale(t *testing.T) {
 // The conversation's own last reports come after its end, when the advisor may
 // wish for the next one already.
 func TestStepStaleWhileStopping(t *testing.T) {
-	for _, e := range []Event{Opened{5}, Failed{5, 0}, Connected{5}, Refused{5, 0, false}, Lost{5, 0}, Watched{5, 0}} {
+	for _, e := range []Event{Opened{5}, Failed{5, 0}, Connected{5}, Refused{5, 0, false}, Lost{5, 0}, Watched{5, 0}, Strain{5, true}, Freeze{5, true}} {
 		s, _ := Step(live, End{ByAdvisor}, now, testLimits)
 		s, _ = Step(s, On{}, now, testLimits)
 		step(t, e, now, row{from: s, to: s})
@@ -168,20 +174,20 @@ func TestStepTick(t *testing.T) {
 		row
 	}{
 		{"open again", faulty.RetryAt, row{from: faulty, to: faulty.but(func(s *State) { s.Generation, s.RetryAt = 6, 0 }), does: []Action{Open{6}}}},
-		{"dial again", refused.RetryAt, row{from: refused, to: dialling.but(func(s *State) { s.Generation = 6 }), does: []Action{Dial{6}}}},
+		{"dial again", refused.RetryAt, row{from: refused, to: dialling.but(told(CueRefused)).but(func(s *State) { s.Generation = 6 }), does: []Action{Dial{6}}}},
 		{"not yet", refused.RetryAt - 1, row{from: refused, to: refused}},
-		{"warn", end - testLimits.Warn, row{from: live, to: warned(live, TooLong), does: []Action{Warn{TooLong, testLimits.Warn}}}},
-		{"warn late", end - time.Second, row{from: live, to: warned(live, TooLong), does: []Action{Warn{TooLong, time.Second}}}},
+		{"warn", end - testLimits.Warn, row{from: live, to: warned(live, TooLong), does: []Action{Warn{TooLong, testLimits.Warn}, CueEnding}}},
+		{"warn late", end - time.Second, row{from: live, to: warned(live, TooLong), does: []Action{Warn{TooLong, time.Second}, CueEnding}}},
 		{"warn once", end - time.Second, row{from: warned(live, TooLong), to: warned(live, TooLong)}},
-		{"too long", end, row{from: warned(live, TooLong), to: ended(live), does: []Action{HangUp{TooLong}}}},
-		{"too long, unwarned", end + time.Hour, row{from: live, to: ended(live), does: []Action{HangUp{TooLong}}}},
-		{"too long in a pause", end, row{from: paused, to: ended(paused), does: []Action{HangUp{TooLong}}}},
-		{"too long unreached", end, row{from: refused, to: ended(refused), does: []Action{HangUp{TooLong}}}},
-		{"too long in a fault", end, row{from: faulty, to: ended(faulty), does: []Action{HangUp{TooLong}}}},
-		{"alone, warn", left - testLimits.Warn, row{from: alone, to: warned(alone, NoViewer), does: []Action{Warn{NoViewer, testLimits.Warn}}}},
+		{"too long", end, row{from: warned(live, TooLong), to: ended(live), does: []Action{HangUp{TooLong}, CueEndedItself}}},
+		{"too long, unwarned", end + time.Hour, row{from: live, to: ended(live), does: []Action{HangUp{TooLong}, CueEndedItself}}},
+		{"too long in a pause", end, row{from: paused, to: ended(paused), does: []Action{HangUp{TooLong}, CueEndedItself}}},
+		{"too long unreached", end, row{from: refused, to: ended(refused), does: []Action{HangUp{TooLong}, CueEndedItself}}},
+		{"too long in a fault", end, row{from: faulty, to: ended(faulty), does: []Action{HangUp{TooLong}, CueEndedItself}}},
+		{"alone, warn", left - testLimits.Warn, row{from: alone, to: warned(alone, NoViewer), does: []Action{Warn{NoViewer, testLimits.Warn}, CueEnding}}},
 		{"alone, warn once", left - 1, row{from: warned(alone, NoViewer), to: warned(alone, NoViewer)}},
-		{"alone too long", left, row{from: warned(alone, NoViewer), to: ended(alone), does: []Action{HangUp{NoViewer}}}},
-		{"warn and dial", end - testLimits.Warn, row{from: refused, to: warned(dialling, TooLong).but(func(s *State) { s.Generation = 6 }), does: []Action{Warn{TooLong, testLimits.Warn}, Dial{6}}}},
+		{"alone too long", left, row{from: warned(alone, NoViewer), to: ended(alone), does: []Action{HangUp{NoViewer}, CueEndedItself}}},
+		{"warn and dial", end - testLimits.Warn, row{from: refused, to: warned(dialling, TooLong).but(told(CueRefused)).but(func(s *State) { s.Generation = 6 }), does: []Action{Warn{TooLong, testLimits.Warn}, CueEnding, Dial{6}}}},
 		{"ready", end, row{from: ready, to: ready}},
 		{"stopping", end, row{from: stopping, to: stopping}},
 		{"wishing", end, row{from: wishing, to: wishing}},
