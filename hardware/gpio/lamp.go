@@ -38,7 +38,10 @@ func OpenLamp(cfg LampConfig) (hardware.Lamp, error) {
 	if cfg.LED != "" {
 		return openLED("/sys/class/leds", cfg.LED)
 	}
-	line := NewLine(LineConfig{Line: cfg.Line, ActiveLow: cfg.ActiveLow, Consumer: cfg.Consumer})
+	return lampOn(NewLine(LineConfig{Line: cfg.Line, ActiveLow: cfg.ActiveLow, Consumer: cfg.Consumer}))
+}
+
+func lampOn(line *Line) (hardware.Lamp, error) {
 	if err := line.Out(periph.Low); err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ type led struct {
 }
 
 func openLED(dir, name string) (*led, error) {
-	if name != filepath.Base(name) {
+	if name != filepath.Base(name) || name == "." {
 		return nil, fmt.Errorf("LED %q is not a name below %s (%w)", name, dir, os.ErrNotExist)
 	}
 	at := filepath.Join(dir, name)

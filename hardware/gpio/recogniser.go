@@ -52,7 +52,7 @@ const (
 // newRecogniser begins with a button that is down or not. One that is held from
 // the start was not pressed for us.
 func newRecogniser(double, down bool, now time.Duration) recogniser {
-	r := recogniser{double: double, down: down, raw: down, held: now}
+	r := recogniser{double: double, down: down, raw: down, held: now, quiet: now}
 	if down {
 		r.phase = spent
 	}
