@@ -57,6 +57,7 @@ func FuzzStep(f *testing.F) {
 func (w *world) happen(c byte) {
 	switch c {
 	case 'o':
+		w.heard = "" // a press is answered anew
 		w.event(On{})
 	case 'm':
 		w.event(Mute{})
@@ -197,10 +198,14 @@ func (w *world) act(a Action) {
 	case Warn:
 		w.must(w.media && a.Left >= 0 && a.Left <= w.limits.Warn, "a warning of what is to come")
 	case Cue:
-		w.must(a == CueEnding || a == CuePoorNetwork || a != w.heard, "only of warnings and of a poor network the end is not said")
+		w.must(a == CueEnding || a == CuePoorNetwork || a != w.heard, "nothing is said twice but what has no end that is said")
 		w.must(a != CueLive || w.state.Phase == Live, "live is said while live")
 		w.must(a != CueFrozen || w.state.Phase == Live && w.state.Frozen, "frozen is said of a frozen picture")
-		if a != CueEnding {
+		switch a {
+		case CueEnding:
+		case CueEnded, CueEndedItself:
+			w.heard = ""
+		default:
 			w.heard = a
 		}
 	case Quit:
