@@ -58,21 +58,21 @@ func (l *listener) tell(e Estimate) {
 
 // Stats are counted since Dial.
 type Stats struct {
-	RTT       time.Duration // 0 when unknown
-	SentBytes uint64        // of encoded picture and sound
-	Packets   uint64        // RTP packets of both, without retransmissions
-	NACK      uint64        // packets asked for again
-	PLI       uint64        // key frames asked for
-	Dropped   uint64        // packets that the kernel did not take
+	RTT     time.Duration   // 0 when unknown
+	Sent    encoder.BitRate // picture and sound of the last whole second, without headers
+	Packets uint64          // RTP packets of both, without retransmissions
+	NACK    uint64          // packets asked for again
+	PLI     uint64          // key frames asked for
+	Dropped uint64          // packets that the kernel did not take
 }
 
 // Stats returns the counters as they stand.
 func (p *Publisher) Stats() Stats {
 	s := Stats{
-		RTT:       time.Duration(p.stats.rtt.Load()),
-		SentBytes: p.stats.bytes.Load(),
-		PLI:       p.stats.keyFrames.Load(),
-		Dropped:   p.sockets.Stats().Dropped,
+		RTT:     time.Duration(p.stats.rtt.Load()),
+		Sent:    p.leaves.rate(monotonic.Now()),
+		PLI:     p.stats.keyFrames.Load(),
+		Dropped: p.sockets.Stats().Dropped,
 	}
 	for _, t := range []*track{p.video, p.audio} {
 		if t != nil {

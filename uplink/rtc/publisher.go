@@ -89,11 +89,11 @@ type Publisher struct {
 	closeOnce sync.Once
 	closeErr  error
 	stats     counters
+	leaves    throughput
 }
 
 // counters are written by the sending and the RTCP goroutines.
 type counters struct {
-	bytes     atomic.Uint64
 	keyFrames atomic.Uint64 // PLI and FIR received
 	rtt       atomic.Int64
 	available atomic.Uint64
@@ -206,7 +206,7 @@ func (p *Publisher) sent(bytes int, err error) error {
 		return lost
 	}
 	if err == nil {
-		p.stats.bytes.Add(uint64(bytes))
+		p.leaves.add(bytes, monotonic.Now())
 	}
 	return err
 }

@@ -126,7 +126,7 @@ func (l *loop) watchViewers(ctx context.Context, generation Generation, p Publis
 // detach stops sending over a connection that is lost.
 func (l *loop) detach() {
 	p := l.publisher
-	l.publisher, l.viewers, l.sent = nil, nil, throughput{}
+	l.publisher, l.viewers = nil, nil
 	l.media.out.set(nil)
 	l.farewell(p)
 }

@@ -33,7 +33,7 @@ func (l *loop) hangUp(reason Reason) {
 	l.media.out.set(nil)
 	l.end()
 	p := l.publisher
-	l.media, l.publisher, l.viewers, l.sent = nil, nil, nil, throughput{}
+	l.media, l.publisher, l.viewers = nil, nil, nil
 	l.background.Go(func() {
 		l.running.Wait()
 		if p != nil {

@@ -83,29 +83,8 @@ func (l *loop) adapt(e rtc.Estimate) {
 	if l.publisher == nil {
 		return // heard while the connection was being made
 	}
-	now := monotonic.Now()
-	l.media.setRate(l.rates.heard(e, now))
-	l.sent.sample(l.publisher.Stats().SentBytes, now)
+	l.media.setRate(l.rates.heard(e, monotonic.Now()))
 	if l.rates.strained != l.state.Strained && l.state.Phase == Live {
 		l.handle(message{event: Strain{l.state.Generation, l.rates.strained}})
 	}
-}
-
-// throughput is what left in the last second or so. Reports come about once a
-// second, which is when it is sampled.
-type throughput struct {
-	rate  encoder.BitRate
-	bytes uint64
-	at    time.Duration
-}
-
-func (t *throughput) sample(bytes uint64, now time.Duration) {
-	since := now - t.at
-	if since < time.Second/2 {
-		return
-	}
-	if t.at != 0 && bytes >= t.bytes {
-		t.rate = encoder.BitRate(float64(bytes-t.bytes) * 8 / since.Seconds())
-	}
-	t.bytes, t.at = bytes, now
 }

@@ -86,18 +86,3 @@ func TestRateControllerRecovers(t *testing.T) {
 		t.Errorf("a quiet minute later it is %d", before)
 	}
 }
-
-func TestThroughput(t *testing.T) {
-	var s throughput
-	s.sample(1000, t0)
-	s.sample(2000, t0+100*time.Millisecond) // too soon
-	s.sample(126_000, t0+time.Second)
-	if s.rate != 1_000_000 {
-		t.Errorf("125,000 bytes in a second are %d b/s", s.rate)
-	}
-	s.sample(0, t0+2*time.Second) // another connection counts from zero
-	s.sample(250_000, t0+3*time.Second)
-	if s.rate != 2_000_000 {
-		t.Errorf("250,000 bytes in a second are %d b/s", s.rate)
-	}
-}

@@ -43,7 +43,6 @@ type shown struct {
 	publisher Publisher // nil while not connected
 	viewers   *int
 	target    encoder.BitRate
-	sent      encoder.BitRate
 }
 
 // New makes a session; Run starts it.
@@ -68,7 +67,6 @@ type loop struct {
 	publisher Publisher // nil without a connection
 	viewers   *int      // nil while the endpoint does not tell
 	rates     rateController
-	sent      throughput
 	paused    chan bool // what the endpoint is to be told next; newest wins
 
 	conversation context.Context // of the sources and calls of one conversation
@@ -195,7 +193,7 @@ func (s *Session) tell(ctx context.Context, m message) {
 func (l *loop) show() {
 	l.shown.Store(&shown{
 		state: l.state, media: l.media, publisher: l.publisher,
-		viewers: l.viewers, target: l.rates.target, sent: l.sent.rate,
+		viewers: l.viewers, target: l.rates.target,
 	})
 }
 

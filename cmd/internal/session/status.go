@@ -47,7 +47,7 @@ func (s *Session) uplink(now *shown) control.Uplink {
 		stats := now.publisher.Stats()
 		u.State = "connected"
 		u.RTTMS = float64(stats.RTT.Microseconds()) / 1000
-		u.TargetBPS, u.SentBPS = int64(now.target), int64(now.sent)
+		u.TargetBPS, u.SentBPS = int64(now.target), int64(stats.Sent)
 		u.NACK, u.PLI = stats.NACK, stats.PLI
 	case now.state.Opened:
 		u.State = "connecting"
