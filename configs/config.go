@@ -14,6 +14,7 @@ type Config struct {
 	Video      Video      `json:"video"`
 	Audio      Audio      `json:"audio"`
 	Session    Session    `json:"session"`
+	Board      Board      `json:"board"`
 	Control    Control    `json:"control"`
 	Log        Log        `json:"log"`
 }
@@ -75,6 +76,36 @@ type Session struct {
 	WarnBefore      Duration `json:"warn_before"` // 0 is no warning
 }
 
+// Board says which board this is, and what its buttons do. The capture light is
+// the profile's, and nothing here can change it.
+type Board struct {
+	Profile string  `json:"profile"` // auto, or the Name of a Profile
+	Buttons Buttons `json:"buttons"`
+}
+
+// Buttons says what each gesture on each button of a profile does.
+type Buttons struct {
+	Button1 Gestures `json:"button1"`
+	Button2 Gestures `json:"button2"`
+}
+
+// Gestures holds one of the actions for each gesture.
+type Gestures struct {
+	Short  string `json:"short"`
+	Double string `json:"double"`
+	Long   string `json:"long"`
+}
+
+// The actions of a gesture.
+const (
+	ActionNone      = "none"
+	ActionLive      = "live"       // go live, or end it
+	ActionPause     = "pause"      // pause, or go on
+	ActionPhoto     = "photo"      // take a photo
+	ActionPhotoShow = "photo-show" // take a photo and show it to the customer
+	ActionClip      = "clip"       // begin a clip, or end it
+)
+
 // Control says where the daemon's socket and its files are. "" is the place
 // that SocketPath and StatePath find.
 type Control struct {
@@ -106,6 +137,13 @@ func Default() Config {
 			NoViewerTimeout: Duration(10 * time.Minute),
 			MaxLive:         Duration(2 * time.Hour),
 			WarnBefore:      Duration(2 * time.Minute),
+		},
+		Board: Board{
+			Profile: ProfileAuto,
+			Buttons: Buttons{
+				Button1: Gestures{Short: ActionPhoto, Double: ActionPhotoShow, Long: ActionLive},
+				Button2: Gestures{Short: ActionPause, Double: ActionNone, Long: ActionClip},
+			},
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}

@@ -78,6 +78,7 @@ microphone: {source: "hw:1,0", gain_db: -3.5}
 video: {max_bitrate: 800k, gop: 1m}
 audio: {bitrate: 24000}
 session: {no_viewer_timeout: 0, max_live: 1h30m, warn_before: 90s}
+board: {profile: virtual, buttons: {button1: {short: live, double: none}, button2: {long: photo-show}}}
 `, "\n", "\r\n")), "x.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +100,8 @@ session: {no_viewer_timeout: 0, max_live: 1h30m, warn_before: 90s}
 	want.Video = Video{MaxBitRate: 800_000, GOP: Duration(time.Minute)}
 	want.Audio.BitRate = 24_000
 	want.Session = Session{MaxLive: Duration(90 * time.Minute), WarnBefore: Duration(90 * time.Second)}
+	want.Board.Profile, want.Board.Buttons.Button1 = "virtual", Gestures{ActionLive, ActionNone, ActionLive}
+	want.Board.Buttons.Button2.Long = ActionPhotoShow
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", cfg, want)
 	}
@@ -163,6 +166,10 @@ var badFiles = []struct {
 		`control.socket: "run/x" is not an absolute path`, "control.state_dir", "uplink.token_file"}},
 	{"ICE server", "uplink: {ice_servers: [{urls: ['turn:a:70000', 'http://x', 'stun:a?transport=udp', 'turn:a']}]}", []string{
 		"uplink.ice_servers[0].urls[0]: \"turn:a:70000\" is not stun:", "urls[1]", "urls[2]", "uplink.ice_servers[0]: a TURN server needs username and credential_file"}},
+	{"board", "board: {profile: virtuall, buttons: {button1: {short: foto}, button2: {triple: live}}}", []string{
+		`board.profile: "virtuall" is not one of auto, `, `board.buttons.button1.short: "foto" is not one of live, pause,`,
+		"board.buttons.button2.triple: unknown key"}},
+	{"the light has no key", "board: {light: none}", []string{"board.light: unknown key"}},
 	{"log", "log: {level: warning, format: xml}", []string{`"warning" is not one of debug, info, warn, error`, `"xml" is not one of text, json`}},
 	{"control characters", "uplink: {interface: \"a\\x1bb\"}", []string{"control characters are not allowed"}},
 	{"too large", "#" + strings.Repeat("x", MaxSize), []string{"x.yaml: more than 64 kB"}},

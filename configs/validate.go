@@ -28,6 +28,7 @@ func (c Config) check() Problems {
 	between(&v, "video.gop", c.Video.GOP, Duration(time.Second), Duration(time.Minute))
 	between(&v, "audio.bitrate", c.Audio.BitRate, 6_000, 256_000)
 	v.session(c.Session)
+	v.board(c.Board)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	return v.problems
@@ -122,6 +123,19 @@ func (v *checker) session(s Session) {
 	if s.WarnBefore < 0 || s.WarnBefore >= s.MaxLive {
 		v.report("session.warn_before", "", "%v is not below session.max_live, %v", s.WarnBefore, s.MaxLive)
 	}
+}
+
+func (v *checker) board(b Board) {
+	v.oneOf("board.profile", b.Profile, profileNames()...)
+	v.gestures("board.buttons.button1", b.Buttons.Button1)
+	v.gestures("board.buttons.button2", b.Buttons.Button2)
+}
+
+func (v *checker) gestures(key string, g Gestures) {
+	actions := []string{ActionLive, ActionPause, ActionPhoto, ActionPhotoShow, ActionClip, ActionNone}
+	v.oneOf(key+".short", g.Short, actions...)
+	v.oneOf(key+".double", g.Double, actions...)
+	v.oneOf(key+".long", g.Long, actions...)
 }
 
 func (v *checker) uplink(u Uplink) {
