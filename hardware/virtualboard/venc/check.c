@@ -4,10 +4,10 @@
  *
  *   cc -O2 -Wall -Wextra -fsanitize=address,undefined -o check \
  *      check.c rate.c h264.c picture.c tile.c cavlc.c
- *   check LAYOUT WIDTH HEIGHT BITRATE FPS GOP PADDING <raw frames >stream.h264
+ *   check LAYOUT WIDTH HEIGHT BITRATE FPS GOP PADDING SHOWN <raw frames >stream.h264
  *
- * LAYOUT is i420, nv12 or yuyv, PADDING none, filler or sei. The stream must decode
- * without a message: ffmpeg -v error -i stream.h264 -f null -
+ * LAYOUT is i420, nv12 or yuyv, PADDING none, filler or sei. SHOWN is a file for the
+ * i420 frames that a decoder must arrive at, bit by bit. check.sh does that comparison.
  */
 #include <stdio.h>
 
@@ -32,6 +32,22 @@ static struct h264_source source(const char *layout, u8 *raw, u32 w, u32 h)
 		s.chroma_stride = w / 2;
 	}
 	return s;
+}
+
+static void write_plane(FILE *f, const u8 *shown, u32 stride, u32 w, u32 h)
+{
+	u32 x, y;
+
+	for (y = 0; y < h; y++)
+		for (x = 0; x < w; x++)
+			fputc(shown[y / 4 * stride + x / 4], f);
+}
+
+static void write_shown(FILE *f, const struct h264_encoder *e)
+{
+	write_plane(f, e->shown.luma, 4 * e->mb_width, e->width, e->height);
+	write_plane(f, e->shown.chroma[0], 2 * e->mb_width, e->width / 2, e->height / 2);
+	write_plane(f, e->shown.chroma[1], 2 * e->mb_width, e->width / 2, e->height / 2);
 }
 
 static void encode(struct h264_encoder *e, struct rate *r, struct bits *b,
@@ -63,9 +79,11 @@ int main(int argc, char **argv)
 	size_t size, room = 8 << 20;
 	u8 *raw, *coded;
 	void *mosaic;
+	FILE *shown;
 
-	if (argc != 8) {
-		fprintf(stderr, "usage: check LAYOUT WIDTH HEIGHT BITRATE FPS GOP PADDING\n");
+	if (argc != 9) {
+		fprintf(stderr,
+			"usage: check LAYOUT WIDTH HEIGHT BITRATE FPS GOP PADDING SHOWN\n");
 		return 2;
 	}
 	w = atoi(argv[2]);
@@ -77,7 +95,8 @@ int main(int argc, char **argv)
 	raw = malloc(size);
 	coded = malloc(room);
 	mosaic = malloc(h264_mosaic_size(w, h));
-	if (!raw || !coded || !mosaic)
+	shown = fopen(argv[8], "wb");
+	if (!raw || !coded || !mosaic || !shown)
 		return 1;
 	h264_setup(&e, w, h, mosaic);
 	rate_init(&r);
@@ -92,7 +111,9 @@ int main(int argc, char **argv)
 			(long long)r.debt);
 		if (b.overflow || fwrite(coded, bits_len(&b), 1, stdout) != 1)
 			return 1;
+		write_shown(shown, &e);
 	}
+	fclose(shown);
 	free(raw);
 	free(coded);
 	free(mosaic);

@@ -174,10 +174,25 @@ cleanup_media:
 	return err;
 }
 
+/* Whoever waits for a buffer learns that none will come. */
+static void venc_wake_files(struct venc_dev *dev)
+{
+	struct v4l2_fh *fh;
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->vdev.fh_lock, flags);
+	list_for_each_entry(fh, &dev->vdev.fh_list, list) {
+		vb2_queue_error(&fh->m2m_ctx->out_q_ctx.q);
+		vb2_queue_error(&fh->m2m_ctx->cap_q_ctx.q);
+	}
+	spin_unlock_irqrestore(&dev->vdev.fh_lock, flags);
+}
+
 static void venc_unbind(struct platform_device *pdev)
 {
 	struct venc_dev *dev = platform_get_drvdata(pdev);
 
+	venc_wake_files(dev);
 	media_device_unregister(&dev->media);
 	v4l2_m2m_unregister_media_controller(dev->m2m);
 	video_unregister_device(&dev->vdev);

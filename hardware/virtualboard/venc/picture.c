@@ -89,7 +89,7 @@ static s32 luma_offset(s32 f, u32 qp)
 	s32 scaled = f * level_scale[qp % 6];
 
 	if (qp >= 36)
-		scaled <<= qp / 6 - 6;
+		scaled *= 1 << (qp / 6 - 6);
 	else
 		scaled = (scaled + (1 << (5 - qp / 6))) >> (6 - qp / 6);
 	return (scaled + 32) >> 6;
@@ -98,7 +98,7 @@ static s32 luma_offset(s32 f, u32 qp)
 /* 8.5.11.2 */
 static s32 chroma_offset(s32 f, u32 qpc)
 {
-	return ((((f * level_scale[qpc % 6]) << (qpc / 6)) >> 5) + 32) >> 6;
+	return (((f * level_scale[qpc % 6] * (1 << (qpc / 6))) >> 5) + 32) >> 6;
 }
 
 /* Intra 16x16 DC prediction, 8.3.3.3: every value stands for four equal pixels. */
