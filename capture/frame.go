@@ -45,6 +45,24 @@ type Plane struct {
 	Stride int
 }
 
+// LayOut lays the planes of a raw picture over memory that holds them one behind
+// the other, as the single-planar formats of V4L2 do: the chroma planes of I420
+// have half the stride (docs.kernel.org, "Planar YUV formats"). The picture has
+// that many rows, and begins where the memory does.
+func LayOut(format PixelFormat, stride, rows int, memory []byte) (p [3]Plane) {
+	luma := stride * rows
+	p[0] = Plane{Data: memory[:luma], Stride: stride}
+	switch format {
+	case I420:
+		chroma := luma / 4
+		p[1] = Plane{Data: memory[luma : luma+chroma], Stride: stride / 2}
+		p[2] = Plane{Data: memory[luma+chroma : luma+2*chroma], Stride: stride / 2}
+	case NV12:
+		p[1] = Plane{Data: memory[luma : luma+luma/2], Stride: stride}
+	}
+	return p
+}
+
 // Frame is one picture, raw or compressed, on its way from a source to an
 // encoder. The receiver owns it until Release and may not touch it afterwards.
 type Frame struct {

@@ -82,26 +82,12 @@ func (c *Camera) layOut(bytesPerLine uint32) error {
 // maxSide bounds the sizes that arithmetic here has to deal with.
 const maxSide = 16384
 
-// planes lays the planes of a raw picture over a buffer: in the single-planar
-// formats they follow each other, the chroma planes of YUV420 with half the
-// stride (docs.kernel.org, "Planar YUV formats").
-func planes(f capture.VideoFormat, stride int, memory []byte) (p [3]capture.Plane) {
-	luma := stride * f.Height
-	switch f.Format {
-	case capture.I420:
-		chroma := luma / 4
-		p[0] = capture.Plane{Data: memory[:luma], Stride: stride}
-		p[1] = capture.Plane{Data: memory[luma : luma+chroma], Stride: stride / 2}
-		p[2] = capture.Plane{Data: memory[luma+chroma : luma+2*chroma], Stride: stride / 2}
-	case capture.NV12:
-		p[0] = capture.Plane{Data: memory[:luma], Stride: stride}
-		p[1] = capture.Plane{Data: memory[luma : luma+luma/2], Stride: stride}
-	case capture.YUYV:
-		p[0] = capture.Plane{Data: memory[:luma], Stride: stride}
-	default:
-		p[0] = capture.Plane{Data: memory}
+// planes lays the picture over a buffer; a compressed one has all of it.
+func planes(f capture.VideoFormat, stride int, memory []byte) [3]capture.Plane {
+	if f.Format == capture.MJPEG || f.Format == capture.H264 {
+		return [3]capture.Plane{{Data: memory}}
 	}
-	return p
+	return capture.LayOut(f.Format, stride, f.Height, memory)
 }
 
 // setRate sets the frame rate where the driver lets it be set and returns what

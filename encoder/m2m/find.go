@@ -3,6 +3,8 @@ package m2m
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -169,4 +171,19 @@ func maxSize(node *v4l2.Device) (width, height int, err error) {
 		}
 	}
 	return width, height, nil
+}
+
+// find returns the first encoder that fits the configuration.
+func (s system) find(cfg Config) (Device, error) {
+	devices := s.list()
+	for _, d := range devices {
+		if d.Fits(cfg.Width, cfg.Height) {
+			return d, nil
+		}
+	}
+	if len(devices) > 0 {
+		return Device{}, fmt.Errorf("find an H.264 encoder for %dx%d: %w: %s does at most %dx%d",
+			cfg.Width, cfg.Height, os.ErrNotExist, devices[0].Path, devices[0].MaxWidth, devices[0].MaxHeight)
+	}
+	return Device{}, fmt.Errorf("find an H.264 encoder: %w: no device of this machine is one", os.ErrNotExist)
 }

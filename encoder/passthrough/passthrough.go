@@ -48,7 +48,7 @@ type Encoder struct {
 	sink   func(encoder.AccessUnit) error
 
 	mu      sync.Mutex
-	sets    parameterSets
+	sets    h264.ParameterSets
 	joined  []byte // a key frame with its parameter sets, reused
 	started bool   // an IDR went out
 	dropped uint64
@@ -84,7 +84,7 @@ func (e *Encoder) Encode(f capture.Frame) error {
 func (e *Encoder) SPS() (h264.SPS, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.sets.active, e.sets.complete()
+	return e.sets.SPS(), e.sets.Complete()
 }
 
 // ParameterSets returns a copy of the parameter sets in use, in Annex B format,
@@ -92,7 +92,7 @@ func (e *Encoder) SPS() (h264.SPS, bool) {
 func (e *Encoder) ParameterSets() []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return append([]byte(nil), e.sets.annexB...)
+	return append([]byte(nil), e.sets.AnnexB()...)
 }
 
 // Dropped returns how many frames came before the first IDR picture.
@@ -141,7 +141,7 @@ func (e *Encoder) check(au []byte, c h264.Contents) error {
 	switch {
 	case c.B:
 		return e.refuse(fmt.Errorf("%w: a picture has B slices", ErrReordered), hintReordered)
-	case c.IDR && !e.sets.complete():
+	case c.IDR && !e.sets.Complete():
 		return e.refuse(fmt.Errorf("%w: a key frame came before them", ErrNoParameterSets), hintNoParameterSets)
 	}
 	return nil
@@ -149,11 +149,11 @@ func (e *Encoder) check(au []byte, c h264.Contents) error {
 
 // learn takes the parameter sets out of an access unit.
 func (e *Encoder) learn(au []byte) error {
-	if err := e.sets.update(au); err != nil {
+	if err := e.sets.Update(au); err != nil {
 		return e.refuse(err, hintDamaged)
 	}
-	if e.sets.active.Reorders() {
-		return e.refuse(fmt.Errorf("%w: its SPS allows %d pictures to be reordered", ErrReordered, e.sets.active.MaxReorder), hintReordered)
+	if e.sets.SPS().Reorders() {
+		return e.refuse(fmt.Errorf("%w: its SPS allows %d pictures to be reordered", ErrReordered, e.sets.SPS().MaxReorder), hintReordered)
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (e *Encoder) complete(au []byte, c h264.Contents) []byte {
 		e.joined = h264.AppendNAL(e.joined, nal)
 		au = rest
 	}
-	e.joined = append(e.joined, e.sets.annexB...)
+	e.joined = append(e.joined, e.sets.AnnexB()...)
 	e.joined = append(e.joined, au...)
 	return e.joined
 }

@@ -134,7 +134,7 @@ func TestParameterSets(t *testing.T) {
 	if string(e.ParameterSets()) != sps+pps {
 		t.Errorf("got %q", e.ParameterSets())
 	}
-	huge := "\x00\x00\x01\x68\xce" + strings.Repeat("\xff", maxParameterSets)
+	huge := "\x00\x00\x01\x68\xce" + strings.Repeat("\xff", 64<<10)
 	if err := e.Encode(frame(huge + idr)); err == nil {
 		t.Error("a PPS of 64 KiB: no error")
 	}

@@ -106,7 +106,7 @@ func (e *Encoder) took(id uint32, value int32) {
 	streaming := e.raw.on && e.coded.on
 	switch id {
 	case ctrlForceKey:
-		e.state.force = streaming || !e.Quirks.KeyOnlyStreaming
+		e.state.force = !e.Quirks.DeafToKeys && (streaming || !e.Quirks.KeyOnlyStreaming)
 	case ctrlBitRate:
 		if !streaming || !e.Quirks.RateAtStart {
 			e.state.rate = value
@@ -156,6 +156,10 @@ func (e *Encoder) picture() {
 	first := e.raw.data(in, 0)[of.Parts[0].Offset]
 	e.raw.finish(v4l2.Done{Time: of.Time})
 	key := !e.state.began || e.state.force
+	if e.Quirks.Canned && !key {
+		e.add(canned, 0, of)
+		return
+	}
 	data := e.begin(key, of)
 	e.state.force = false
 	data = append(data, slice(key, uint32(e.state.pictures-1), first)...)
@@ -164,6 +168,8 @@ func (e *Encoder) picture() {
 	}
 	e.split(data, key, of)
 }
+
+var canned = slice(false, 0, 0)
 
 // begin returns what stands before a picture, and sends what stands apart.
 func (e *Encoder) begin(key bool, of v4l2.Done) []byte {
@@ -219,7 +225,7 @@ func (e *Encoder) add(data []byte, flags v4l2.BufFlags, of v4l2.Done) {
 func (e *Encoder) put() {
 	for len(e.state.pieces) > 0 && len(e.coded.queued) > 0 {
 		p := e.state.pieces[0]
-		e.state.pieces = e.state.pieces[1:]
+		e.state.pieces = append(e.state.pieces[:0], e.state.pieces[1:]...)
 		b := e.coded.buffers[e.coded.queued[0]]
 		d := v4l2.Done{Flags: p.flags, Sequence: e.state.sequence, Time: p.of.Time}
 		d.Parts[0].Used = copy(b.planes[0].data, p.data)

@@ -33,6 +33,7 @@ type Encoder struct {
 // Quirks are in what encoders differ.
 type Quirks struct {
 	KeyOnlyStreaming bool // FORCE_KEY_FRAME before STREAMON is lost
+	DeafToKeys       bool // FORCE_KEY_FRAME is taken, and nothing comes of it
 	RateAtStart      bool // a bitrate while streaming has no effect
 	HeaderOnce       bool // SPS and PPS with the first picture only
 	SeparateHeader   bool // SPS and PPS in a buffer of their own
@@ -43,15 +44,16 @@ type Quirks struct {
 	Filler           int  // bytes of filler data behind each picture
 	Align            uint32
 	AlignHeight      uint32
-	StallAfter       int // pictures after which nothing comes any more
-	ErrorEvery       int // each so many pictures one is an error
-	Broken           bool
+	StallAfter       int  // pictures after which nothing comes any more
+	ErrorEvery       int  // each so many pictures one is an error
+	Broken           bool // each picture is
 	NoImport         bool // REQBUFS of DMA buffers is refused
 	RefuseImport     bool // QBUF of them is
 	NoCommand        bool // ENCODER_CMD answers ENOTTY
 	NoSelection      bool
 	HighProfile      bool // the SPS says High whatever was asked for
 	Lag              int  // pictures that it keeps before one comes out
+	Canned           bool // P pictures are all the same, and cost no allocation
 }
 
 // encoding is what a stream's run has come to.
@@ -108,7 +110,7 @@ func (e *Encoder) Imports() bool {
 	return e.raw.memory == v4l2.MemoryDMABUF
 }
 
-// Raised returns the picture format that is set.
+// RawFormat returns the picture format that is set.
 func (e *Encoder) RawFormat() v4l2.PixFormat {
 	e.kernel.mu.Lock()
 	defer e.kernel.mu.Unlock()

@@ -1,43 +1,49 @@
-package passthrough
+package h264
 
 import (
 	"bytes"
 	"fmt"
-
-	"github.com/bril-edge/bril/encoder/h264"
 )
 
 // maxParameterSets bounds all parameter sets together, in bytes. Real streams
 // have about forty.
 const maxParameterSets = 64 << 10
 
-// parameterSets keeps the latest of each parameter set by its id; a stream may
-// have up to 32 SPS and 256 PPS (ITU-T H.264, 7.4.2.1.1 and 7.4.2.2).
-type parameterSets struct {
+// ParameterSets keeps the latest of each parameter set of a stream by its id;
+// there may be up to 32 SPS and 256 PPS (7.4.2.1.1 and 7.4.2.2). The zero value
+// has none.
+type ParameterSets struct {
 	sps, pps []parameterSet // in order of first appearance
-	active   h264.SPS       // the latest
+	active   SPS            // the latest
 	annexB   []byte         // all of them, SPS first
 }
 
 type parameterSet struct {
 	id  uint8
-	nal h264.NAL
+	nal NAL
 }
 
-// complete says that a key frame can be decoded with what is here.
-func (p *parameterSets) complete() bool { return len(p.sps) > 0 && len(p.pps) > 0 }
+// Complete says that a key frame can be decoded with what is here.
+func (p *ParameterSets) Complete() bool { return len(p.sps) > 0 && len(p.pps) > 0 }
 
-// update takes over the parameter sets of an access unit. Nothing is allocated
+// SPS returns the sequence parameter set that came last.
+func (p *ParameterSets) SPS() SPS { return p.active }
+
+// AnnexB returns all of them in Annex B format, SPS first. The memory is used
+// again by Update.
+func (p *ParameterSets) AnnexB() []byte { return p.annexB }
+
+// Update takes over the parameter sets of an access unit. Nothing is allocated
 // while they stay the same.
-func (p *parameterSets) update(au []byte) error {
+func (p *ParameterSets) Update(au []byte) error {
 	changed := false
-	for nal, rest := h264.Next(au); nal != nil; nal, rest = h264.Next(rest) {
+	for nal, rest := Next(au); nal != nil; nal, rest = Next(rest) {
 		var err error
 		var is bool
 		switch nal.Type() {
-		case h264.TypeSPS:
+		case TypeSPS:
 			is, err = p.updateSPS(nal)
-		case h264.TypePPS:
+		case TypePPS:
 			is, err = p.updatePPS(nal)
 		}
 		if err != nil {
@@ -51,8 +57,8 @@ func (p *parameterSets) update(au []byte) error {
 	return nil
 }
 
-func (p *parameterSets) updateSPS(nal h264.NAL) (changed bool, err error) {
-	sps, err := h264.ParseSPS(nal)
+func (p *ParameterSets) updateSPS(nal NAL) (changed bool, err error) {
+	sps, err := ParseSPS(nal)
 	if err != nil {
 		return false, err
 	}
@@ -61,8 +67,8 @@ func (p *parameterSets) updateSPS(nal h264.NAL) (changed bool, err error) {
 	return changed, nil
 }
 
-func (p *parameterSets) updatePPS(nal h264.NAL) (changed bool, err error) {
-	id, _, err := h264.ParsePPSID(nal)
+func (p *ParameterSets) updatePPS(nal NAL) (changed bool, err error) {
+	id, _, err := ParsePPSID(nal)
 	if err != nil {
 		return false, err
 	}
@@ -71,7 +77,7 @@ func (p *parameterSets) updatePPS(nal h264.NAL) (changed bool, err error) {
 }
 
 // keep puts nal into sets in the place of the one with the same id.
-func keep(sets []parameterSet, id uint8, nal h264.NAL) ([]parameterSet, bool) {
+func keep(sets []parameterSet, id uint8, nal NAL) ([]parameterSet, bool) {
 	for i := range sets {
 		if sets[i].id != id {
 			continue
@@ -85,11 +91,11 @@ func keep(sets []parameterSet, id uint8, nal h264.NAL) ([]parameterSet, bool) {
 	return append(sets, parameterSet{id: id, nal: bytes.Clone(nal)}), true
 }
 
-func (p *parameterSets) join() error {
+func (p *ParameterSets) join() error {
 	p.annexB = p.annexB[:0]
 	for _, sets := range [][]parameterSet{p.sps, p.pps} {
 		for _, set := range sets {
-			p.annexB = h264.AppendNAL(p.annexB, set.nal)
+			p.annexB = AppendNAL(p.annexB, set.nal)
 		}
 	}
 	if len(p.annexB) > maxParameterSets {
