@@ -18,7 +18,8 @@ const (
 // Profile says what a board has. A profile is built in: what it says of the
 // capture light no configuration can change.
 type Profile struct {
-	Name string
+	Name  string
+	Title string // of the board, for people
 	// Compatible holds strings of the device tree's root, one of which tells the
 	// board (devicetree.org, section 2.3.1).
 	Compatible []string
@@ -29,6 +30,9 @@ type Profile struct {
 	// with the first one while nothing is captured.
 	Status  Lamp
 	Buttons []Button
+	// ThermalZones are the types of the kernel's zones that tell how hot the board
+	// is (docs.kernel.org, thermal/sysfs-api); none for all of them.
+	ThermalZones []string
 }
 
 // Lamp is what feeds a light: a line, or an LED that the device tree binds. The
@@ -37,6 +41,7 @@ type Lamp struct {
 	Line      string // its name on any GPIO chip, or gpiochipN/OFFSET
 	ActiveLow bool   // of the line
 	LED       string // its name below /sys/class/leds
+	Wiring    string // where the line is on the board, for people
 }
 
 // Button is wired to a line, or is a key of an input device.
@@ -46,21 +51,7 @@ type Button struct {
 	ActiveLow bool   // of the line
 	Pull      string // of the line: up, down, none; "" leaves it as it is
 	Key       uint16 // a code of linux/input-event-codes.h, when there is no line
-}
-
-// Profiles returns the boards that are known. Of two that a device tree fits,
-// the first counts.
-func Profiles() []Profile {
-	return []Profile{
-		{
-			Name:       "virtual",
-			Compatible: []string{"bril,virtual-board"},
-			Light:      Lamp{Line: "LED1"},
-			Status:     Lamp{Line: "LED2"},
-			Buttons:    []Button{{Name: "button1", Line: "BTN1"}, {Name: "button2", Line: "BTN2"}},
-		},
-		{Name: ProfileGeneric},
-	}
+	Wiring    string // as that of a Lamp
 }
 
 func profileNames() []string {
@@ -84,24 +75,32 @@ func DeviceTree() ([]string, error) {
 	return strings.Split(strings.TrimRight(string(data), "\x00"), "\x00"), nil
 }
 
+// DetectBoard returns the profile of the board whose device tree has one of the
+// compatible strings at its root, and the string that tells. On any other machine
+// that is "", and the profile generic.
+func DetectBoard(compatible []string) (p Profile, by string) {
+	for _, p := range Profiles() {
+		for _, s := range p.Compatible {
+			if slices.Contains(compatible, s) {
+				return p, s
+			}
+		}
+	}
+	return generic(), ""
+}
+
 // BoardProfile returns the profile of a machine whose device tree's root has the
 // compatible strings. A board that is known has its own profile only: with
 // another one it could capture without its light. Its error is Problems.
 func (c Config) BoardProfile(compatible []string) (Profile, error) {
-	known := Profile{Name: ProfileGeneric}
-	for _, p := range Profiles() {
-		if slices.ContainsFunc(p.Compatible, func(s string) bool { return slices.Contains(compatible, s) }) {
-			known = p
-			break
-		}
-	}
+	known, by := DetectBoard(compatible)
 	asked := c.Board.Profile
 	if asked == ProfileAuto || asked == known.Name {
 		return known, nil
 	}
-	if known.Name != ProfileGeneric {
+	if by != "" {
 		return Profile{}, Problems{{Key: "board.profile",
-			Message: asked + " is refused: the device tree says that this board is " + known.Name + ", whose capture light has to work",
+			Message: asked + " is refused: the device tree says that this board is " + known.Name + " (" + by + "), whose capture light has to work",
 			Hint:    "write auto"}}
 	}
 	for _, p := range Profiles() {

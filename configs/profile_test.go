@@ -36,29 +36,85 @@ func TestBoardProfile(t *testing.T) {
 	}
 }
 
+// The roots of device trees as Linux 6.1 has them (Debian's linux-image-arm64).
+func TestDetectBoard(t *testing.T) {
+	tests := []struct {
+		compatible  []string
+		profile, by string
+	}{
+		{[]string{"raspberrypi,model-zero-2-w", "brcm,bcm2837"}, "raspberry-pi-zero-2w", "raspberrypi,model-zero-2-w"},
+		{[]string{"raspberrypi,3-model-b", "brcm,bcm2837"}, "raspberry-pi-3", "raspberrypi,3-model-b"},
+		{[]string{"raspberrypi,3-model-b-plus", "brcm,bcm2837"}, "raspberry-pi-3", "raspberrypi,3-model-b-plus"},
+		{[]string{"raspberrypi,3-model-a-plus", "brcm,bcm2837"}, "raspberry-pi-3", "raspberrypi,3-model-a-plus"},
+		{[]string{"raspberrypi,4-model-b", "brcm,bcm2711"}, "raspberry-pi-4", "raspberrypi,4-model-b"},
+		{[]string{"raspberrypi,400", "brcm,bcm2711"}, "raspberry-pi-4", "raspberrypi,400"},
+		{[]string{"raspberrypi,4-compute-module", "brcm,bcm2711"}, "raspberry-pi-cm4", "raspberrypi,4-compute-module"},
+		{[]string{"fsl,imx8mp-evk", "fsl,imx8mp"}, "imx8mp", "fsl,imx8mp"},
+		{[]string{"toradex,verdin-imx8mp-wifi-dev", "toradex,verdin-imx8mp", "fsl,imx8mp"}, "imx8mp", "fsl,imx8mp"},
+		{[]string{"ti,am62a7-sk", "ti,am62a7"}, "am62a", "ti,am62a7"},
+		{[]string{"bril,virtual-board", "linux,dummy-virt"}, "virtual", "bril,virtual-board"},
+		{[]string{"raspberrypi,5-model-b", "brcm,bcm2712"}, ProfileGeneric, ""},
+		{[]string{"bril,virtual-boards"}, ProfileGeneric, ""},
+		{[]string{""}, ProfileGeneric, ""},
+		{nil, ProfileGeneric, ""},
+	}
+	for _, test := range tests {
+		p, by := DetectBoard(test.compatible)
+		if p.Name != test.profile || by != test.by {
+			t.Errorf("%q: %s by %q, want %s by %q", test.compatible, p.Name, by, test.profile, test.by)
+		}
+	}
+}
+
+// No profile but its own is taken on a board that is known: the light would be
+// another line, or none.
+func TestNoOtherProfileOnAKnownBoard(t *testing.T) {
+	for _, own := range Profiles() {
+		for _, compatible := range own.Compatible {
+			for _, asked := range profileNames() {
+				cfg := Default()
+				cfg.Board.Profile = asked
+				p, err := cfg.BoardProfile([]string{"vendor,product", compatible})
+				if allowed := asked == ProfileAuto || asked == own.Name; allowed != (err == nil) || allowed && p.Name != own.Name {
+					t.Errorf("%s on %s: %s, %v", asked, compatible, p.Name, err)
+				}
+			}
+		}
+	}
+}
+
 // Only a board that is not known has no capture light, and what a profile names
 // is what the configuration has keys for.
 func TestProfiles(t *testing.T) {
 	buttons := keys(reflect.TypeFor[Buttons]())
-	names := map[string]bool{ProfileAuto: true}
+	names, known := map[string]bool{ProfileAuto: true}, map[string]string{}
 	for _, p := range Profiles() {
 		if names[p.Name] {
 			t.Errorf("%s: there are two", p.Name)
 		}
 		names[p.Name] = true
+		for _, c := range p.Compatible {
+			if known[c] != "" {
+				t.Errorf("%s is %s and %s", c, known[c], p.Name)
+			}
+			known[c] = p.Name
+		}
+		if p.Title == "" || p.Name != ProfileGeneric && len(p.Buttons) != 2 {
+			t.Errorf("%s is not described: %+v", p.Name, p)
+		}
 		if generic := p.Name == ProfileGeneric; generic != (p.Light == Lamp{}) || generic && len(p.Compatible) > 0 {
 			t.Errorf("%s: light %+v", p.Name, p.Light)
 		}
 		for _, lamp := range []Lamp{p.Light, p.Status} {
-			if lamp.Line != "" && lamp.LED != "" {
-				t.Errorf("%s: a lamp is a line or an LED: %+v", p.Name, lamp)
+			if lamp.Line != "" && lamp.LED != "" || (lamp.Wiring == "") != (p.Name == ProfileGeneric) {
+				t.Errorf("%s: a lamp is a line or an LED, and wired somewhere: %+v", p.Name, lamp)
 			}
 		}
-		if p.Status != (Lamp{}) && p.Status == p.Light {
+		if p.Status.Line != "" && p.Status.Line == p.Light.Line {
 			t.Errorf("%s: the status light is the capture light", p.Name)
 		}
 		for _, b := range p.Buttons {
-			if !slices.Contains(buttons, b.Name) || (b.Line == "") == (b.Key == 0) || !slices.Contains([]string{"", "none", "up", "down"}, b.Pull) {
+			if !slices.Contains(buttons, b.Name) || (b.Line == "") == (b.Key == 0) || b.Wiring == "" || !slices.Contains([]string{"", "none", "up", "down"}, b.Pull) {
 				t.Errorf("%s: button %+v", p.Name, b)
 			}
 		}
