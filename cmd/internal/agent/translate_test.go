@@ -144,7 +144,6 @@ func TestPassthrough(t *testing.T) {
 		if err := enc.Encode(f); err != nil {
 			t.Fatal(err)
 		}
-		f.Release()
 	}
 	if !slices.Equal(units, []bool{true, false, false}) {
 		t.Errorf("it begins with %v, want one key frame with SPS and then others", units)

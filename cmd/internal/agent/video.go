@@ -175,9 +175,17 @@ func (a *Agent) newVideoEncoder(v session.Video, rate encoder.BitRate, sink func
 	return software{enc}, nil
 }
 
+// software is openh264 as the session wants it.
 type software struct{ *openh264.Encoder }
 
-func (software) Name() string { return "openh264 (software)" }
+func (s software) State() session.EncoderState {
+	return session.EncoderState{Name: "openh264 (software)", Skipped: s.Skipped()}
+}
+
+func (s software) Encode(f capture.Frame) error {
+	defer f.Release()
+	return s.Encoder.Encode(f)
+}
 
 // through passes on what is encoded already.
 type through struct {
@@ -200,7 +208,9 @@ func newPassthrough(v session.Video, sink func(encoder.AccessUnit) error) (sessi
 	return t, nil
 }
 
-func (*through) Name() string { return "none (passed through)" }
+func (t *through) State() session.EncoderState {
+	return session.EncoderState{Name: "none (passed through)", Skipped: t.Dropped()}
+}
 
 func (t *through) ProfileLevelID() string {
 	sps, known := t.SPS()
@@ -211,6 +221,7 @@ func (t *through) ProfileLevelID() string {
 }
 
 func (t *through) Encode(f capture.Frame) error {
+	defer f.Release()
 	t.sent = true
 	return t.Encoder.Encode(f)
 }

@@ -43,7 +43,7 @@ microphone  -
 encoder     openh264 (software)
 uplink      connected https://showroom.example/whip/anna
             2.41 of 2.50 Mb/s, round trip 12.3 ms, 3 NACK, 1 PLI
-pictures    108000 captured, 107990 encoded, 107990 sent, 1 key frame
+pictures    108000 captured, 0 copied, 107990 encoded, 107990 sent, 1 key frame
 dropped     10 by the capture, 0 by the encoder, 0 at sending
 latency     median  queue   0.3   encode   3.6   send   0.2 ms
             95 %    queue   0.7   encode  17.4   send 104.0 ms

@@ -86,8 +86,8 @@ func writeStatus(w io.Writer, s control.Status) error {
 	row(&b, "encoder", orDash(s.Encoder))
 	writeUplink(&b, s.Uplink)
 	v := s.Video
-	row(&b, "pictures", fmt.Sprintf("%d captured, %d encoded, %d sent, %s",
-		v.Captured, v.Encoded, v.Sent, count(v.KeyFrames, "key frame")))
+	row(&b, "pictures", fmt.Sprintf("%d captured, %d copied, %d encoded, %d sent, %s",
+		v.Captured, v.Copies, v.Encoded, v.Sent, count(v.KeyFrames, "key frame")))
 	row(&b, "dropped", fmt.Sprintf("%d by the capture, %d by the encoder, %d at sending",
 		v.Dropped["capture"], v.Dropped["encode"], v.Dropped["send"]))
 	writeLatency(&b, s.LatencyMS)

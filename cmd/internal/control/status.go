@@ -58,6 +58,7 @@ type Video struct {
 	Sent      uint64            `json:"sent"`
 	Dropped   map[string]uint64 `json:"dropped"` // by stage
 	KeyFrames uint64            `json:"key_frames"`
+	Copies    uint64            `json:"copies"` // frames copied or converted between camera and encoder
 }
 
 // Latency is how long a frame takes in each stage.

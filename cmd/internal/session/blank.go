@@ -35,7 +35,7 @@ func newBlack(cfg *Config, format capture.VideoFormat, out *outlet, rate encoder
 	if err != nil {
 		return nil, err
 	}
-	b := &black{frame: pool.Get(), out: out}
+	b := &black{frame: pool.Get().WithFree(nil), out: out} // sent again and again, whatever encoders release
 	fill(b.frame)
 	format.Format, format.FPS = capture.I420, blackFPS
 	if b.encoder, err = cfg.NewVideoEncoder(Video{Format: format}, rate, b.sink); err != nil {

@@ -27,14 +27,25 @@ type AudioSource interface {
 
 // VideoEncoder turns frames into access units for the sink that it was made with.
 type VideoEncoder interface {
+	// Encode takes over f and releases it, which may be in a later call: a device
+	// reads the memory of the camera. It calls the sink, for f or for a frame that
+	// came before, from within.
 	Encode(f capture.Frame) error
-	Name() string // as `bril status` shows it
+	State() EncoderState
 	// ProfileLevelID is what the endpoint is offered; "" while it is not known,
 	// which it is for a passed-through stream before its first key frame.
 	ProfileLevelID() string
 	ForceKeyFrame()
 	SetBitRate(rate encoder.BitRate) error
 	Close() error
+}
+
+// EncoderState is what an encoder says of itself. The counts are since it was made.
+type EncoderState struct {
+	Name    string // as `bril status` shows it
+	Warning string // what deserves a look; "" is nothing
+	Skipped uint64 // frames that nothing came of
+	Copied  uint64 // frames that were copied or converted on their way
 }
 
 // AudioEncoder turns sound into packets for the sink that it was made with.

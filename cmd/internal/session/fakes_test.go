@@ -271,6 +271,7 @@ type videoEncoder struct {
 }
 
 func (e *videoEncoder) Encode(f capture.Frame) error {
+	defer f.Release()
 	if err := e.fails.Load(); err != nil {
 		return *err
 	}
@@ -279,7 +280,7 @@ func (e *videoEncoder) Encode(f capture.Frame) error {
 	return e.sink(encoder.AccessUnit{Data: f.Planes[0].Data[:1], PTS: f.PTS, Ready: f.Ready, Key: key})
 }
 
-func (e *videoEncoder) Name() string                          { return "fake" }
+func (e *videoEncoder) State() EncoderState                   { return EncoderState{Name: "fake"} }
 func (e *videoEncoder) ProfileLevelID() string                { return e.profile }
 func (e *videoEncoder) ForceKeyFrame()                        { e.force.Store(true) }
 func (e *videoEncoder) SetBitRate(rate encoder.BitRate) error { e.rate.Store(int64(rate)); return nil }

@@ -21,7 +21,7 @@ func newMedia(cfg *Config, m *meter, f *faults, rate encoder.BitRate) *media {
 	if cfg.OpenVideo != nil {
 		media.video = &videoStage{stage: stage{name: "camera", faults: f}, cfg: cfg, out: media.out, meter: m}
 		media.video.rate.Store(int64(rate))
-		media.video.showNames("", "")
+		media.video.showNothing()
 	}
 	if cfg.OpenAudio != nil {
 		media.audio = &audioStage{stage: stage{name: "microphone", faults: f}, cfg: cfg, out: media.out}
@@ -109,12 +109,12 @@ func (m *media) setRate(rate encoder.BitRate) {
 	}
 }
 
-// encoderName returns what `bril status` shows of the encoder.
-func (m *media) encoderName() string {
+// encoderState returns what `bril status` shows of the encoder.
+func (m *media) encoderState() (name, warning string) {
 	if m.video == nil {
-		return ""
+		return "", ""
 	}
-	return *m.video.encoderLabel.Load()
+	return *m.video.encoderLabel.Load(), *m.video.warning.Load()
 }
 
 // names returns what `bril status` shows of the sources that run.

@@ -44,6 +44,7 @@ func (p *percentiles) read() control.Percentiles {
 // meter counts what passes the stages, since the daemon's start.
 type meter struct {
 	captured, encoded, sent, keyFrames atomic.Uint64
+	copied                             atomic.Uint64 // or converted, before the encoder
 
 	// dropped, by stage: capture (the path was behind, or the frame was broken),
 	// encode (the encoder gave nothing), send (no connection, or paused).
@@ -58,6 +59,7 @@ func (m *meter) video() control.Video {
 		Encoded:   m.encoded.Load(),
 		Sent:      m.sent.Load(),
 		KeyFrames: m.keyFrames.Load(),
+		Copies:    m.copied.Load(),
 		Dropped: map[string]uint64{
 			"capture": m.droppedCapture.Load(),
 			"encode":  m.droppedEncode.Load(),

@@ -31,7 +31,10 @@ func (s *Session) Status() control.Status {
 	}
 	if now.media != nil {
 		status.Camera, status.Microphone = now.media.names()
-		status.Encoder = now.media.encoderName()
+		var warning string
+		if status.Encoder, warning = now.media.encoderState(); warning != "" {
+			status.Warnings = append(status.Warnings, warning)
+		}
 	}
 	if now.state.Warned != "" {
 		_, at := now.state.ends(s.cfg.Limits)

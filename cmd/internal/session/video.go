@@ -31,11 +31,14 @@ type videoStage struct {
 
 	video   Video // what is open; Source is nil when nothing is
 	encoder VideoEncoder
-	// What others read: profile-level-id for the offer, names for status.
-	profile, label, encoderLabel atomic.Pointer[string]
+	// What others read: profile-level-id for the offer, the rest for status.
+	profile, label, encoderLabel, warning atomic.Pointer[string]
 
 	to      Publisher     // of the frame in hand; nil while opening
 	started time.Duration // when the encoder got it
+	pts     time.Duration // of it
+	before  time.Duration // when the encoder got the frame before
+	tallied EncoderState  // what the meter and status know of the encoder
 	whole   time.Duration // when the last picture was not broken
 	next    uint64        // sequence number expected next; 0 for any
 	asked   int64         // bit rate that the encoder was asked for last
@@ -52,7 +55,8 @@ func (v *videoStage) open(ctx context.Context) error {
 		v.close()
 		return err
 	}
-	v.showNames(v.video.Name, v.encoder.Name())
+	v.label.Store(&video.Name)
+	v.tally()
 	return nil
 }
 
@@ -62,7 +66,7 @@ func (v *videoStage) startEncoder(ctx context.Context) error {
 	if err != nil {
 		return &failure{"encoder", err}
 	}
-	v.encoder, v.asked = enc, rate
+	v.encoder, v.asked, v.tallied = enc, rate, EncoderState{}
 	return v.learnProfile(ctx)
 }
 
@@ -75,9 +79,7 @@ func (v *videoStage) learnProfile(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the first key frame of %s: %w", v.video.Name, noEOF(err))
 		}
-		err = v.encoder.Encode(f)
-		f.Release()
-		if err != nil {
+		if err := v.encoder.Encode(f); err != nil {
 			return &failure{"encoder", err}
 		}
 	}
@@ -126,7 +128,7 @@ func (v *videoStage) one(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.started = monotonic.Now()
+	v.before, v.started, v.pts = v.started, monotonic.Now(), f.PTS
 	v.count(f)
 	if !v.mayLeave(f.PTS, f.PTS) { // captured in a pause
 		v.meter.droppedSend.Add(1)
@@ -143,8 +145,8 @@ func (v *videoStage) process(f capture.Frame) (err error) {
 		if f, err = v.video.Convert(f); err != nil {
 			return v.broken(err)
 		}
+		v.meter.copied.Add(1)
 	}
-	defer f.Release()
 	v.whole = v.started
 	return v.encode(f)
 }
@@ -167,25 +169,42 @@ func (v *videoStage) broken(err error) error {
 	return err
 }
 
+// encode encodes f, which the encoder takes over.
 func (v *videoStage) encode(f capture.Frame) error {
 	if rate := v.rate.Load(); rate != v.asked {
 		v.asked = rate
 		if err := v.encoder.SetBitRate(encoder.BitRate(rate)); err != nil {
+			f.Release()
 			return &failure{"encoder", err}
 		}
 	}
 	if v.gate.due(v.started) {
 		v.encoder.ForceKeyFrame()
 	}
-	before := v.meter.encoded.Load()
-	if err := v.encoder.Encode(f); err != nil {
+	err := v.encoder.Encode(f)
+	v.tally()
+	if err != nil {
 		return &failure{"encoder", err}
-	}
-	if v.meter.encoded.Load() == before {
-		v.meter.droppedEncode.Add(1)
 	}
 	v.passed(v.started)
 	return nil
+}
+
+// tally takes over what the encoder says of itself: it may have become another
+// one meanwhile.
+func (v *videoStage) tally() {
+	now := v.encoder.State()
+	v.meter.droppedEncode.Add(now.Skipped - v.tallied.Skipped)
+	v.meter.copied.Add(now.Copied - v.tallied.Copied)
+	if now.Name != v.tallied.Name {
+		name := now.Name // copied for this case only: it allocates
+		v.encoderLabel.Store(&name)
+	}
+	if now.Warning != v.tallied.Warning {
+		warning := now.Warning
+		v.warning.Store(&warning)
+	}
+	v.tallied = now
 }
 
 // count counts the frame, and those before it that the source dropped.
@@ -207,7 +226,7 @@ func (v *videoStage) sink(au encoder.AccessUnit) error {
 	}
 	ready := monotonic.Now()
 	v.meter.encoded.Add(1)
-	v.meter.encode.add(ready - v.started)
+	v.meter.encode.add(ready - v.startedAt(au.PTS))
 	if au.Key {
 		v.meter.keyFrames.Add(1)
 	}
@@ -217,6 +236,15 @@ func (v *videoStage) sink(au encoder.AccessUnit) error {
 	}
 	v.send(au, ready)
 	return nil
+}
+
+// startedAt returns when the encoder got a frame: the one in hand, or the one
+// before it.
+func (v *videoStage) startedAt(pts time.Duration) time.Duration {
+	if pts < v.pts {
+		return v.before
+	}
+	return v.started
 }
 
 func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
@@ -253,10 +281,12 @@ func (v *videoStage) close() {
 		v.video.Source.Close()
 		v.video.Source = nil
 	}
-	v.showNames("", "")
+	v.showNothing()
 }
 
-func (v *videoStage) showNames(camera, enc string) {
-	v.label.Store(&camera)
-	v.encoderLabel.Store(&enc)
+func (v *videoStage) showNothing() {
+	nothing := ""
+	v.label.Store(&nothing)
+	v.encoderLabel.Store(&nothing)
+	v.warning.Store(&nothing)
 }
