@@ -9,7 +9,7 @@
 #define PARAM(type, name, value, mode, text) \
 	static type name = value; \
 	module_param(name, type, mode); \
-	MODULE_PARM_DESC(name, " " text)
+	MODULE_PARM_DESC(name, text)
 
 PARAM(bool, multiplanar, true, 0444, "offer the multi-planar API (default), or the single-planar one");
 
@@ -32,7 +32,7 @@ PARAM(uint, padding, 1, 0644, "constant bitrate is met with: 0 nothing, 1 filler
 PARAM(uint, stall_after, 0, 0644, "no output after this many frames, until STREAMOFF; 0: never");
 PARAM(uint, stall_repeat_after, 0, 0644, "the same, only with REPEAT_SEQ_HEADER set (Broadcom: 20000)");
 PARAM(bool, stall_until_close, false, 0644, "a stall lasts until the device is closed");
-PARAM(uint, eio_every, 0, 0644, "every so manieth frame fails: both buffers come back with the error flag; 0: none");
+PARAM(uint, eio_every, 0, 0644, "every Nth frame fails: both buffers come back with the error flag; 0: none");
 PARAM(uint, latency_ms, 0, 0644, "milliseconds that a frame takes");
 
 void venc_quirks_read(struct venc_quirks *q)
