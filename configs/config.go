@@ -61,8 +61,16 @@ type Microphone struct {
 // Video says how pictures are encoded here.
 type Video struct {
 	MaxBitRate BitRate  `json:"max_bitrate"`
-	GOP        Duration `json:"gop"` // between two IDR pictures
+	GOP        Duration `json:"gop"`     // between two IDR pictures
+	Encoder    string   `json:"encoder"` // EncoderAuto and its like
 }
+
+// What encodes the pictures.
+const (
+	EncoderAuto     = "auto"     // the hardware; without, or while it fails, software
+	EncoderHardware = "hardware" // the hardware or nothing
+	EncoderSoftware = "software"
+)
 
 // Audio says how sound is encoded here.
 type Audio struct {
@@ -131,7 +139,7 @@ func Default() Config {
 			PowerLine: "50hz",
 		},
 		Microphone: Microphone{Source: AudioSource{Kind: Auto}},
-		Video:      Video{MaxBitRate: 2_500_000, GOP: Duration(10 * time.Second)},
+		Video:      Video{MaxBitRate: 2_500_000, GOP: Duration(10 * time.Second), Encoder: EncoderAuto},
 		Audio:      Audio{BitRate: 64_000},
 		Session: Session{
 			NoViewerTimeout: Duration(10 * time.Minute),

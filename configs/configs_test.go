@@ -75,7 +75,7 @@ uplink:
   - {urls: ["stun:[2001:db8::1]:3478"]}
 camera: {source: "pattern:640x480@25", size: 640x480, fps: 60, format: YUYV, rotation: 270, power_line: off, exposure: 8ms, focus: 0, white_balance: 4500, loop: true}
 microphone: {source: "hw:1,0", gain_db: -3.5}
-video: {max_bitrate: 800k, gop: 1m}
+video: {max_bitrate: 800k, gop: 1m, encoder: hardware}
 audio: {bitrate: 24000}
 session: {no_viewer_timeout: 0, max_live: 1h30m, warn_before: 90s}
 board: {profile: virtual, buttons: {button1: {short: live, double: none}, button2: {long: photo-show}}}
@@ -97,7 +97,7 @@ board: {profile: virtual, buttons: {button1: {short: live, double: none}, button
 		Rotation: 270, PowerLine: "off", Exposure: Exposure(8 * time.Millisecond), Focus: Focus{Manual: true}, WhiteBalance: 4500, Loop: true,
 	}
 	want.Microphone = Microphone{Source: AudioSource{Kind: ALSA, Path: "hw:1,0"}, GainDB: -3.5}
-	want.Video = Video{MaxBitRate: 800_000, GOP: Duration(time.Minute)}
+	want.Video = Video{MaxBitRate: 800_000, GOP: Duration(time.Minute), Encoder: EncoderHardware}
 	want.Audio.BitRate = 24_000
 	want.Session = Session{MaxLive: Duration(90 * time.Minute), WarnBefore: Duration(90 * time.Second)}
 	want.Board.Profile, want.Board.Buttons.Button1 = "virtual", Gestures{ActionLive, ActionNone, ActionLive}
@@ -116,7 +116,7 @@ var badFiles = []struct {
 	{"unknown section", "camra:\n  fps: 9\n", []string{"x.yaml:1: camra: unknown key (did you mean camera?)"}},
 	{"key of another section", "\nfps: 9\n", []string{"x.yaml:2: fps: unknown key (did you mean camera.fps?)"}},
 	{"dash for underscore", "session:\n  max-live: 1h", []string{"x.yaml:2: session.max-live: unknown key (did you mean max_live?)"}},
-	{"nothing near", "video:\n  colour: red", []string{"x.yaml:2: video.colour: unknown key (known here: max_bitrate, gop)"}},
+	{"nothing near", "video:\n  colour: red", []string{"x.yaml:2: video.colour: unknown key (known here: max_bitrate, gop, encoder)"}},
 	{"key in a list", "uplink:\n  ice_servers:\n  - url: [stun:a]\n", []string{
 		"x.yaml:3: uplink.ice_servers[0].url: unknown key (did you mean urls?)",
 		"uplink.ice_servers[0].urls: an ICE server needs at least one"}},
@@ -144,8 +144,9 @@ var badFiles = []struct {
 	{"size", "camera:\n  size: 720p\n", []string{`"720p" is not a size such as 1280x720`}},
 	{"odd size", "camera:\n  size: 641x480\n", []string{"x.yaml:2: camera.size: 641x480 is not allowed: 64x64 to"}},
 	{"source", "camera:\n  source: webcam\n", []string{`camera.source: camera source "webcam" is not known: it may be auto`}},
-	{"out of range", "video: {max_bitrate: 20M, gop: 100ms}\naudio: {bitrate: 1k}\nmicrophone: {gain_db: 40}\n", []string{
+	{"out of range", "video: {max_bitrate: 20M, gop: 100ms, encoder: soft}\naudio: {bitrate: 1k}\nmicrophone: {gain_db: 40}\n", []string{
 		"x.yaml:1: video.max_bitrate: 20M is outside 100k to 8M", "video.gop: 100ms is outside 1s to 1m",
+		`video.encoder: "soft" is not one of auto, hardware, software`,
 		"x.yaml:2: audio.bitrate: 1k is outside 6k to 256k", "x.yaml:3: microphone.gain_db: 40 dB is outside -30 dB to 30 dB"}},
 	{"camera limits", "camera: {fps: 0, rotation: 45, power_line: 50Hz, format: yuyv, exposure: 2s, white_balance: 400}", []string{
 		"camera.fps: 0 is outside 1 to 60", `camera.rotation: "45" is not one of 0, 90, 180, 270`,

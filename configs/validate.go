@@ -26,6 +26,7 @@ func (c Config) check() Problems {
 	between(&v, "microphone.gain_db", decibel(c.Microphone.GainDB), -30, 30)
 	between(&v, "video.max_bitrate", c.Video.MaxBitRate, 100_000, 8_000_000)
 	between(&v, "video.gop", c.Video.GOP, Duration(time.Second), Duration(time.Minute))
+	v.oneOf("video.encoder", c.Video.Encoder, EncoderAuto, EncoderHardware, EncoderSoftware)
 	between(&v, "audio.bitrate", c.Audio.BitRate, 6_000, 256_000)
 	v.session(c.Session)
 	v.board(c.Board)

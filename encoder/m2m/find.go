@@ -26,7 +26,6 @@ type Device struct {
 	MaxWidth  int      `json:"max_width,omitempty"`  // in pixels; 0: not told
 	MaxHeight int      `json:"max_height,omitempty"` // likewise
 
-	raw  []capture.PixelFormat
 	kind queues
 }
 
@@ -34,7 +33,9 @@ type Device struct {
 type queues struct{ raw, coded v4l2.BufType }
 
 // Takes says whether the device encodes pictures of this format as they are.
-func (d Device) Takes(format capture.PixelFormat) bool { return slices.Contains(d.raw, format) }
+func (d Device) Takes(format capture.PixelFormat) bool {
+	return slices.Contains(d.Formats, format.String())
+}
 
 // Fits says whether pictures of this size are within what the device told of.
 func (d Device) Fits(width, height int) bool {
@@ -108,11 +109,10 @@ func describe(node *v4l2.Device) (Device, error) {
 	codes, err := formats(node, d.kind.raw)
 	for _, f := range rawFormats() {
 		if slices.Contains(codes, fourCC(f)) {
-			d.raw = append(d.raw, f)
 			d.Formats = append(d.Formats, f.String())
 		}
 	}
-	if err != nil || len(d.raw) == 0 {
+	if err != nil || len(d.Formats) == 0 {
 		return d, cmp.Or(err, errNotEncoder)
 	}
 	d.MaxWidth, d.MaxHeight, err = maxSize(node)

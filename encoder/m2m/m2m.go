@@ -111,7 +111,7 @@ type Encoder struct {
 
 	applied   encoder.BitRate // that the device was told
 	restarted time.Duration   // when the queues were started last
-	progress  time.Duration   // when something came out, or went in after a while
+	progress  time.Duration   // when something went in or came out last
 	began     bool            // an IDR picture went out since
 	awaited   int             // pictures since a key frame was asked for, and 1; 0: none was
 	bad       int             // pictures lost to errors, one behind the other
@@ -198,17 +198,15 @@ func (e *Encoder) named(err error) error {
 func (e *Encoder) encode(f capture.Frame) error {
 	if err := e.ready(&f); err != nil {
 		f.Release()
+		e.skipped.Add(1)
 		return err
 	}
-	now := monotonic.Now()
-	if e.flight.count == 0 {
-		e.progress = now
-	}
+	e.progress = monotonic.Now()
 	if err := e.submit(f); err != nil {
 		return err
 	}
 	frameTime := time.Duration(float64(time.Second) / e.config.FPS)
-	return e.settle(0, now+frameTime*9/10)
+	return e.settle(0, e.progress+frameTime*9/10)
 }
 
 // ready makes everything ready for f: the queues, the controls, and room.
@@ -244,10 +242,10 @@ func (e *Encoder) settle(limit int, until time.Duration) error {
 		switch {
 		case e.flight.count <= limit:
 			return nil
-		case now >= stalls:
-			return &stalled{e.flight.count, now - e.progress}
 		case now >= until:
 			return nil
+		case now >= stalls:
+			return &stalled{e.flight.count, now - e.progress}
 		}
 		wait := min(stalls, until) - now
 		if err := e.poller.WaitUntil(time.Now().Add(wait), e.try); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/encoder"
 	"github.com/bril-edge/bril/encoder/h264"
+	"github.com/bril-edge/bril/encoder/m2m"
 	"github.com/bril-edge/bril/uplink/whip"
 )
 
@@ -44,14 +46,44 @@ func TestControls(t *testing.T) {
 	}
 }
 
-// Every format that the configuration knows is one of the camera's.
 func TestFormats(t *testing.T) {
-	if got := formats("auto"); got != nil {
-		t.Errorf("auto: %v, want the camera's choice", got)
+	chips := []m2m.Device{{Formats: []string{"NV12", "YUYV"}}}
+	tests := []struct {
+		format, encoder string
+		rotation        int
+		chips           []m2m.Device
+		want            string
+	}{
+		{"auto", "auto", 0, nil, "[H264 YU12 NV12 YUYV MJPEG]"},
+		{"auto", "auto", 90, nil, "[YU12 NV12 YUYV MJPEG H264]"},
+		{"auto", "software", 0, nil, "[YU12 NV12 YUYV MJPEG H264]"},
+		{"auto", "auto", 0, chips, "[NV12 YUYV YU12 MJPEG H264]"},
+		{"auto", "auto", 180, chips, "[YU12 NV12 YUYV MJPEG H264]"},
+		{"auto", "hardware", 0, chips, "[NV12 YUYV YU12 MJPEG]"},
+		{"YUYV", "auto", 0, nil, "[YUYV]"},
+		{"NV12", "auto", 0, chips, "[NV12]"},
+		{"YU12", "hardware", 0, chips, "[YU12]"},
+		{"MJPEG", "auto", 0, chips, "[MJPEG]"},
+		{"H264", "auto", 0, chips, "[H264]"},
 	}
-	for _, name := range []string{"YUYV", "NV12", "YU12", "MJPEG", "H264"} {
-		if got := formats(name); len(got) != 1 || got[0].String() != name {
-			t.Errorf("%s: %v", name, got)
+	for _, test := range tests {
+		a := &Agent{cfg: configs.Default()}
+		a.cfg.Camera.Format, a.cfg.Camera.Rotation, a.cfg.Video.Encoder = test.format, test.rotation, test.encoder
+		if got := fmt.Sprint(a.formats(test.chips)); got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+	}
+}
+
+func TestChipFor(t *testing.T) {
+	chips := []m2m.Device{{Path: "small", Formats: []string{"NV12"}, MaxWidth: 640, MaxHeight: 480}, {Path: "packed", Formats: []string{"YUYV"}}}
+	for want, f := range map[string]capture.VideoFormat{
+		"small":  {Format: capture.I420, Width: 640, Height: 480},
+		"packed": {Format: capture.YUYV, Width: 1280, Height: 720},
+		"":       {Format: capture.NV12, Width: 1280, Height: 720},
+	} {
+		if got, ok := chipFor(chips, f); got.Path != want || ok != (want != "") {
+			t.Errorf("%v: %q", f, got.Path)
 		}
 	}
 }

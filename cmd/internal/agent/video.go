@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bril-edge/bril/capture"
@@ -12,15 +14,14 @@ import (
 	"github.com/bril-edge/bril/capture/pixel"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
-	"github.com/bril-edge/bril/encoder"
-	"github.com/bril-edge/bril/encoder/openh264"
-	"github.com/bril-edge/bril/encoder/passthrough"
+	"github.com/bril-edge/bril/encoder/m2m"
 )
 
 // openVideo opens the configured source and what brings its pictures to an
 // encoder.
 func (a *Agent) openVideo(ctx context.Context) (session.Video, error) {
-	source, err := a.videoSource()
+	chips := a.chips()
+	source, err := a.videoSource(chips)
 	if err != nil {
 		return session.Video{}, err
 	}
@@ -41,12 +42,14 @@ func (a *Agent) openVideo(ctx context.Context) (session.Video, error) {
 		}
 		return v, nil
 	}
-	return a.withConverter(v)
+	return a.withConverter(v, chips)
 }
 
-func (a *Agent) withConverter(v session.Video) (session.Video, error) {
+// withConverter brings v's pictures to I420, unless an encoder takes them as they
+// are.
+func (a *Agent) withConverter(v session.Video, chips []m2m.Device) (session.Video, error) {
 	rotation := a.cfg.Camera.Rotation
-	if v.Format.Format == capture.I420 && rotation == 0 {
+	if _, taken := chipFor(chips, v.Format); rotation == 0 && (taken || v.Format.Format == capture.I420) {
 		return v, nil
 	}
 	converter, err := pixel.New(pixel.Config{Rotation: rotation, Log: a.opts.Log})
@@ -73,12 +76,12 @@ func (c converted) Close() error {
 	return err
 }
 
-func (a *Agent) videoSource() (session.VideoSource, error) {
+func (a *Agent) videoSource(chips []m2m.Device) (session.VideoSource, error) {
 	c := a.cfg.Camera
 	opts := file.Options{Loop: c.Loop}
 	switch c.Source.Kind {
 	case configs.Auto, configs.Device:
-		return camera.Open(a.cameraConfig())
+		return camera.Open(a.cameraConfig(chips))
 	case configs.Pattern:
 		return pattern.New(patternConfig(c))
 	case configs.Y4M:
@@ -115,27 +118,44 @@ func patternConfig(c configs.Camera) pattern.Config {
 	return p
 }
 
-func (a *Agent) cameraConfig() camera.Config {
+func (a *Agent) cameraConfig(chips []m2m.Device) camera.Config {
 	c := a.cfg.Camera
 	return camera.Config{
 		Device: c.Source.Path,
 		Width:  c.Size.Width, Height: c.Size.Height,
 		FPS:      float64(c.FPS),
-		Formats:  formats(c.Format),
+		Formats:  a.formats(chips),
+		Share:    len(chips) > 0 && c.Rotation == 0,
 		Controls: controls(c),
 		Log:      a.opts.Log,
 	}
 }
 
-// formats returns the pixel formats that a name of the configuration allows;
-// none is the camera's own choice.
-func formats(name string) []capture.PixelFormat {
-	for _, f := range camera.DefaultFormats() {
-		if f.String() == name {
-			return []capture.PixelFormat{f}
+// formats returns the camera's formats that are of use, best first: that of the
+// configuration; else those that an encoder takes as they are, or without one the
+// camera's own H.264, and then what the camera package prefers.
+func (a *Agent) formats(chips []m2m.Device) []capture.PixelFormat {
+	c := a.cfg.Camera
+	formats := camera.DefaultFormats()
+	rank := func(f capture.PixelFormat) int {
+		switch {
+		case f.String() == c.Format:
+			return 0
+		case c.Rotation == 0 && slices.ContainsFunc(chips, func(d m2m.Device) bool { return d.Takes(f) }):
+			return 1
+		case c.Rotation == 0 && f == capture.H264 && len(chips) == 0 && a.cfg.Video.Encoder == configs.EncoderAuto:
+			return 1
 		}
+		return 2
 	}
-	return nil
+	slices.SortStableFunc(formats, func(x, y capture.PixelFormat) int { return cmp.Compare(rank(x), rank(y)) })
+	switch {
+	case rank(formats[0]) == 0:
+		return formats[:1]
+	case a.cfg.Video.Encoder == configs.EncoderHardware:
+		return slices.DeleteFunc(formats, func(f capture.PixelFormat) bool { return f == capture.H264 })
+	}
+	return formats
 }
 
 func controls(c configs.Camera) camera.Controls {
@@ -155,85 +175,3 @@ func controls(c configs.Camera) camera.Controls {
 		WhiteBalance: set(c.WhiteBalance != 0, int(c.WhiteBalance)),
 	}
 }
-
-// newVideoEncoder makes what v needs: none of ours for a stream that is encoded
-// already, openh264 otherwise.
-func (a *Agent) newVideoEncoder(v session.Video, rate encoder.BitRate, sink func(encoder.AccessUnit) error) (session.VideoEncoder, error) {
-	if v.Format.Format == capture.H264 {
-		return newPassthrough(v, sink)
-	}
-	enc, err := openh264.New(openh264.Config{
-		Width: v.Format.Width, Height: v.Format.Height,
-		FPS:     v.Format.FPS,
-		BitRate: rate,
-		GOP:     time.Duration(a.cfg.Video.GOP),
-		Log:     a.opts.Log,
-	}, sink)
-	if err != nil {
-		return nil, err
-	}
-	return software{enc}, nil
-}
-
-// software is openh264 as the session wants it.
-type software struct{ *openh264.Encoder }
-
-func (s software) State() session.EncoderState {
-	return session.EncoderState{Name: "openh264 (software)", Skipped: s.Skipped()}
-}
-
-func (s software) Encode(f capture.Frame) error {
-	defer f.Release()
-	return s.Encoder.Encode(f)
-}
-
-// through passes on what is encoded already.
-type through struct {
-	*passthrough.Encoder
-	keys interface{ SkipToKey() bool } // nil where the source cannot
-	sent bool                          // anything of the source
-}
-
-func newPassthrough(v session.Video, sink func(encoder.AccessUnit) error) (session.VideoEncoder, error) {
-	cfg := passthrough.Config{Source: v.Name}
-	if known, ok := v.Source.(interface{ ParameterSets() []byte }); ok {
-		cfg.ParameterSets = known.ParameterSets()
-	}
-	enc, err := passthrough.New(cfg, sink)
-	if err != nil {
-		return nil, err
-	}
-	t := &through{Encoder: enc}
-	t.keys, _ = v.Source.(interface{ SkipToKey() bool })
-	return t, nil
-}
-
-func (t *through) State() session.EncoderState {
-	return session.EncoderState{Name: "none (passed through)", Skipped: t.Dropped()}
-}
-
-func (t *through) ProfileLevelID() string {
-	sps, known := t.SPS()
-	if !known {
-		return ""
-	}
-	return sps.ProfileLevelID()
-}
-
-func (t *through) Encode(f capture.Frame) error {
-	defer f.Release()
-	t.sent = true
-	return t.Encoder.Encode(f)
-}
-
-// ForceKeyFrame skips in a file: it stands in for a camera, and a viewer that
-// waits for the next key frame may wait for ten seconds. A source that has not
-// begun begins with one.
-func (t *through) ForceKeyFrame() {
-	if t.keys != nil && t.sent {
-		t.keys.SkipToKey()
-	}
-}
-
-// SetBitRate has no effect: the rate is the source's.
-func (*through) SetBitRate(encoder.BitRate) error { return nil }

@@ -1,0 +1,112 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/capture/pixel"
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/encoder/m2m"
+	"github.com/bril-edge/bril/encoder/openh264"
+)
+
+// newVideoEncoder makes what v needs: none of ours for a stream that is encoded
+// already, the board's encoder where there is one, openh264 otherwise, and always
+// for black, as a chip may have room for one stream only.
+func (a *Agent) newVideoEncoder(v session.Video, rate encoder.BitRate, sink func(encoder.AccessUnit) error) (session.VideoEncoder, error) {
+	if v.Format.Format == capture.H264 {
+		return newPassthrough(v, sink)
+	}
+	soft := func(rate encoder.BitRate) (session.VideoEncoder, error) { return a.newSoftware(v.Format, rate, sink) }
+	if v.Source == nil || a.cfg.Video.Encoder == configs.EncoderSoftware {
+		return soft(rate)
+	}
+	chip, ok := chipFor(a.chips(), v.Format)
+	strict := a.cfg.Video.Encoder == configs.EncoderHardware
+	switch {
+	case !ok && strict:
+		return nil, hinted{fmt.Errorf("find a hardware encoder for %v: %w", v.Format, os.ErrNotExist),
+			"bril devices lists the encoders; set video.encoder to auto to do without"}
+	case !ok:
+		return soft(rate)
+	}
+	h := &hardware{strict: strict, soft: soft, rate: rate, log: a.opts.Log}
+	h.open = func(rate encoder.BitRate) (chipEncoder, error) {
+		return m2m.Open(m2m.Config{
+			Device: chip.Path, Format: v.Format.Format, Width: v.Format.Width, Height: v.Format.Height,
+			FPS: v.Format.FPS, BitRate: rate, GOP: time.Duration(a.cfg.Video.GOP), Log: a.opts.Log,
+		}, sink)
+	}
+	if err := h.start(); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// chips returns the board's encoders that may be used.
+func (a *Agent) chips() []m2m.Device {
+	if a.cfg.Video.Encoder == configs.EncoderSoftware {
+		return nil
+	}
+	return m2m.List()
+}
+
+// chipFor returns the encoder for pictures of a format: as they are, or, of I420,
+// with their chroma put another way while they are copied.
+func chipFor(chips []m2m.Device, f capture.VideoFormat) (m2m.Device, bool) {
+	for _, d := range chips {
+		takes := d.Takes(f.Format) || f.Format == capture.I420 && d.Takes(capture.NV12)
+		if takes && d.Fits(f.Width, f.Height) {
+			return d, true
+		}
+	}
+	return m2m.Device{}, false
+}
+
+// software is openh264 as the session wants it, behind a converter.
+type software struct {
+	*openh264.Encoder
+	converter *pixel.Converter
+	copied    uint64
+}
+
+func (a *Agent) newSoftware(f capture.VideoFormat, rate encoder.BitRate, sink func(encoder.AccessUnit) error) (session.VideoEncoder, error) {
+	converter, err := pixel.New(pixel.Config{Log: a.opts.Log})
+	if err != nil {
+		return nil, err
+	}
+	enc, err := openh264.New(openh264.Config{
+		Width: f.Width, Height: f.Height,
+		FPS:     f.FPS,
+		BitRate: rate,
+		GOP:     time.Duration(a.cfg.Video.GOP),
+		Log:     a.opts.Log,
+	}, sink)
+	if err != nil {
+		return nil, errors.Join(err, converter.Close())
+	}
+	return &software{Encoder: enc, converter: converter}, nil
+}
+
+func (s *software) State() session.EncoderState {
+	return session.EncoderState{Name: "openh264 (software)", Skipped: s.Skipped(), Copied: s.copied}
+}
+
+func (s *software) Encode(f capture.Frame) error {
+	if f.Format != capture.I420 {
+		var err error
+		if f, err = s.converter.Convert(f); err != nil {
+			return err
+		}
+		s.copied++
+	}
+	defer f.Release()
+	return s.Encoder.Encode(f)
+}
+
+func (s *software) Close() error { return errors.Join(s.Encoder.Close(), s.converter.Close()) }
