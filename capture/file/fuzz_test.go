@@ -8,7 +8,7 @@ import (
 
 	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/capture/file/internal/mp4"
-	"github.com/bril-edge/bril/capture/file/internal/ogg"
+	"github.com/bril-edge/bril/capture/ogg"
 	"github.com/bril-edge/bril/capture/file/internal/wav"
 	"github.com/bril-edge/bril/capture/file/internal/y4m"
 	"github.com/bril-edge/bril/capture/resample"

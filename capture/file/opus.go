@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/capture"
-	"github.com/bril-edge/bril/capture/file/internal/ogg"
+	"github.com/bril-edge/bril/capture/ogg"
 )
 
 // OpenOpus opens an Ogg/Opus file of one or two channels, whose packets are

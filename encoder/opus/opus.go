@@ -1,5 +1,5 @@
-// Package opus encodes sound by libopus, as pion/mediadevices ships it. It takes
-// 48 kHz mono in chunks of 20 ms and hands on Opus packets as they are.
+// Package opus encodes and decodes sound by libopus, as pion/mediadevices ships
+// it: 48 kHz mono, in chunks of 20 ms, to Opus packets as they are and back.
 package opus
 
 // The library is linked by mediadevices' package, whose own encoder is read
