@@ -1,0 +1,121 @@
+package cue
+
+import (
+	"math"
+	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/hardware/speaker"
+)
+
+// level is the peak of a sound: -10 dB of full scale, which is about -16 dB on
+// average, and leaves room for cues.volume_db and for a voice beside it.
+const level = 0.32
+
+// edge is how long a note takes to begin and to end, so that it does not click.
+const edge = 8 * time.Millisecond
+
+// note is one tone, from one frequency to another; 0 Hz is a rest.
+type note struct {
+	from, to float64 // Hz
+	length   time.Duration
+	harsh    bool // odd harmonics, as of a buzzer
+}
+
+// Frequencies of equal temperament, A4 = 440 Hz, in the range that small
+// earpieces play and ears tell apart well.
+const (
+	e4 = 329.63
+	g4 = 392.00
+	c5 = 523.25
+	e5 = 659.26
+	g5 = 783.99
+	a5 = 880.00
+	b5 = 987.77
+	c6 = 1046.50
+	e6 = 1318.51
+)
+
+// notes returns the sound of a cue. No two have the same contour and rhythm: what
+// begins rises, what ends falls, troubles repeat, and only a refusal buzzes.
+func notes(c session.Cue) []note {
+	tone := func(hz float64, ms int) note { return note{hz, hz, time.Duration(ms) * time.Millisecond, false} }
+	glide := func(from, to float64, ms int) note {
+		return note{from, to, time.Duration(ms) * time.Millisecond, false}
+	}
+	buzz := func(hz float64, ms int) note { return note{hz, hz, time.Duration(ms) * time.Millisecond, true} }
+	rest := func(ms int) note { return note{length: time.Duration(ms) * time.Millisecond} }
+	switch c {
+	case session.CueLive: // up
+		return []note{tone(c5, 90), tone(g5, 90), tone(c6, 190)}
+	case session.CuePaused: // level: long, short
+		return []note{tone(e5, 220), rest(60), tone(e5, 90)}
+	case session.CueEnded: // down
+		return []note{tone(g5, 120), tone(c5, 240)}
+	case session.CueEndedItself: // down, further and slower
+		return []note{tone(c6, 160), rest(40), tone(g5, 160), rest(40), tone(e5, 160), rest(40), tone(c5, 300)}
+	case session.CueEnding: // a clock
+		return []note{tone(b5, 40), rest(160), tone(b5, 40), rest(160), tone(b5, 40), rest(160), tone(b5, 40)}
+	case session.CueRefused: // a buzzer, twice
+		return []note{buzz(e4, 110), rest(50), buzz(e4, 190)}
+	case session.CuePoorNetwork: // to and fro
+		return []note{tone(c6, 70), tone(a5, 70), tone(c6, 70), tone(a5, 70), tone(c6, 70), tone(a5, 70), tone(c6, 70), tone(a5, 70)}
+	case session.CueFrozen: // nothing moves
+		return []note{tone(g4, 650)}
+	case session.CueBattery: // sinks
+		return []note{glide(a5, e5, 230), rest(90), glide(e5, g4, 330)}
+	case session.CueHeat: // a siren
+		return []note{glide(c5, e6, 260), rest(40), glide(c5, e6, 260)}
+	}
+	return nil
+}
+
+// synthesise makes the sound of a cue.
+func synthesise(c session.Cue) []int16 {
+	var out []int16
+	for _, n := range notes(c) {
+		out = n.append(out)
+	}
+	return out
+}
+
+func (n note) append(out []int16) []int16 {
+	count := count(n.length)
+	phase := 0.0
+	for i := range count {
+		share := float64(i) / float64(count)
+		// A glide is even to the ear: its pitch moves by equal ratios.
+		hz := n.from
+		if n.to != n.from {
+			hz = n.from * math.Pow(n.to/n.from, share)
+		}
+		phase += 2 * math.Pi * hz / speaker.SampleRate
+		out = append(out, int16(math.Round(math.MaxInt16*level*n.envelope(i, count)*n.wave(phase))))
+	}
+	return out
+}
+
+// wave is from -1 to 1: a tone with some of its octave and twelfth, which makes it
+// easier to place than a pure one.
+func (n note) wave(phase float64) float64 {
+	switch {
+	case n.from == 0:
+		return 0
+	case n.harsh:
+		return (math.Sin(phase) + math.Sin(3*phase)/1.5 + math.Sin(5*phase)/2.5 + math.Sin(7*phase)/3.5) / 1.75
+	}
+	return (math.Sin(phase) + 0.3*math.Sin(2*phase) + 0.1*math.Sin(3*phase)) / 1.2
+}
+
+// envelope begins and ends at zero, on a cosine, and sinks a little in between as
+// a struck bell does.
+func (n note) envelope(i, of int) float64 {
+	e := count(edge)
+	gain := 1 - 0.4*float64(i)/float64(of)
+	if nearest := min(i, of-1-i); nearest < e {
+		gain *= (1 - math.Cos(math.Pi*float64(nearest)/float64(e))) / 2
+	}
+	return gain
+}
+
+func count(d time.Duration) int { return int(d * speaker.SampleRate / time.Second) }

@@ -1,0 +1,55 @@
+// Package cue lets an advisor without a screen hear what the glasses do: a short
+// sound for each cue, and where a language is configured the words after it. The
+// earpiece is in the ear: what is played here reaches neither the customer nor,
+// beyond a whisper, the microphone.
+package cue
+
+import (
+	"slices"
+
+	"github.com/bril-edge/bril/cmd/internal/session"
+)
+
+// Language is in which the cues are spoken.
+type Language string
+
+// The languages.
+const (
+	Silent  Language = "none" // sounds only
+	Dutch   Language = "nl"
+	German  Language = "de"
+	English Language = "en"
+)
+
+// Languages returns those that are spoken.
+func Languages() []Language { return []Language{Dutch, German, English} }
+
+// All returns the cues, as they are listed to people.
+func All() []session.Cue {
+	return []session.Cue{
+		session.CueLive, session.CuePaused, session.CueEnded, session.CueEndedItself, session.CueEnding,
+		session.CueRefused, session.CuePoorNetwork, session.CueFrozen, session.CueBattery, session.CueHeat,
+	}
+}
+
+// Words returns what is said; "" for a language that is not spoken and for a cue
+// that does not exist.
+func Words(c session.Cue, l Language) string {
+	i := slices.Index(Languages(), l)
+	if i < 0 {
+		return ""
+	}
+	words := map[session.Cue][3]string{ // in the order of Languages
+		session.CueLive:        {"Live.", "Live.", "Live."},
+		session.CuePaused:      {"Gepauzeerd.", "Pausiert.", "Paused."},
+		session.CueEnded:       {"Beëindigd.", "Beendet.", "Ended."},
+		session.CueEndedItself: {"Automatisch beëindigd.", "Automatisch beendet.", "Ended automatically."},
+		session.CueEnding:      {"Stopt zo meteen.", "Endet gleich.", "Ending soon."},
+		session.CueRefused:     {"Kan nu niet.", "Geht jetzt nicht.", "Not possible now."},
+		session.CuePoorNetwork: {"Slecht netwerk.", "Schlechtes Netz.", "Poor network."},
+		session.CueFrozen:      {"Beeld staat stil.", "Bild steht still.", "Picture frozen."},
+		session.CueBattery:     {"Batterij bijna leeg.", "Akku fast leer.", "Battery low."},
+		session.CueHeat:        {"Bril is te warm.", "Brille ist zu warm.", "Glasses too hot."},
+	}
+	return words[c][i]
+}
