@@ -15,6 +15,7 @@ type Config struct {
 	Audio      Audio      `json:"audio"`
 	Session    Session    `json:"session"`
 	Board      Board      `json:"board"`
+	Cues       Cues       `json:"cues"`
 	Control    Control    `json:"control"`
 	Log        Log        `json:"log"`
 }
@@ -84,6 +85,13 @@ type Session struct {
 	WarnBefore      Duration `json:"warn_before"` // 0 is no warning
 }
 
+// Cues says how the advisor hears what the glasses do.
+type Cues struct {
+	Device   string  `json:"device"`   // auto, none or an ALSA name
+	Language string  `json:"language"` // none is sounds only
+	VolumeDB float64 `json:"volume_db"`
+}
+
 // Board says which board this is, and what its buttons do. The capture light is
 // the profile's, and nothing here can change it.
 type Board struct {
@@ -146,6 +154,7 @@ func Default() Config {
 			MaxLive:         Duration(2 * time.Hour),
 			WarnBefore:      Duration(2 * time.Minute),
 		},
+		Cues: Cues{Device: string(Auto), Language: string(None)},
 		Board: Board{
 			Profile: ProfileAuto,
 			Buttons: Buttons{

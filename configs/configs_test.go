@@ -78,6 +78,7 @@ microphone: {source: "hw:1,0", gain_db: -3.5}
 video: {max_bitrate: 800k, gop: 1m, encoder: hardware}
 audio: {bitrate: 24000}
 session: {no_viewer_timeout: 0, max_live: 1h30m, warn_before: 90s}
+cues: {device: "hw:2,0", language: nl, volume_db: -6}
 board: {profile: virtual, buttons: {button1: {short: live, double: none}, button2: {long: photo-show}}}
 `, "\n", "\r\n")), "x.yaml")
 	if err != nil {
@@ -100,6 +101,7 @@ board: {profile: virtual, buttons: {button1: {short: live, double: none}, button
 	want.Video = Video{MaxBitRate: 800_000, GOP: Duration(time.Minute), Encoder: EncoderHardware}
 	want.Audio.BitRate = 24_000
 	want.Session = Session{MaxLive: Duration(90 * time.Minute), WarnBefore: Duration(90 * time.Second)}
+	want.Cues = Cues{Device: "hw:2,0", Language: "nl", VolumeDB: -6}
 	want.Board.Profile, want.Board.Buttons.Button1 = "virtual", Gestures{ActionLive, ActionNone, ActionLive}
 	want.Board.Buttons.Button2.Long = ActionPhotoShow
 	if !reflect.DeepEqual(cfg, want) {
@@ -167,6 +169,9 @@ var badFiles = []struct {
 		`control.socket: "run/x" is not an absolute path`, "control.state_dir", "uplink.token_file"}},
 	{"ICE server", "uplink: {ice_servers: [{urls: ['turn:a:70000', 'http://x', 'stun:a?transport=udp', 'turn:a']}]}", []string{
 		"uplink.ice_servers[0].urls[0]: \"turn:a:70000\" is not stun:", "urls[1]", "urls[2]", "uplink.ice_servers[0]: a TURN server needs username and credential_file"}},
+	{"cues", "cues: {device: plughw:1, language: NL, volume_db: 12}", []string{
+		`cues.device: "plughw:1" is not auto, none or hw:CARD,DEVICE`, `cues.language: "NL" is not one of none, nl, de, en (did you mean nl?)`,
+		"cues.volume_db: 12 dB is outside -40 dB to 6 dB"}},
 	{"board", "board: {profile: virtuall, buttons: {button1: {short: foto}, button2: {triple: live}}}", []string{
 		`board.profile: "virtuall" is not one of auto, `, `board.buttons.button1.short: "foto" is not one of live, pause,`,
 		"board.buttons.button2.triple: unknown key"}},

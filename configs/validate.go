@@ -30,6 +30,7 @@ func (c Config) check() Problems {
 	between(&v, "audio.bitrate", c.Audio.BitRate, 6_000, 256_000)
 	v.session(c.Session)
 	v.board(c.Board)
+	v.cues(c.Cues)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	return v.problems
@@ -124,6 +125,14 @@ func (v *checker) session(s Session) {
 	if s.WarnBefore < 0 || s.WarnBefore >= s.MaxLive {
 		v.report("session.warn_before", "", "%v is not below session.max_live, %v", s.WarnBefore, s.MaxLive)
 	}
+}
+
+func (v *checker) cues(c Cues) {
+	if d := c.Device; d != string(Auto) && d != string(None) && (!strings.HasPrefix(d, "hw:") || d == "hw:" || printable(d) != nil) {
+		v.report("cues.device", "aplay -l lists the cards and devices", "%q is not auto, none or hw:CARD,DEVICE", d)
+	}
+	v.oneOf("cues.language", c.Language, "none", "nl", "de", "en")
+	between(v, "cues.volume_db", decibel(c.VolumeDB), -40, 6)
 }
 
 func (v *checker) board(b Board) {

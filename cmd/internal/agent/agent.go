@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/capture/file"
+	"github.com/bril-edge/bril/cmd/internal/cue"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/encoder"
@@ -36,6 +37,7 @@ type Agent struct {
 	client *whip.Client
 	state  *stateLock
 	stdin  *file.Y4MStream // drained from the start; nil without
+	cues   *cue.Player     // nil without
 
 	background sync.WaitGroup
 }
@@ -43,7 +45,7 @@ type Agent struct {
 // New checks what can be checked without opening a device: the endpoint's
 // address, the token. It makes the state directory. Nothing is captured.
 func New(cfg configs.Config, opts Options) (*Agent, error) {
-	a := &Agent{cfg: cfg, opts: opts}
+	a := &Agent{cfg: cfg, opts: opts, cues: newCues(cfg.Cues, opts.Log)}
 	servers, err := iceServers(cfg.Uplink.ICEServers)
 	if err != nil {
 		return nil, err
@@ -69,6 +71,7 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 		Connect:         dialer.connect,
 		ConnectBackoff:  &whip.Backoff{},
 		Network:         netwatch.Run,
+		Cue:             a.cue,
 		MaxBitRate:      encoder.BitRate(cfg.Video.MaxBitRate),
 		Limits: session.Limits{
 			MaxLive:  time.Duration(cfg.Session.MaxLive),
@@ -93,6 +96,7 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 // it, once the endpoint has been called for a new session: nothing waits for it.
 func (a *Agent) Run(ctx context.Context, live bool) error {
 	defer a.background.Wait()
+	defer a.playCues(ctx)()
 	if !live {
 		a.forgetCrash(ctx)
 	}

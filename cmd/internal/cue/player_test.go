@@ -86,6 +86,7 @@ type rig struct {
 	*Player
 	device *device
 	log    *bytes.Buffer
+	pcm    map[session.Cue][]int16
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -131,12 +132,7 @@ func (r *rig) wantHeard(want ...session.Cue) {
 		cue session.Cue
 	}
 	var all []found
-	for _, c := range All() {
-		pcm, err := PCM(c, r.cfg.Language, r.cfg.Volume)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		pcm = slices.Clone(pcm)
+	for c, pcm := range r.sounds() {
 		if at := indexOf(r.device.heard, pcm); at >= 0 {
 			all = append(all, found{at, c})
 		}
@@ -150,6 +146,21 @@ func (r *rig) wantHeard(want ...session.Cue) {
 		r.t.Errorf("heard %v, want %v", got, want)
 	}
 	r.device.heard = nil
+}
+
+// sounds returns how each cue sounds.
+func (r *rig) sounds() map[session.Cue][]int16 {
+	if r.pcm == nil {
+		r.pcm = map[session.Cue][]int16{}
+		for _, c := range All() {
+			pcm, err := PCM(c, r.cfg.Language, r.cfg.Volume)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			r.pcm[c] = pcm
+		}
+	}
+	return r.pcm
 }
 
 func indexOf(all, part []int16) int {
