@@ -17,6 +17,7 @@ import (
 	"github.com/bril-edge/bril/capture/microphone"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/hardware/speaker"
 	"github.com/bril-edge/bril/uplink/whip"
 )
 
@@ -69,6 +70,7 @@ func ExitCode(err error) int {
 		return Configuration
 	case errors.Is(err, camera.ErrBusy), errors.Is(err, camera.ErrNotCamera), errors.Is(err, camera.ErrGone),
 		errors.Is(err, microphone.ErrNoMicrophone), errors.Is(err, microphone.ErrBusy), errors.Is(err, microphone.ErrGone),
+		errors.Is(err, speaker.ErrNoSpeaker), errors.Is(err, speaker.ErrBusy), errors.Is(err, speaker.ErrGone),
 		errors.Is(err, os.ErrNotExist):
 		return Device
 	case errors.Is(err, context.Canceled):

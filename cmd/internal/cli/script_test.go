@@ -59,12 +59,14 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// condition knows [camera], that this machine may have one.
+// condition knows [camera] and [sound], that this machine may have one, or a sound
+// output.
 func condition(name string) (bool, error) {
-	if name != "camera" {
+	nodes, ok := map[string]string{"camera": "/dev/video*", "sound": "/dev/snd/pcmC*p"}[name]
+	if !ok {
 		return false, errors.New("unknown condition " + name)
 	}
-	list, err := filepath.Glob("/dev/video*")
+	list, err := filepath.Glob(nodes)
 	return len(list) > 0, err
 }
 

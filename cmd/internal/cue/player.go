@@ -19,6 +19,9 @@ const (
 	// farewell is how long cues may go on once Run is to end: the advisor hears that
 	// it is over.
 	farewell = 3 * time.Second
+	// between is from the end of one cue to the next, of those that are played to be
+	// compared; what the device still holds is heard in it.
+	between = max(speaker.Latency, 500*time.Millisecond)
 )
 
 var errStuck = errors.New("the device takes no sound")
@@ -65,6 +68,27 @@ func NewPlayer(cfg Config) *Player {
 
 func (p *Player) openDevice(fill func(out []int16)) (Output, error) {
 	return speaker.Open(speaker.Config{Device: p.cfg.Device, Log: p.cfg.Log}, fill)
+}
+
+// Play plays cues one after the other, now, and returns once they were heard. It
+// is for a Player that does not Run.
+func (p *Player) Play(ctx context.Context, cues ...session.Cue) error {
+	out, err := p.cfg.Open(p.voice.fill)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	for _, c := range cues {
+		if err := p.one(ctx, out, c); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(between):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // Cue has a cue played, behind those that matter more, and in place of those that

@@ -306,6 +306,30 @@ func TestUnplugged(t *testing.T) {
 	})
 }
 
+func TestPlayNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &device{}
+		r := &rig{t: t, device: d, Player: NewPlayer(Config{Language: German, Open: d.start})}
+		if err := r.Play(t.Context(), All()...); err != nil {
+			t.Error(err)
+		}
+		r.wantHeard(All()...)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		if err := r.Play(ctx, session.CueLive, session.CueEnded); !errors.Is(err, context.Canceled) {
+			t.Errorf("interrupted: %v", err)
+		}
+		r.wantHeard()
+		d.fails = speaker.ErrNoSpeaker
+		if err := r.Play(t.Context(), session.CueLive); !errors.Is(err, speaker.ErrNoSpeaker) {
+			t.Errorf("without a device: %v", err)
+		}
+		if d.open != 0 {
+			t.Error("a device is open")
+		}
+	})
+}
+
 // A cue never waits, however long the device takes.
 func TestCueReturnsAtOnce(t *testing.T) {
 	inBubble(t, Config{}, func(r *rig) {

@@ -32,6 +32,22 @@ func All() []session.Cue {
 	}
 }
 
+// Meaning returns when a cue is heard, in English, for technicians.
+func Meaning(c session.Cue) string {
+	return map[session.Cue]string{
+		session.CueLive:        "live, or live again",
+		session.CuePaused:      "paused: black and silence leave",
+		session.CueEnded:       "ended, as the advisor asked",
+		session.CueEndedItself: "ended for another reason",
+		session.CueEnding:      "live ends soon by itself",
+		session.CueRefused:     "what was asked for cannot be done",
+		session.CuePoorNetwork: "the connection is lost, or too slow",
+		session.CueFrozen:      "live, and no picture leaves",
+		session.CueBattery:     "the battery is low",
+		session.CueHeat:        "the board is too hot",
+	}[c]
+}
+
 // Words returns what is said; "" for a language that is not spoken and for a cue
 // that does not exist.
 func Words(c session.Cue, l Language) string {
