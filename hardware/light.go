@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 )
 
 // Lamp is what a Light drives: a GPIO line or an LED of the kernel.
@@ -66,7 +67,8 @@ type Light struct {
 	lamp   Lamp // nil while it is not open
 	holds  int
 	failed error // why it cannot be relied on; nil while it can
-	fails  int   // counts the failures
+	since  time.Time
+	fails  int // counts the failures
 	closed bool
 }
 
@@ -193,6 +195,9 @@ func (l *Light) drive(on bool) error {
 // fail closes the lamp: whoever holds it finds out by the next check, and the
 // next Hold opens it anew.
 func (l *Light) fail(err error) error {
+	if l.failed == nil {
+		l.since = time.Now()
+	}
 	l.failed = &LightError{l.line, err}
 	l.fails++
 	if l.lamp != nil {
@@ -246,13 +251,14 @@ type LightStatus struct {
 	State LightState
 	Holds int   // captures that need it
 	Err   error // of LightFailed
+	Since time.Time
 }
 
 // Status returns how the light is doing, as it was last driven or read.
 func (l *Light) Status() LightStatus {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := LightStatus{Line: l.line, State: LightOff, Holds: l.holds, Err: l.failed}
+	s := LightStatus{Line: l.line, State: LightOff, Holds: l.holds, Err: l.failed, Since: l.since}
 	switch {
 	case l.none:
 		s.State = LightNone

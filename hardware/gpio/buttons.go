@@ -59,6 +59,8 @@ type ButtonStatus struct {
 	Name string
 	Line string // or key, with its place once it was found
 	Err  error  // why it does not work; nil while it does
+	// Since is when it began not to.
+	Since time.Time
 	// Stuck is a button that has been down for longer than anyone presses it.
 	Stuck bool
 }
@@ -72,7 +74,7 @@ func newButton(cfg ButtonConfig, log *slog.Logger, open func() (pin, error)) *Bu
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Button{cfg: cfg, open: open, log: log, status: ButtonStatus{Name: cfg.Name, Line: cfg.place(), Err: errNotRead}}
+	return &Button{cfg: cfg, open: open, log: log, status: ButtonStatus{Name: cfg.Name, Line: cfg.place(), Err: errNotRead, Since: time.Now()}}
 }
 
 var errNotRead = errors.New("not read yet")
@@ -208,6 +210,9 @@ func (b *Button) failed(err error) {
 	defer b.mu.Unlock()
 	if b.status.Err == nil || b.status.Err.Error() != err.Error() {
 		b.log.Warn("button does not work, will be tried again", "button", b.cfg.Name, "error", err)
+	}
+	if b.status.Err == nil {
+		b.status.Since = time.Now()
 	}
 	b.status.Err, b.status.Stuck = err, false
 }

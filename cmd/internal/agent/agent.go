@@ -13,6 +13,7 @@ import (
 
 	"github.com/bril-edge/bril/capture/file"
 	"github.com/bril-edge/bril/cmd/internal/cue"
+	"github.com/bril-edge/bril/cmd/internal/lit"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/encoder"
@@ -26,6 +27,9 @@ type Options struct {
 	StateDir string
 	Stdin    *os.File // read for the source y4m:-
 	Log      *slog.Logger
+
+	board  *board      // of tests; nil is this machine's
+	system *lit.System // of tests; nil is this machine
 }
 
 // Agent is a session with what it is made of. Close frees what outlives
@@ -39,6 +43,9 @@ type Agent struct {
 	stdin  *file.Y4MStream // drained from the start; nil without
 	cues   *cue.Player     // nil without
 
+	board   *board
+	devices *lit.Devices // cameras and microphones, under the board's light
+
 	background sync.WaitGroup
 }
 
@@ -46,6 +53,9 @@ type Agent struct {
 // address, the token. It makes the state directory. Nothing is captured.
 func New(cfg configs.Config, opts Options) (*Agent, error) {
 	a := &Agent{cfg: cfg, opts: opts, cues: newCues(cfg.Cues, opts.Log)}
+	if err := a.useBoard(); err != nil {
+		return nil, err
+	}
 	servers, err := iceServers(cfg.Uplink.ICEServers)
 	if err != nil {
 		return nil, err
@@ -72,6 +82,7 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 		ConnectBackoff:  &whip.Backoff{},
 		Network:         netwatch.Run,
 		Cue:             a.cue,
+		Phase:           a.board.signals.phase,
 		MaxBitRate:      encoder.BitRate(cfg.Video.MaxBitRate),
 		Limits: session.Limits{
 			MaxLive:  time.Duration(cfg.Session.MaxLive),
@@ -97,6 +108,9 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 func (a *Agent) Run(ctx context.Context, live bool) error {
 	defer a.background.Wait()
 	defer a.playCues(ctx)()
+	own, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.runBoard(own)
 	if !live {
 		a.forgetCrash(ctx)
 	}
@@ -120,7 +134,7 @@ func (a *Agent) Close() error {
 		err = a.stdin.Close()
 	}
 	a.client.Close()
-	return errors.Join(err, a.state.close())
+	return errors.Join(err, a.board.close(), a.state.close())
 }
 
 // kept keeps a source open over conversations: what standard input has delivered

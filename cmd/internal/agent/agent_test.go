@@ -44,9 +44,13 @@ func start(t *testing.T, cfg configs.Config, stdin *os.File) running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runAgent(t, a, true)
+}
+
+func runAgent(t *testing.T, a *Agent, live bool) running {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx, true) }()
+	go func() { done <- a.Run(ctx, live) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/bril-edge/bril/capture/file"
 	"github.com/bril-edge/bril/capture/microphone"
 	"github.com/bril-edge/bril/capture/pattern"
+	"github.com/bril-edge/bril/cmd/internal/lit"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/encoder"
@@ -18,7 +19,7 @@ func (a *Agent) openAudio(context.Context) (session.Audio, error) {
 	if err != nil {
 		return session.Audio{}, err
 	}
-	if m, ok := source.(*microphone.Microphone); ok {
+	if m, ok := source.(*lit.Microphone); ok {
 		return session.Audio{Source: m, Name: m.Name(), Device: true}, nil
 	}
 	return session.Audio{Source: source, Name: a.cfg.Microphone.Source.String()}, nil
@@ -29,7 +30,7 @@ func (a *Agent) audioSource() (session.AudioSource, error) {
 	opts := file.Options{Loop: m.Loop}
 	switch m.Source.Kind {
 	case configs.Auto, configs.ALSA:
-		return microphone.Open(microphone.Config{Device: m.Source.Path, Gain: m.GainDB, Log: a.opts.Log})
+		return a.devices.Microphone(microphone.Config{Device: m.Source.Path, Gain: m.GainDB, Log: a.opts.Log})
 	case configs.Tone:
 		return pattern.NewTone()
 	case configs.WAV:

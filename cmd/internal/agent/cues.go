@@ -51,5 +51,6 @@ func (a *Agent) warnings(s control.Status) []string {
 func (a *Agent) Status() control.Status {
 	s := a.Session.Status()
 	s.Warnings = a.warnings(s)
+	a.board.show(&s)
 	return s
 }

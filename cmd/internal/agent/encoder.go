@@ -35,7 +35,7 @@ func (a *Agent) newVideoEncoder(v session.Video, rate encoder.BitRate, sink func
 	case !ok:
 		return soft(rate)
 	}
-	h := &hardware{strict: strict, soft: soft, rate: rate, log: a.opts.Log}
+	h := &chipFirst{strict: strict, soft: soft, rate: rate, log: a.opts.Log}
 	h.open = func(rate encoder.BitRate) (chipEncoder, error) {
 		return m2m.Open(m2m.Config{
 			Device: chip.Path, Format: v.Format.Format, Width: v.Format.Width, Height: v.Format.Height,

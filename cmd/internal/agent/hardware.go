@@ -25,13 +25,13 @@ type chipEncoder interface {
 	Close() error
 }
 
-// hardware encodes by the board's chip. One that fails is opened again at once;
+// chipFirst encodes by the board's chip. One that fails is opened again at once;
 // one that goes on failing is replaced by software, and tried again later:
 //
 //	chip --fails--> chip anew --third time in a minute--> software
 //	 ^                                                       |
 //	 +----------------------- after a while -----------------+
-type hardware struct {
+type chipFirst struct {
 	open   func(rate encoder.BitRate) (chipEncoder, error)
 	soft   func(rate encoder.BitRate) (session.VideoEncoder, error)
 	strict bool // no software: what fails is the session's to try again
@@ -59,7 +59,7 @@ const (
 )
 
 // start opens the chip, or what replaces it.
-func (h *hardware) start() error {
+func (h *chipFirst) start() error {
 	if err := h.openChip(); err != nil {
 		return h.fallBack(err)
 	}
@@ -67,7 +67,7 @@ func (h *hardware) start() error {
 	return nil
 }
 
-func (h *hardware) openChip() (err error) {
+func (h *chipFirst) openChip() (err error) {
 	chip, err := h.open(h.rate)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (h *hardware) openChip() (err error) {
 }
 
 // Encode implements session.VideoEncoder.
-func (h *hardware) Encode(f capture.Frame) error {
+func (h *chipFirst) Encode(f capture.Frame) error {
 	if h.chip == nil && monotonic.Now() >= h.retry {
 		h.tryAgain()
 	}
@@ -91,7 +91,7 @@ func (h *hardware) Encode(f capture.Frame) error {
 }
 
 // failed opens the chip again, or gives it up for a while.
-func (h *hardware) failed(cause error) error {
+func (h *chipFirst) failed(cause error) error {
 	now := monotonic.Now()
 	h.closeChip()
 	if now-h.opened > maxWait { // it was well for long
@@ -117,7 +117,7 @@ func (h *hardware) failed(cause error) error {
 }
 
 // fallBack goes over to software.
-func (h *hardware) fallBack(cause error) error {
+func (h *chipFirst) fallBack(cause error) error {
 	if h.strict {
 		return cause
 	}
@@ -137,7 +137,7 @@ func (h *hardware) fallBack(cause error) error {
 }
 
 // tryAgain goes back to the chip if it opens.
-func (h *hardware) tryAgain() {
+func (h *chipFirst) tryAgain() {
 	if err := h.openChip(); err != nil {
 		_ = h.fallBack(err) // software is there already, so this cannot fail
 		return
@@ -147,7 +147,7 @@ func (h *hardware) tryAgain() {
 	h.closeSoftware()
 }
 
-func (h *hardware) closeChip() {
+func (h *chipFirst) closeChip() {
 	if h.chip == nil {
 		return
 	}
@@ -159,7 +159,7 @@ func (h *hardware) closeChip() {
 	h.chip = nil
 }
 
-func (h *hardware) closeSoftware() {
+func (h *chipFirst) closeSoftware() {
 	if h.software == nil {
 		return
 	}
@@ -171,7 +171,7 @@ func (h *hardware) closeSoftware() {
 }
 
 // State implements session.VideoEncoder.
-func (h *hardware) State() session.EncoderState {
+func (h *chipFirst) State() session.EncoderState {
 	s := session.EncoderState{Name: "none"}
 	switch {
 	case h.chip != nil:
@@ -187,7 +187,7 @@ func (h *hardware) State() session.EncoderState {
 
 // ProfileLevelID implements session.VideoEncoder. Once it is known it stays, as
 // the endpoint has been told; software makes no more than any offer.
-func (h *hardware) ProfileLevelID() string {
+func (h *chipFirst) ProfileLevelID() string {
 	switch {
 	case h.profile != "":
 	case h.chip != nil:
@@ -199,7 +199,7 @@ func (h *hardware) ProfileLevelID() string {
 }
 
 // ForceKeyFrame implements session.VideoEncoder.
-func (h *hardware) ForceKeyFrame() {
+func (h *chipFirst) ForceKeyFrame() {
 	switch {
 	case h.chip != nil:
 		h.chip.ForceKeyFrame()
@@ -209,7 +209,7 @@ func (h *hardware) ForceKeyFrame() {
 }
 
 // SetBitRate implements session.VideoEncoder.
-func (h *hardware) SetBitRate(rate encoder.BitRate) error {
+func (h *chipFirst) SetBitRate(rate encoder.BitRate) error {
 	h.rate = rate
 	if h.chip != nil {
 		return h.chip.SetBitRate(rate)
@@ -221,7 +221,7 @@ func (h *hardware) SetBitRate(rate encoder.BitRate) error {
 }
 
 // Close implements session.VideoEncoder.
-func (h *hardware) Close() error {
+func (h *chipFirst) Close() error {
 	h.closeChip()
 	h.closeSoftware()
 	return nil

@@ -49,7 +49,7 @@ func (c *chip) State() session.EncoderState {
 
 // chipBench makes chips and counts them.
 type chipBench struct {
-	hardware
+	chipFirst
 	refuses error // to open
 	chips   []*chip
 	soft    []*chip
@@ -59,7 +59,7 @@ type chipBench struct {
 
 func newChipBench(strict bool) *chipBench {
 	b := &chipBench{}
-	b.hardware = hardware{strict: strict, rate: 1000, log: slog.New(slog.DiscardHandler)}
+	b.chipFirst = chipFirst{strict: strict, rate: 1000, log: slog.New(slog.DiscardHandler)}
 	b.open = func(rate encoder.BitRate) (chipEncoder, error) {
 		if b.refuses != nil {
 			return nil, b.refuses
@@ -68,7 +68,7 @@ func newChipBench(strict bool) *chipBench {
 		b.chips = append(b.chips, c)
 		return c, nil
 	}
-	b.hardware.soft = func(rate encoder.BitRate) (session.VideoEncoder, error) {
+	b.chipFirst.soft = func(rate encoder.BitRate) (session.VideoEncoder, error) {
 		c := &chip{bench: b, name: "software", rate: rate}
 		b.soft = append(b.soft, c)
 		return c, nil

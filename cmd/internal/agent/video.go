@@ -12,6 +12,7 @@ import (
 	"github.com/bril-edge/bril/capture/file"
 	"github.com/bril-edge/bril/capture/pattern"
 	"github.com/bril-edge/bril/capture/pixel"
+	"github.com/bril-edge/bril/cmd/internal/lit"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/encoder/m2m"
@@ -31,7 +32,7 @@ func (a *Agent) openVideo(ctx context.Context) (session.Video, error) {
 		}
 	}
 	format := source.Format()
-	_, device := source.(*camera.Camera)
+	_, device := source.(*lit.Camera)
 	v := session.Video{Source: source, Device: device, Format: format}
 	v.Name = fmt.Sprintf("%s %v", a.videoName(source), format)
 	if format.Format == capture.H264 {
@@ -81,7 +82,7 @@ func (a *Agent) videoSource(chips []m2m.Device) (session.VideoSource, error) {
 	opts := file.Options{Loop: c.Loop}
 	switch c.Source.Kind {
 	case configs.Auto, configs.Device:
-		return camera.Open(a.cameraConfig(chips))
+		return a.devices.Camera(a.cameraConfig(chips))
 	case configs.Pattern:
 		return pattern.New(patternConfig(c))
 	case configs.Y4M:
@@ -98,7 +99,7 @@ func (a *Agent) videoSource(chips []m2m.Device) (session.VideoSource, error) {
 }
 
 func (a *Agent) videoName(source session.VideoSource) string {
-	if c, ok := source.(*camera.Camera); ok {
+	if c, ok := source.(*lit.Camera); ok {
 		return c.Path()
 	}
 	if spec := a.cfg.Camera.Source; spec.Kind != configs.Pattern { // which has its size in the format

@@ -14,6 +14,8 @@ func busy() control.Status {
 	viewers := 2
 	return control.Status{
 		Version: "1.2.3", State: "live", Camera: "pattern 1280x720@30 YU12", Encoder: "openh264 (software)",
+		Light:   control.Light{Line: "LED1", State: "on"},
+		Buttons: []control.Button{{Name: "button1", Line: "BTN1 (gpiochip0/3)", State: "working"}},
 		Uplink: control.Uplink{
 			State: "connected", URL: "https://showroom.example/whip/anna", RTTMS: 12.34, TargetBPS: 2_500_000, SentBPS: 2_406_000, NACK: 3, PLI: 1,
 		},
@@ -41,6 +43,8 @@ state       live, 2 watching
 camera      pattern 1280x720@30 YU12
 microphone  -
 encoder     openh264 (software)
+light       on (LED1)
+button1     working, BTN1 (gpiochip0/3)
 uplink      connected https://showroom.example/whip/anna
             2.41 of 2.50 Mb/s, round trip 12.3 ms, 3 NACK, 1 PLI
 pictures    108000 captured, 0 copied, 107990 encoded, 107990 sent, 1 key frame

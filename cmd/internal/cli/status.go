@@ -84,6 +84,7 @@ func writeStatus(w io.Writer, s control.Status) error {
 	row(&b, "camera", orDash(s.Camera))
 	row(&b, "microphone", orDash(s.Microphone))
 	row(&b, "encoder", orDash(s.Encoder))
+	writeBoard(&b, s)
 	writeUplink(&b, s.Uplink)
 	v := s.Video
 	row(&b, "pictures", fmt.Sprintf("%d captured, %d copied, %d encoded, %d sent, %s",
@@ -95,6 +96,20 @@ func writeStatus(w io.Writer, s control.Status) error {
 		s.Version, time.Duration(s.UptimeSeconds)*time.Second, float64(s.RSSBytes)/1e6))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeBoard(b *strings.Builder, s control.Status) {
+	light := s.Light.State
+	if s.Light.Line != "" {
+		light += " (" + s.Light.Line + ")"
+	}
+	row(b, "light", orDash(light))
+	if s.Light.Note != "" {
+		row(b, "", s.Light.Note)
+	}
+	for _, button := range s.Buttons {
+		row(b, button.Name, button.State+", "+button.Line)
+	}
 }
 
 // writeProblems writes what deserves a look. What an endpoint has said may be

@@ -24,6 +24,9 @@ type Status struct {
 	Microphone string `json:"microphone"` // likewise
 	Encoder    string `json:"encoder"`    // likewise
 
+	Light   Light    `json:"light"`   // the capture light
+	Buttons []Button `json:"buttons"` // of the board
+
 	Uplink    Uplink  `json:"uplink"`
 	Video     Video   `json:"video"`
 	LatencyMS Latency `json:"latency_ms"`
@@ -37,6 +40,22 @@ type Status struct {
 
 	Errors   []Fault  `json:"errors"`   // what does not work now
 	Warnings []string `json:"warnings"` // what works but deserves a look
+}
+
+// Light is the capture light, which is on while a camera or microphone runs. It
+// blinks only while it is off.
+type Light struct {
+	Line  string `json:"line"`  // what feeds it; "" where the board has none
+	State string `json:"state"` // on, off, none or failed
+	Note  string `json:"note,omitempty"`
+}
+
+// Button is a button of the board.
+type Button struct {
+	Name    string `json:"name"`
+	Line    string `json:"line"`  // or key
+	State   string `json:"state"` // working, stuck or fault
+	Message string `json:"message,omitempty"`
 }
 
 // Uplink is the connection to the cloud. State is that of the connection; NACK
@@ -76,7 +95,7 @@ type Percentiles struct {
 
 // Fault is one component that does not work, and is being retried.
 type Fault struct {
-	Component string    `json:"component"` // camera, microphone, encoder, uplink
+	Component string    `json:"component"` // camera, microphone, encoder, uplink, light or a button's name
 	Message   string    `json:"message"`
 	Hint      string    `json:"hint,omitempty"`
 	Since     time.Time `json:"since"`
@@ -89,6 +108,9 @@ func (s Status) complete() Status {
 	s.SchemaVersion = SchemaVersion
 	if s.Video.Dropped == nil {
 		s.Video.Dropped = map[string]uint64{}
+	}
+	if s.Buttons == nil {
+		s.Buttons = []Button{}
 	}
 	if s.Errors == nil {
 		s.Errors = []Fault{}

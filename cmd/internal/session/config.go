@@ -122,6 +122,9 @@ type Config struct {
 	// Cue lets the advisor hear a cue; nil when nobody is to. It returns at once.
 	Cue func(Cue)
 
+	// Phase hears of each new phase; nil when nobody needs to. It returns at once.
+	Phase func(Phase)
+
 	MaxBitRate encoder.BitRate
 	Limits     Limits
 	Version    string

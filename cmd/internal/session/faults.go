@@ -25,14 +25,16 @@ type fault struct {
 }
 
 // failure is an error of another component than the part of the path in which it
-// comes up: of the encoder behind the camera.
+// comes up: of the encoder behind the camera. Other packages' errors tell by a
+// Component of their own.
 type failure struct {
 	component string
 	err       error
 }
 
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
+func (f *failure) Error() string     { return f.err.Error() }
+func (f *failure) Unwrap() error     { return f.err }
+func (f *failure) Component() string { return f.component }
 
 // report shows a failure in place of the part's last one; of the same component
 // it counts. The log gets the first of equal ones.
@@ -40,8 +42,9 @@ func (f *faults) report(part string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := fault{part, control.Fault{Component: part, Message: err.Error(), Hint: hint(err), Since: time.Now(), Count: 1}}
-	if of := (*failure)(nil); errors.As(err, &of) {
-		now.Component = of.component
+	var of interface{ Component() string }
+	if errors.As(err, &of) {
+		now.Component = of.Component()
 	}
 	if !f.replace(now) {
 		f.log.Warn(now.Component+" failed, will be tried again", "error", err)

@@ -84,6 +84,7 @@ func (s *Session) Run(ctx context.Context, live bool) error {
 	defer l.background.Wait()
 	defer cancel()
 	l.watchNetwork()
+	l.tellPhase()
 	l.show()
 	if live {
 		l.handle(message{event: On{}})
@@ -130,10 +131,17 @@ func (l *loop) handle(m message) {
 	}
 	if l.state.Phase != before {
 		l.cfg.Log.Info("session is "+string(l.state.Phase), "was", string(before))
+		l.tellPhase()
 	}
 	l.show()
 	if m.reply != nil {
 		m.reply <- l.state.Phase
+	}
+}
+
+func (l *loop) tellPhase() {
+	if l.cfg.Phase != nil {
+		l.cfg.Phase(l.state.Phase)
 	}
 }
 
@@ -196,6 +204,9 @@ func (l *loop) show() {
 		viewers: l.viewers, target: l.rates.target,
 	})
 }
+
+// Paused says that what is captured is not to leave, connected or not.
+func (s *Session) Paused() bool { return s.shown.Load().state.Muted }
 
 // Live does what `bril live` asks for and returns the state after it.
 func (s *Session) Live(ctx context.Context, action control.Action) (string, error) {
