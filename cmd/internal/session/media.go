@@ -109,6 +109,12 @@ func (m *media) setRate(rate encoder.BitRate) {
 	}
 }
 
+func (m *media) thin(e easing) {
+	if m.video != nil {
+		m.video.thinner.keep.Store(&e)
+	}
+}
+
 // encoderState returns what `bril status` shows of the encoder.
 func (m *media) encoderState() (name, warning string) {
 	if m.video == nil {

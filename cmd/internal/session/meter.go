@@ -47,8 +47,9 @@ type meter struct {
 	copied                             atomic.Uint64 // or converted, before the encoder
 
 	// dropped, by stage: capture (the path was behind, or the frame was broken),
-	// encode (the encoder gave nothing), send (no connection, or paused).
-	droppedCapture, droppedEncode, droppedSend atomic.Uint64
+	// encode (the encoder gave nothing), send (no connection, or paused), heat (the
+	// board is too hot for all of them).
+	droppedCapture, droppedEncode, droppedSend, droppedHeat atomic.Uint64
 
 	queue, encode, send percentiles
 }
@@ -64,6 +65,7 @@ func (m *meter) video() control.Video {
 			"capture": m.droppedCapture.Load(),
 			"encode":  m.droppedEncode.Load(),
 			"send":    m.droppedSend.Load(),
+			"heat":    m.droppedHeat.Load(),
 		},
 	}
 }

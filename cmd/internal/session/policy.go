@@ -4,7 +4,11 @@
 // say.
 package session
 
-import "time"
+import (
+	"time"
+
+	"github.com/bril-edge/bril/hardware"
+)
 
 // Phase is what the session is doing, in the words of `bril status`.
 //
@@ -61,6 +65,9 @@ type State struct {
 	Frozen   bool          // no picture leaves
 	PoorAt   time.Duration // when the advisor heard last of a poor network
 	FrozenAt time.Duration // and of a frozen picture
+
+	Battery hardware.BatteryLevel // "" until it is known; kept over conversations
+	Heat    hardware.HeatLevel    // likewise
 }
 
 // Reason says why a conversation ended, or is about to.
@@ -73,6 +80,7 @@ const (
 	NoViewer  Reason = "nobody was watching"
 	EndOfFile Reason = "the source has ended"
 	Shutdown  Reason = "the daemon stops"
+	NoCharge  Reason = "the battery is nearly empty"
 )
 
 // Generation numbers an attempt. An event that carries it is a report of that
@@ -91,6 +99,9 @@ type (
 	End  struct{ Reason Reason } // end the conversation
 	Hung struct{}                // everything of a conversation has been closed
 	Tick struct{}                // a moment of State.Deadline has come
+
+	Battery struct{ Level hardware.BatteryLevel } // it has reached another level
+	Heat    struct{ Level hardware.HeatLevel }    // likewise
 )
 
 // The events that report of an attempt.
@@ -129,6 +140,8 @@ func (Mute) event()      {}
 func (End) event()       {}
 func (Hung) event()      {}
 func (Tick) event()      {}
+func (Battery) event()   {}
+func (Heat) event()      {}
 func (Opened) event()    {}
 func (Failed) event()    {}
 func (Connected) event() {}
@@ -148,7 +161,10 @@ type (
 	Detach struct{}                // stop sending, and forget the lost connection
 	Blank  struct{ On bool }       // send black and silence, or what is captured
 	HangUp struct{ Reason Reason } // close sources and connection, and tell Hung
-	Warn   struct {                // log what the advisor hears a cue of
+	Ease   struct {                // do as much as the board can bear
+		Heat hardware.HeatLevel
+	}
+	Warn struct { // log what the advisor hears a cue of
 		Reason Reason
 		Left   time.Duration
 	}
@@ -160,5 +176,6 @@ func (Dial) action()   {}
 func (Detach) action() {}
 func (Blank) action()  {}
 func (HangUp) action() {}
+func (Ease) action()   {}
 func (Warn) action()   {}
 func (Quit) action()   {}

@@ -33,6 +33,14 @@ type rateController struct {
 	strained      bool
 }
 
+// setLimit is for when there may be less, or more again.
+func (c *rateController) setLimit(limit encoder.BitRate, now time.Duration) {
+	c.limit = limit
+	if c.target > limit {
+		c.target, c.moved = limit, now
+	}
+}
+
 func newRateController(limit encoder.BitRate) rateController {
 	return rateController{target: limit, limit: limit}
 }
@@ -65,7 +73,7 @@ func (c *rateController) judge(now time.Duration) {
 	switch least := c.least(); {
 	case c.target == least && least < c.limit && now-c.moved >= strainAfter:
 		c.strained = true
-	case float64(c.target) >= strainOver*float64(least):
+	case float64(c.target) >= min(strainOver*float64(least), float64(c.limit)):
 		c.strained = false
 	}
 }

@@ -86,3 +86,29 @@ func TestRateControllerRecovers(t *testing.T) {
 		t.Errorf("a quiet minute later it is %d", before)
 	}
 }
+
+// A limit that falls is kept at once, and one that rises again is grown to. With
+// little room between it and the least, the network is not strained for ever.
+func TestRateLimitMoves(t *testing.T) {
+	quiet := rtc.Estimate{}
+	c := newRateController(2_500_000)
+	c.setLimit(1_000_000, t0)
+	if c.target != 1_000_000 {
+		t.Errorf("lowered: %d", c.target)
+	}
+	c.setLimit(2_500_000, t0)
+	if got := c.heard(quiet, t0+time.Second/2); got != 1_000_000 {
+		t.Errorf("at once: %d", got)
+	}
+	if got := c.heard(quiet, t0+time.Second); got != 1_050_000 {
+		t.Errorf("a second later: %d", got)
+	}
+	c.target, c.strained = minBitRate, true
+	c.setLimit(220_000, t0)
+	for i := range 10 {
+		c.heard(quiet, t0+time.Duration(i+2)*time.Second)
+	}
+	if c.target != 220_000 || c.strained {
+		t.Errorf("little room: %d, strained %v", c.target, c.strained)
+	}
+}

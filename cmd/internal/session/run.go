@@ -9,6 +9,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/hardware"
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
@@ -178,6 +179,8 @@ func (l *loop) act(a Action) {
 		l.cfg.Log.Warn(warning(a.Reason, a.Left))
 	case HangUp:
 		l.hangUp(a.Reason)
+	case Ease:
+		l.ease(a.Heat)
 	case Quit:
 		l.quit = true
 	}
@@ -227,6 +230,9 @@ func (s *Session) Live(ctx context.Context, action control.Action) (string, erro
 	}
 	select {
 	case phase := <-reply:
+		if action == control.On && s.shown.Load().state.Battery == hardware.BatteryEmpty {
+			return "", errNoCharge{}
+		}
 		return string(phase), nil
 	case <-s.done:
 		return string(Off), nil

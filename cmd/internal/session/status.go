@@ -36,6 +36,7 @@ func (s *Session) Status() control.Status {
 			status.Warnings = append(status.Warnings, warning)
 		}
 	}
+	status.Warnings = append(status.Warnings, powerWarnings(now.state, now.media)...)
 	if now.state.Warned != "" {
 		_, at := now.state.ends(s.cfg.Limits)
 		status.Warnings = append(status.Warnings, warning(now.state.Warned, at-monotonic.Now()))

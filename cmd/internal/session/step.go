@@ -3,6 +3,8 @@ package session
 import (
 	"cmp"
 	"time"
+
+	"github.com/bril-edge/bril/hardware"
 )
 
 // Step is the whole policy: it returns the state after an event at the moment
@@ -40,6 +42,10 @@ func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) 
 		return strain(s, e.On, now)
 	case Freeze:
 		return freeze(s, e.On, now)
+	case Battery:
+		return charge(s, e.Level)
+	case Heat:
+		return warm(s, e.Level)
 	}
 	return s, nil
 }
@@ -60,6 +66,8 @@ func goLive(s State, now time.Duration) (State, []Action) {
 		return resume(s)
 	case s.Wanted:
 		return s, nil
+	case s.Battery == hardware.BatteryEmpty:
+		return s, []Action{CueBattery}
 	case s.Phase == Stopping:
 		s.Wanted = true
 		return s, nil
@@ -107,7 +115,9 @@ func end(s State, reason Reason) (State, []Action) {
 		s.Wanted = s.Wanted && reason == EndOfFile
 		return s, nil
 	case s.Wanted:
-		return State{Phase: Stopping, Generation: s.Generation + 1, Quitting: s.Quitting}, []Action{HangUp{reason}, reason.cue()}
+		return State{
+			Phase: Stopping, Generation: s.Generation + 1, Quitting: s.Quitting, Battery: s.Battery, Heat: s.Heat,
+		}, []Action{HangUp{reason}, reason.cue()}
 	case s.Quitting:
 		s.Phase = Off
 		return s, []Action{Quit{}}

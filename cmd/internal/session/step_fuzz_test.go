@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 	"time"
+
+	"github.com/bril-edge/bril/hardware"
 )
 
 // world is what Step decides about, as the loop makes it: it does each action,
@@ -21,6 +23,7 @@ type world struct {
 	call     Generation // that is attached; 0 for none
 	hanging  int        // HangUps without their Hung
 	quit     bool
+	eased    easing
 	heard    Cue // last, of how the conversation is
 	history  []Event
 }
@@ -41,6 +44,7 @@ func FuzzStep(f *testing.F) {
 		"omOCo",                   // paused before it is live
 		"oOCx",                    // the daemon stops
 		"oOCsSszZz+++++tm.os.l.C", // strained, frozen
+		"oOC123oh0o4567",          // the battery is emptied, and fed; heat
 	} {
 		f.Add([]byte(seed))
 	}
@@ -79,6 +83,10 @@ func (w *world) happen(c byte) {
 		w.event(Strain{w.state.Generation, c == 's'})
 	case 'z', 'Z':
 		w.event(Freeze{w.state.Generation, c == 'z'})
+	case '0', '1', '2', '3':
+		w.event(Battery{[]hardware.BatteryLevel{hardware.BatteryFine, hardware.BatteryLow, hardware.BatteryVeryLow, hardware.BatteryEmpty}[c-'0']})
+	case '4', '5', '6', '7':
+		w.event(Heat{[]hardware.HeatLevel{hardware.HeatNormal, hardware.HeatWarm, hardware.HeatHot, hardware.HeatVeryHot}[c-'4']})
 	case 'h':
 		w.hung()
 	case 't':
@@ -179,7 +187,7 @@ func (w *world) act(a Action) {
 	case Open:
 		w.must(a.Generation == w.state.Generation, "an attempt of this generation")
 		w.must(!w.opened && len(w.opening) == 0 && w.hanging == 0, "sources are opened once, after the last were closed")
-		w.media = true
+		w.media, w.eased = true, easingOf(w.state.Heat)
 		w.opening = append(w.opening, a.Generation)
 	case Dial:
 		w.must(a.Generation == w.state.Generation, "an attempt of this generation")
@@ -198,16 +206,18 @@ func (w *world) act(a Action) {
 	case Warn:
 		w.must(w.media && a.Left >= 0 && a.Left <= w.limits.Warn, "a warning of what is to come")
 	case Cue:
-		w.must(a == CueEnding || a == CuePoorNetwork || a != w.heard, "nothing is said twice but what has no end that is said")
+		w.must(a == CueEnding || a == CuePoorNetwork || a == CueBattery || a == CueHeat || a != w.heard, "nothing is said twice but what has no end that is said")
 		w.must(a != CueLive || w.state.Phase == Live, "live is said while live")
 		w.must(a != CueFrozen || w.state.Phase == Live && w.state.Frozen, "frozen is said of a frozen picture")
 		switch a {
-		case CueEnding:
+		case CueEnding, CueBattery, CueHeat:
 		case CueEnded, CueEndedItself:
 			w.heard = ""
 		default:
 			w.heard = a
 		}
+	case Ease:
+		w.eased = easingOf(a.Heat)
 	case Quit:
 		w.must(w.hanging == 0 && !w.media, "everything is closed at the end")
 		w.quit = true
@@ -224,7 +234,9 @@ func (w *world) check() {
 	w.must((s.Phase == Live) == (s.Connected && !s.Muted), "live is connected and not muted")
 	w.must((s.Phase == Paused) == (s.Connected && s.Muted), "paused is connected and muted")
 	w.must((s.Phase == Stopping) == (w.hanging > 0), "stopping is hanging up")
-	w.must(s.Phase != Ready || s == State{Phase: Ready, Generation: s.Generation}, "ready remembers nothing")
+	w.must(s.Phase != Ready || s == State{Phase: Ready, Generation: s.Generation, Battery: s.Battery, Heat: s.Heat}, "ready remembers nothing")
+	w.must(!s.Wanted || s.Battery != hardware.BatteryEmpty, "nothing is wanted of an empty battery")
+	w.must(!w.media || w.eased == easingOf(s.Heat), "what runs is eased as the heat asks for")
 	w.must(s.Phase != Live || s.Told != CuePaused && s.Told != "", "while live the advisor knows it, or why not")
 	w.must(s.Phase == Live || !s.Strained && !s.Frozen, "only what is live is strained or frozen")
 	w.must(s.Phase != Fault || s.Wanted && !s.Opened, "a fault is what does not open")

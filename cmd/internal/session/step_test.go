@@ -83,7 +83,7 @@ func TestStepMute(t *testing.T) {
 }
 
 func TestStepEnd(t *testing.T) {
-	for _, reason := range []Reason{ByAdvisor, TooLong, NoViewer, EndOfFile, Shutdown} {
+	for _, reason := range []Reason{ByAdvisor, TooLong, NoViewer, EndOfFile, Shutdown, NoCharge} {
 		t.Run(string(reason), func(t *testing.T) {
 			quit := func(s *State) { s.Quitting = reason == Shutdown }
 			var rows []row

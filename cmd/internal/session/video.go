@@ -23,11 +23,13 @@ const brokenTime = time.Second
 // its own oldest frames.
 type videoStage struct {
 	stage
-	cfg   *Config
-	out   *outlet
-	meter *meter
-	gate  keyGate
-	rate  atomic.Int64 // bit rate that the encoder is to have
+	cfg     *Config
+	out     *outlet
+	meter   *meter
+	gate    keyGate
+	rate    atomic.Int64 // bit rate that the encoder is to have
+	thinner thinner
+	fixed   atomic.Bool // what the source delivers cannot be thinned
 
 	video   Video // what is open; Source is nil when nothing is
 	encoder VideoEncoder
@@ -51,6 +53,7 @@ func (v *videoStage) open(ctx context.Context) error {
 		return err
 	}
 	v.video, v.whole = video, monotonic.Now()
+	v.fixed.Store(!thinnable(video))
 	if err := v.startEncoder(ctx); err != nil {
 		v.close()
 		return err
@@ -125,7 +128,7 @@ func (v *videoStage) one(ctx context.Context) error {
 		v.begin(out)
 	}
 	f, err := v.video.Source.Next(ctx)
-	if err != nil {
+	if err != nil || v.thin(f) {
 		return err
 	}
 	v.before, v.started, v.pts = v.started, monotonic.Now(), f.PTS
