@@ -7,8 +7,8 @@
 #include "venc.h"
 
 #define MIN_SIDE 32
-#define MAX_WIDTH 4096
-#define MAX_HEIGHT 2304
+#define MAX_WIDTH 1920
+#define MAX_HEIGHT 1088
 #define MIN_CODED SZ_16K
 #define MAX_CODED SZ_32M
 
@@ -363,21 +363,25 @@ static int s_parm(struct file *file, void *fh, struct v4l2_streamparm *p)
 static int encoder_cmd(struct file *file, void *fh, struct v4l2_encoder_cmd *cmd)
 {
 	struct venc_ctx *ctx = venc_ctx_of(fh);
+	struct v4l2_m2m_ctx *m2m = ctx->fh.m2m_ctx;
 	int err = v4l2_m2m_ioctl_try_encoder_cmd(file, fh, cmd);
+	bool was, is;
 
 	/* Without both queues there is nothing to drain (dev-encoder, Drain). */
 	if (err || !venc_streaming(ctx))
 		return err;
 	mutex_lock(&ctx->finish);
+	was = v4l2_m2m_has_stopped(m2m);
 	err = v4l2_m2m_ioctl_encoder_cmd(file, fh, cmd);
+	is = v4l2_m2m_has_stopped(m2m);
 	mutex_unlock(&ctx->finish);
-	if (err || !v4l2_m2m_has_stopped(ctx->fh.m2m_ctx))
-		return err;
-	if (cmd->cmd == V4L2_ENC_CMD_STOP)
-		venc_queue_eos(ctx);
-	else
-		vb2_clear_last_buffer_dequeued(&ctx->fh.m2m_ctx->cap_q_ctx.q);
-	return 0;
+	if (!was && is)
+		venc_queue_eos(ctx);	/* nothing was left to encode */
+	if (was && !is) {
+		vb2_clear_last_buffer_dequeued(&m2m->cap_q_ctx.q);
+		v4l2_m2m_try_schedule(m2m);	/* what was queued meanwhile */
+	}
+	return err;
 }
 
 static int subscribe_event(struct v4l2_fh *fh, const struct v4l2_event_subscription *sub)

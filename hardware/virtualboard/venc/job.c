@@ -45,8 +45,10 @@ int venc_encoder_start(struct venc_ctx *ctx)
 	ctx->fresh = true;
 	ctx->since_key = 0;
 	ctx->owed = 0;
-	if (!venc_stall_until_close())
+	if (!venc_stall_until_close()) {
 		ctx->frames = 0;
+		ctx->stalled = false;
+	}
 	if (ctx->quirks.bitrate_control == VENC_BITRATE_STREAMON)
 		ctx->bitrate = ctx->set_bitrate;
 	return 0;
@@ -270,7 +272,11 @@ static int job_ready(void *priv)
 {
 	struct venc_ctx *ctx = priv;
 
-	return ctx->pieces_made || !venc_stalls(ctx->frames, READ_ONCE(ctx->repeat_headers));
+	if (ctx->pieces_made)
+		return true;
+	if (venc_stalls(ctx->frames, READ_ONCE(ctx->repeat_headers)))
+		ctx->stalled = true;
+	return !ctx->stalled;
 }
 
 static void device_run(void *priv)

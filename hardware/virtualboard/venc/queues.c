@@ -126,14 +126,17 @@ static int start_streaming(struct vb2_queue *q, unsigned int count)
 	return err;
 }
 
+/* STREAMOFF of OUTPUT in the middle of a drain ends it: the event of that, and only once. */
 static void stop_streaming(struct vb2_queue *q)
 {
 	struct venc_ctx *ctx = vb2_get_drv_priv(q);
+	struct v4l2_m2m_ctx *m2m = ctx->fh.m2m_ctx;
+	bool stopped = v4l2_m2m_has_stopped(m2m);
 
 	venc_encoder_stop(ctx);
 	return_buffers(q, VB2_BUF_STATE_ERROR);
-	v4l2_m2m_update_stop_streaming_state(ctx->fh.m2m_ctx, q);
-	if (V4L2_TYPE_IS_OUTPUT(q->type) && v4l2_m2m_has_stopped(ctx->fh.m2m_ctx))
+	v4l2_m2m_update_stop_streaming_state(m2m, q);
+	if (!stopped && v4l2_m2m_has_stopped(m2m))
 		venc_queue_eos(ctx);
 }
 

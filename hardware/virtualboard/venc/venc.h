@@ -80,8 +80,9 @@ struct venc_ctx {
 	u32 owed;		/* bytes of SEI padding to come */
 	u32 since_key, counter;
 	bool fresh;		/* no frame has been coded since STREAMON */
-	u32 frames;		/* for stalls and errors; survives STREAMOFF where a quirk says so */
+	u32 frames;		/* for stalls; survives STREAMOFF where a quirk says so */
 	u32 attempts;
+	bool stalled;		/* stays so when the parameter is cleared */
 
 	/* The current source's output, as far as it is not handed out yet. */
 	struct venc_piece pieces[3];
