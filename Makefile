@@ -16,7 +16,7 @@ ARM64_CC    := aarch64-linux-gnu-gcc
 ARM64_CXX   := aarch64-linux-gnu-g++
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check bench build build-arm64 help \
+.PHONY: demo test test-board check bench build build-arm64 help \
 	toolchain format vet lint modules lines shell seeds
 
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
@@ -25,6 +25,10 @@ demo: build ## stream to a page on this machine, with endpoint and agent in one 
 # One package at a time: a browser that shows 30 pictures a second needs the machine.
 test: toolchain ## run all tests with the race detector; skipped ones are listed at the end
 	$(GO) run ./cmd/internal/gotest -race -p 1 -timeout 30m ./...
+
+test-board: build-arm64 ## run the arm64 programs on an emulated board, with camera, encoder, buttons and light
+	$(GO) run ./hardware/virtualboard/boardrun -prepare
+	BRIL_BOARD=$(CURDIR)/bin/arm64 $(GO) run ./cmd/internal/gotest -p 1 -count 1 -timeout 30m ./cmd/internal/boardtest
 
 check: format vet lint modules lines shell build build-arm64 seeds ## run what else must hold: linter, modules, cross build, fuzz seeds, benchmarks once
 

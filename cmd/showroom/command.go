@@ -47,6 +47,7 @@ wants TLS, publishers' tokens, and gives each conversation an access key.
 	}
 	f := c.Flags()
 	f.StringVar(&cfg.Listen, "listen", showroom.DefaultListen, "IP:port for HTTP; media takes the same UDP port where it is free")
+	f.StringVar(&cfg.Advertise, "advertise", "", "another IP that clients reach this server's media at, as behind a NAT")
 	f.StringVar(&cfg.DataDir, "data", "", "data directory, made when missing")
 	f.StringVar(&cfg.TokenFile, "token-file", "", "publishers' bearer tokens, one a line (default: open on loopback)")
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate chain, PEM")

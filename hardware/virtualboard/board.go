@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -191,6 +192,13 @@ func (b *Board) ReadFile(ctx context.Context, path string) ([]byte, error) {
 // WriteFile writes a file of the guest, or a value below /sys.
 func (b *Board) WriteFile(ctx context.Context, path string, data []byte) error {
 	return b.call(ctx, "WriteFile", wire.File{Path: path, Data: data}, &struct{}{})
+}
+
+// Forward makes a port of the guest's loopback lead to the same port of the
+// host's, so that what runs in the guest may speak to it as on one machine.
+func (b *Board) Forward(ctx context.Context, port int) error {
+	f := wire.Forward{Port: port, To: net.JoinHostPort(HostAddress, strconv.Itoa(port))}
+	return b.call(ctx, "Forward", f, &struct{}{})
 }
 
 // KernelLog returns what the guest's kernel has said: warnings and worse.

@@ -139,6 +139,24 @@ func TestOnLoopback(t *testing.T) {
 	}
 }
 
+func TestStays(t *testing.T) {
+	const here, there = "http://127.0.0.1:8080/whip/a", "https://showroom.example/a"
+	for _, c := range []struct {
+		cfg  configs.Uplink
+		want bool
+	}{
+		{configs.Uplink{WHIPURL: here}, true},
+		{configs.Uplink{WHIPURL: there}, false},
+		{configs.Uplink{WHIPURL: there, Loopback: true}, true},
+		{configs.Uplink{WHIPURL: here, Interface: "wlan0"}, false},
+		{configs.Uplink{WHIPURL: here, Interface: "lo", Loopback: true}, true},
+	} {
+		if got := stays(c.cfg); got != c.want {
+			t.Errorf("%+v: %v", c.cfg, got)
+		}
+	}
+}
+
 // A passed-through file offers the profile of its SPS, takes any bit rate, and
 // skips to a key frame on request once it has begun.
 func TestPassthrough(t *testing.T) {

@@ -61,7 +61,7 @@ func (d dialer) connect(ctx context.Context, offer session.Offer) (session.Publi
 	p, err := rtc.Dial(ctx, d.client, rtc.Config{
 		Video:      rtc.VideoConfig{ProfileLevelID: offer.ProfileLevelID},
 		Audio:      offer.Audio,
-		Loopback:   d.cfg.Loopback || onLoopback(d.cfg.WHIPURL),
+		Loopback:   stays(d.cfg),
 		Interface:  d.cfg.Interface,
 		ICEServers: d.servers,
 		KeyFrame:   offer.KeyFrame,
@@ -73,6 +73,12 @@ func (d dialer) connect(ctx context.Context, offer session.Offer) (session.Publi
 		return nil, err // not p: a nil *Publisher is not a nil interface
 	}
 	return p, nil
+}
+
+// stays says that packets need not leave this machine. An interface that is named
+// is meant: what is on loopback may be the near end of a tunnel.
+func stays(c configs.Uplink) bool {
+	return c.Loopback || c.Interface == "" && onLoopback(c.WHIPURL)
 }
 
 // onLoopback says that the endpoint is on this machine, where nothing but the

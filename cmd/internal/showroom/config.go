@@ -21,6 +21,7 @@ const DefaultListen = "127.0.0.1:8080"
 // Config is what a server is made of. Zero means the default.
 type Config struct {
 	Listen    string       // IP:port; default DefaultListen; port 0 takes a free one
+	Advertise string       // IP that clients are offered for media beside Listen's, as behind a NAT; default: none
 	DataDir   string       // holds the secret of the access keys; needed with RequireKey and off loopback
 	TokenFile string       // publishers' bearer tokens, one a line; default: publishing is open
 	TLSCert   string       // PEM files; default: plain HTTP
@@ -79,6 +80,18 @@ func (c Config) listenAddr() (netip.AddrPort, error) {
 	addr, err := netip.ParseAddrPort(net.JoinHostPort(host, port))
 	if err != nil {
 		return netip.AddrPort{}, refuse("give it as IP:port, e.g. --listen "+DefaultListen, "listen address %q: %w", c.Listen, err)
+	}
+	return addr, nil
+}
+
+// advertised reads Advertise.
+func (c Config) advertised() (netip.Addr, error) {
+	if c.Advertise == "" {
+		return netip.Addr{}, nil
+	}
+	addr, err := netip.ParseAddr(c.Advertise)
+	if err != nil || addr.IsUnspecified() || addr.IsMulticast() {
+		return netip.Addr{}, refuse("give one address of this server, e.g. --advertise 203.0.113.7", "advertised address %q: not the IP address of a host", c.Advertise)
 	}
 	return addr, nil
 }

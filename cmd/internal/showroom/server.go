@@ -31,12 +31,13 @@ const (
 
 // Server is the endpoint.
 type Server struct {
-	cfg    Config
-	addr   netip.AddrPort
-	log    *slog.Logger
-	tokens tokens
-	keys   *Keys // nil when viewing is open
-	tls    *tls.Config
+	cfg        Config
+	addr       netip.AddrPort
+	advertised netip.Addr // none when not valid
+	log        *slog.Logger
+	tokens     tokens
+	keys       *Keys // nil when viewing is open
+	tls        *tls.Config
 
 	relay    *relay.Relay    // while Run runs
 	instance string          // tells pages that the server was started anew
@@ -53,7 +54,11 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.check(addr); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, addr: addr, log: cfg.Log}
+	advertised, err := cfg.advertised()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, addr: addr, advertised: advertised, log: cfg.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -110,7 +115,7 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) error {
 func (s *Server) relayConfig(at netip.AddrPort) relay.Config {
 	l := s.cfg.Limits
 	return relay.Config{
-		Addr: netip.AddrPortFrom(s.addr.Addr(), at.Port()), Log: s.log,
+		Addr: netip.AddrPortFrom(s.addr.Addr(), at.Port()), Advertise: s.advertised, Log: s.log,
 		Publishers: l.Publishers, Viewers: l.Viewers, Sessions: l.Sessions, Watchers: l.Watchers,
 		ConnectTimeout: l.ConnectTimeout, Silence: l.Silence, Grace: l.Grace,
 	}

@@ -2,7 +2,7 @@
 //
 //	go run ./hardware/virtualboard/boardrun [-share DIR] [-p MODULE.NAME=VALUE]... COMMAND [ARGUMENT]...
 //
-// The folder DIR (default: the current one) is /host in the guest; programs below
+// With -prepare it only fetches and builds what a board is made of. The folder DIR (default: the current one) is /host in the guest; programs below
 // its bin are found by name.
 package main
 
@@ -26,9 +26,10 @@ func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 func main() {
 	var parameters list
 	share := flag.String("share", ".", "the folder that the guest sees as /host")
+	prepare := flag.Bool("prepare", false, "only fetch and build")
 	flag.Var(&parameters, "p", "a module's parameter, as vivid.n_devs=2")
 	flag.Parse()
-	code, err := run(*share, parameters, flag.Args())
+	code, err := run(*share, parameters, flag.Args(), *prepare)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "boardrun:", err)
 		code = 1
@@ -36,8 +37,8 @@ func main() {
 	os.Exit(code)
 }
 
-func run(share string, parameters, args []string) (int, error) {
-	if len(args) == 0 {
+func run(share string, parameters, args []string, prepare bool) (int, error) {
+	if len(args) == 0 && !prepare {
 		return 0, fmt.Errorf("no command; for a look around: sh -c 'ls /dev'")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -47,7 +48,7 @@ func run(share string, parameters, args []string) (int, error) {
 		return 0, err
 	}
 	image, err := virtualboard.Prepare(ctx, virtualboard.Config{Log: func(line string) { fmt.Fprintln(os.Stderr, "board:", line) }})
-	if err != nil {
+	if err != nil || prepare {
 		return 0, err
 	}
 	board, err := image.Boot(ctx, virtualboard.BootConfig{Share: share, Parameters: parameters})

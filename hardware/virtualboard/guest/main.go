@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/rpc"
 	"os"
 	"os/exec"
@@ -246,6 +248,42 @@ func (*guest) ReadFile(name string, data *[]byte) (err error) {
 
 // WriteFile writes a file of the guest, or a value below /sys.
 func (*guest) WriteFile(f wire.File, _ *struct{}) error { return os.WriteFile(f.Path, f.Data, 0o644) }
+
+// Forward passes the connections of a port on, until the board is off: to programs
+// in the guest the host's loopback is a loopback too.
+func (*guest) Forward(f wire.Forward, _ *struct{}) error {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", f.Port))
+	if err != nil {
+		return err
+	}
+	go func() { // ends with the board
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go pass(conn, f.To)
+		}
+	}()
+	return nil
+}
+
+func pass(conn net.Conn, to string) {
+	defer conn.Close()
+	far, err := net.Dial("tcp", to)
+	if err != nil {
+		return // the program sees a connection that is closed, as from a host that is away
+	}
+	defer far.Close()
+	ended := make(chan error, 2)
+	for _, way := range [][2]net.Conn{{conn, far}, {far, conn}} {
+		go func() {
+			_, err := io.Copy(way[0], way[1])
+			ended <- err
+		}()
+	}
+	<-ended
+}
 
 // PowerOff ends the board.
 func (*guest) PowerOff(struct{}, *struct{}) error {

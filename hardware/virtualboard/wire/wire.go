@@ -15,8 +15,7 @@ type Command struct {
 	Env     []string      // beside the guest's own
 	Input   []byte        // on its standard input
 	Limit   time.Duration // after which it is killed; 0 is never
-	Output  string        // Start: a file of the guest for its output; "" is none
-	Started bool          // Start returns before it ends
+	Output string // Start: a file of the guest for its output; "" is none
 }
 
 // Result is how a program ended.
@@ -24,6 +23,12 @@ type Result struct {
 	Code   int // 128 and more: by that signal
 	Stdout []byte
 	Stderr []byte
+}
+
+// Forward is a port of the guest's loopback that leads to one of the host's.
+type Forward struct {
+	Port int
+	To   string // host:port
 }
 
 // Signal is for a program that was started.

@@ -24,7 +24,7 @@ const dtlsRetransmission = 150 * time.Millisecond
 
 // settings are common to all sessions. The relay is an ICE lite agent (RFC 8445
 // section 2.5): its addresses are all it has, and clients do the checks.
-func (r *Relay) settings() webrtc.SettingEngine {
+func (r *Relay) settings() (webrtc.SettingEngine, error) {
 	var s webrtc.SettingEngine
 	s.SetLite(true)
 	s.SetICEUDPMux(r.mux)
@@ -36,7 +36,14 @@ func (r *Relay) settings() webrtc.SettingEngine {
 	s.SetFireOnTrackBeforeFirstRTP(true)
 	s.SetReceiveMTU(packetSize)
 	s.LoggerFactory = loggerFactory{r.log}
-	return s
+	if !r.cfg.Advertise.IsValid() {
+		return s, nil
+	}
+	return s, s.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
+		External:        []string{r.cfg.Advertise.String()},
+		AsCandidateType: webrtc.ICECandidateTypeHost,
+		Mode:            webrtc.ICEAddressRewriteAppend,
+	})
 }
 
 // packetSize is the largest packet read, in bytes: an Ethernet frame's payload.
@@ -71,7 +78,7 @@ func (r *Relay) publisherAPI(o *offer) (*webrtc.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.api(engine, generator, feedback, reports), nil
+	return r.api(engine, generator, feedback, reports)
 }
 
 // viewerAPI sends: it answers NACKs. Sender reports are the legs' own work.
@@ -89,19 +96,23 @@ func (r *Relay) viewerAPI(o *offer) (*webrtc.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.api(engine, nackBudgetFactory{}, responder), nil
+	return r.api(engine, nackBudgetFactory{}, responder)
 }
 
-func (r *Relay) api(engine *webrtc.MediaEngine, chain ...interceptor.Factory) *webrtc.API {
+func (r *Relay) api(engine *webrtc.MediaEngine, chain ...interceptor.Factory) (*webrtc.API, error) {
+	settings, err := r.settings()
+	if err != nil {
+		return nil, err
+	}
 	registry := &interceptor.Registry{}
 	for _, factory := range chain {
 		registry.Add(factory)
 	}
 	return webrtc.NewAPI(
 		webrtc.WithMediaEngine(engine),
-		webrtc.WithSettingEngine(r.settings()),
+		webrtc.WithSettingEngine(settings),
 		webrtc.WithInterceptorRegistry(registry),
-	)
+	), nil
 }
 
 func registerMedia(engine *webrtc.MediaEngine, o *offer, more []webrtc.RTCPFeedback) error {

@@ -17,6 +17,7 @@ import (
 // Config says where a relay listens and how much it bears. Zero means the default.
 type Config struct {
 	Addr           netip.AddrPort // for media, UDP; another port is taken when this one is in use
+	Advertise      netip.Addr     // offered to clients beside Addr, for those behind which it is another; default: none
 	Log            *slog.Logger   // default: none
 	Publishers     int            // live at once; default 64
 	Viewers        int            // of one conversation; default 64

@@ -1,0 +1,161 @@
+package boardtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/rtctest"
+)
+
+// viewer is a customer on this machine: it keeps what comes.
+type viewer struct {
+	r *rig
+	*rtctest.Viewer
+
+	mu      sync.Mutex
+	h264    bytes.Buffer // Annex B
+	shown   int          // whole pictures
+	at      time.Time    // of the last
+	sound   []*rtp.Packet
+	missing int // packets of pictures that did not come
+	next    uint16
+	begun   bool
+	open    codecs.H264Packet
+	more    chan struct{}
+}
+
+// watch connects a viewer until the test ends.
+func (r *rig) watch(e endpoint) *viewer {
+	r.Helper()
+	v := &viewer{r: r, Viewer: rtctest.NewViewer(r.T, rtctest.Options{NoRTX: true}), more: make(chan struct{}, 1)}
+	var running sync.WaitGroup
+	r.Cleanup(running.Wait) // runs after the context has ended
+	running.Go(v.receive)
+	v.Connect(e.url+"/whep/demo", "")
+	return v
+}
+
+func (v *viewer) receive() {
+	for {
+		select {
+		case p := <-v.Video:
+			v.picture(p)
+		case p := <-v.Audio:
+			v.mu.Lock()
+			v.sound = append(v.sound, p)
+			v.mu.Unlock()
+		case <-v.r.Context().Done():
+			return
+		}
+		select {
+		case v.more <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (v *viewer) picture(p *rtp.Packet) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.begun && p.SequenceNumber != v.next {
+		v.missing += int(p.SequenceNumber - v.next)
+	}
+	v.begun, v.next = true, p.SequenceNumber+1
+	data, err := v.open.Unmarshal(p.Payload)
+	if err != nil {
+		v.r.Errorf("packet %d: %v", p.SequenceNumber, err)
+		return
+	}
+	v.h264.Write(data)
+	if p.Marker {
+		v.shown++
+		v.at = time.Now()
+	}
+}
+
+// until waits for what is asked of the viewer, under its lock.
+func (v *viewer) until(what string, is func() bool) {
+	v.r.Helper()
+	timeout := time.After(patience)
+	for {
+		v.mu.Lock()
+		done := is()
+		v.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-v.more:
+		case <-timeout:
+			v.r.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// pictures waits for n pictures more than there are now.
+func (v *viewer) pictures(n int) {
+	v.r.Helper()
+	v.mu.Lock()
+	n += v.shown
+	v.mu.Unlock()
+	v.until("picture "+strconv.Itoa(n), func() bool { return v.shown >= n })
+}
+
+// forget throws away what has come, so that decodes looks at what comes from now
+// on; that begins in the middle of a stream unless a key frame is asked for.
+func (v *viewer) forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.h264.Reset()
+	v.shown, v.missing = 0, 0
+}
+
+// decodes checks that ffmpeg reads what has come, without a complaint, and returns
+// how many pictures of this size it found.
+func (v *viewer) decodes(width, height int) int {
+	v.r.Helper()
+	v.mu.Lock()
+	data := bytes.Clone(v.h264.Bytes())
+	v.mu.Unlock()
+	if complaint := v.filter(data, "ffmpeg", "-v", "error", "-f", "h264", "-i", "-", "-f", "null", "-"); complaint != "" {
+		v.r.Errorf("ffmpeg: %s", complaint)
+	}
+	var probe struct {
+		Streams []struct {
+			Width, Height int
+			Frames        string `json:"nb_read_frames"`
+		}
+	}
+	text := v.filter(data, "ffprobe", "-v", "quiet", "-f", "h264", "-i", "-", "-count_frames", "-show_streams", "-of", "json")
+	if err := json.Unmarshal([]byte(text), &probe); err != nil || len(probe.Streams) != 1 {
+		v.r.Fatalf("ffprobe: %v: %s", err, text)
+	}
+	s := probe.Streams[0]
+	if s.Width != width || s.Height != height {
+		v.r.Errorf("pictures of %dx%d, want %dx%d", s.Width, s.Height, width, height)
+	}
+	n, err := strconv.Atoi(s.Frames)
+	if err != nil {
+		v.r.Errorf("ffprobe counts %q frames", s.Frames)
+	}
+	return n
+}
+
+// filter runs a program of this machine on data.
+func (v *viewer) filter(data []byte, name string, args ...string) string {
+	v.r.Helper()
+	cmd := exec.CommandContext(v.r.Context(), name, args...)
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		v.r.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	return string(out)
+}
