@@ -29,7 +29,7 @@ var loaded = []string{"libasound.so.2", "libturbojpeg.so.0", "libm.so.6", "libdl
 var wanted = []string{
 	"virtio_mmio", "virtio_pci", "virtio_net", "virtio_rng", "virtio_console", "9pnet_virtio", "9p", "configfs",
 	"videodev", "videobuf2_common", "videobuf2_v4l2", "videobuf2_dma_contig", "vivid", "v4l2_mem2mem", "videobuf2_vmalloc", "bril_venc",
-	"snd_aloop", "gpio_sim", "gpio_keys", "leds_gpio", "sch_netem", "uinput",
+	"snd_aloop", "gpio_sim", "evdev", "gpio_keys", "leds_gpio", "sch_netem", "uinput",
 }
 
 const libraries = "lib/aarch64-linux-gnu"
