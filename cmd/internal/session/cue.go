@@ -45,8 +45,8 @@ func (s State) say(c Cue) (State, []Action) {
 // trouble says what is wrong with a conversation that the advisor takes for live,
 // if that may be said already; Deadline brings up the rest.
 func (s State) trouble(now time.Duration) (State, []Action) {
-	cue, at := s.troubled()
-	if cue == "" || now < at {
+	cue, last := s.troubled()
+	if cue == "" || last != 0 && now < last+troubleEvery {
 		return s, nil
 	}
 	if cue == CueFrozen {
@@ -57,22 +57,17 @@ func (s State) trouble(now time.Duration) (State, []Action) {
 	return s.say(cue)
 }
 
-// troubled returns what is wrong and when it may be said; "" for nothing. Of two
-// troubles the network's counts: without it no picture leaves either.
-func (s State) troubled() (cue Cue, at time.Duration) {
-	next := func(last time.Duration) time.Duration {
-		if last == 0 {
-			return 0
-		}
-		return last + troubleEvery
-	}
+// troubled returns what is wrong and when the advisor heard of it last; "" for
+// nothing. Of two troubles the network's counts: without it no picture leaves
+// either.
+func (s State) troubled() (cue Cue, last time.Duration) {
 	switch {
 	case s.Told != CueLive:
 		return "", 0
 	case !s.Connected || s.Strained:
-		return CuePoorNetwork, next(s.PoorAt)
+		return CuePoorNetwork, s.PoorAt
 	case s.Frozen:
-		return CueFrozen, next(s.FrozenAt)
+		return CueFrozen, s.FrozenAt
 	}
 	return "", 0
 }

@@ -278,8 +278,8 @@ func (s State) Deadline(limits Limits) (at time.Duration, ok bool) {
 	if s.RetryAt != 0 {
 		sooner(s.RetryAt)
 	}
-	if cue, due := s.troubled(); cue != "" {
-		sooner(due)
+	if cue, last := s.troubled(); cue != "" {
+		sooner(last + troubleEvery)
 	}
 	return at, ok
 }
