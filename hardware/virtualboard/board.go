@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -210,16 +211,32 @@ func (b *Board) KernelLog() string {
 	return strings.ReplaceAll(string(text), "\r", "")
 }
 
-// Complaints returns the lines of the kernel's log that a driver or a program's
-// mistake leaves: warnings with a trace, oopses, hung tasks, leaks.
-func (b *Board) Complaints() []string {
+// complaints mark what a driver's or a program's mistake leaves in the log.
+var complaints = []string{"WARNING:", "BUG:", "Oops", "Call trace", "blocked for more than", "Out of memory"}
+
+// excused is a line of which the kernel says more than there is to it: vivid's
+// thread asks to sleep for a negative time when it is behind, as it is on a busy
+// host, and a trace follows.
+const excused = "schedule_timeout: wrong timeout value"
+
+// Complaints returns the lines of the kernel's log that say that something is
+// wrong.
+func (b *Board) Complaints() []string { return complaintsIn(b.KernelLog()) }
+
+func complaintsIn(log string) []string {
 	var found []string
-	for line := range strings.Lines(b.KernelLog()) {
-		for _, mark := range []string{"WARNING:", "BUG:", "Oops", "Call trace", "blocked for more than", "Out of memory", "counters for queue"} {
-			if strings.Contains(line, mark) {
-				found = append(found, strings.TrimSpace(line))
-				break
-			}
+	forgive := false
+	for line := range strings.Lines(log) {
+		trace := strings.Contains(line, "Call trace")
+		if strings.Contains(line, excused) {
+			forgive = true
+		}
+		if forgive && trace {
+			forgive = false
+			continue
+		}
+		if slices.ContainsFunc(complaints, func(mark string) bool { return strings.Contains(line, mark) }) {
+			found = append(found, strings.TrimSpace(line))
 		}
 	}
 	return found

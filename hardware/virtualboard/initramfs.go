@@ -32,6 +32,9 @@ var wanted = []string{
 	"snd_aloop", "gpio_sim", "evdev", "gpio_keys", "leds_gpio", "sch_netem", "uinput",
 }
 
+// groups are what programs look up by name: ALSA wants its own.
+const groups = "root:x:0:\naudio:x:29:\nvideo:x:44:\n"
+
 const libraries = "lib/aarch64-linux-gnu"
 
 // tree collects what goes into an initramfs.
@@ -68,6 +71,8 @@ func (t *tree) fill(built, guest string) error {
 	if err := t.folder("usr/share/alsa"); err != nil {
 		return err
 	}
+	t.files["etc/group"] = []byte(groups)
+	t.files["etc/passwd"] = []byte("root:x:0:0::/root:/bin/sh\n")
 	init, err := os.ReadFile(guest)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func (r *rig) status() control.Status {
 }
 
 // until asks for the status until it is as wanted.
-func (r *rig) until(what string, is func(control.Status) bool) control.Status {
+func (r *rig) until(what string, is func(status) bool) control.Status {
 	r.Helper()
 	for end := time.Now().Add(patience); ; {
 		s := r.status()
@@ -83,7 +83,10 @@ func (r *rig) until(what string, is func(control.Status) bool) control.Status {
 	}
 }
 
-func live(s control.Status) bool { return s.State == "live" && s.Video.Sent > 0 }
+// status is what `bril status --json` prints.
+type status = control.Status
+
+func live(s status) bool { return s.State == "live" && s.Video.Sent > 0 }
 
 // TestPublishes sends the pattern, encoded in software, from the board to a viewer.
 func TestPublishes(t *testing.T) {

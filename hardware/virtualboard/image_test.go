@@ -62,3 +62,11 @@ func TestModuleName(t *testing.T) {
 		}
 	}
 }
+
+func TestComplaints(t *testing.T) {
+	log := "all is well\nschedule_timeout: wrong timeout value -1\nCPU: 0 PID: 1\nCall trace:\n schedule\n" +
+		"WARNING: CPU: 0 PID: 7\nCall trace:\n vb2\n"
+	if got := complaintsIn(log); len(got) != 2 || got[0] != "WARNING: CPU: 0 PID: 7" {
+		t.Errorf("%q", got)
+	}
+}
