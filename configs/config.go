@@ -15,6 +15,7 @@ type Config struct {
 	Audio      Audio      `json:"audio"`
 	Session    Session    `json:"session"`
 	Board      Board      `json:"board"`
+	Power      Power      `json:"power"`
 	Cues       Cues       `json:"cues"`
 	Control    Control    `json:"control"`
 	Log        Log        `json:"log"`
@@ -122,6 +123,17 @@ const (
 	ActionClip      = "clip"       // begin a clip, or end it
 )
 
+// Power says from where on battery and heat count. The battery's are in percent,
+// the others in degrees Celsius.
+type Power struct {
+	BatteryLow     int `json:"battery_low"`
+	BatteryVeryLow int `json:"battery_very_low"`
+	BatteryEmpty   int `json:"battery_empty"`
+	Warm           int `json:"warm"`
+	Hot            int `json:"hot"`
+	VeryHot        int `json:"very_hot"`
+}
+
 // Control says where the daemon's socket and its files are. "" is the place
 // that SocketPath and StatePath find.
 type Control struct {
@@ -162,6 +174,7 @@ func Default() Config {
 				Button2: Gestures{Short: ActionPause, Double: ActionNone, Long: ActionClip},
 			},
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Power: Power{BatteryLow: 20, BatteryVeryLow: 10, BatteryEmpty: 4, Warm: 70, Hot: 77, VeryHot: 83},
+		Log:   Log{Level: "info", Format: "text"},
 	}
 }

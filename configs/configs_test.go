@@ -79,6 +79,7 @@ video: {max_bitrate: 800k, gop: 1m, encoder: hardware}
 audio: {bitrate: 24000}
 session: {no_viewer_timeout: 0, max_live: 1h30m, warn_before: 90s}
 cues: {device: "hw:2,0", language: nl, volume_db: -6}
+power: {battery_low: 30, battery_empty: 5, warm: 60, hot: 65, very_hot: 70}
 board: {profile: virtual, buttons: {button1: {short: live, double: none}, button2: {long: photo-show}}}
 `, "\n", "\r\n")), "x.yaml")
 	if err != nil {
@@ -102,6 +103,7 @@ board: {profile: virtual, buttons: {button1: {short: live, double: none}, button
 	want.Audio.BitRate = 24_000
 	want.Session = Session{MaxLive: Duration(90 * time.Minute), WarnBefore: Duration(90 * time.Second)}
 	want.Cues = Cues{Device: "hw:2,0", Language: "nl", VolumeDB: -6}
+	want.Power = Power{BatteryLow: 30, BatteryVeryLow: 10, BatteryEmpty: 5, Warm: 60, Hot: 65, VeryHot: 70}
 	want.Board.Profile, want.Board.Buttons.Button1 = "virtual", Gestures{ActionLive, ActionNone, ActionLive}
 	want.Board.Buttons.Button2.Long = ActionPhotoShow
 	if !reflect.DeepEqual(cfg, want) {
@@ -172,6 +174,9 @@ var badFiles = []struct {
 	{"cues", "cues: {device: plughw:1, language: NL, volume_db: 12}", []string{
 		`cues.device: "plughw:1" is not auto, none or hw:CARD,DEVICE`, `cues.language: "NL" is not one of none, nl, de, en (did you mean nl?)`,
 		"cues.volume_db: 12 dB is outside -40 dB to 6 dB"}},
+	{"power", "power: {battery_low: 95, battery_empty: 20, warm: 20, hot: 90}", []string{
+		"power.battery_low: 95 % is outside 3 % to 90 %", "power.battery_empty: 20 % is not below power.battery_very_low, 10 %",
+		"power.warm: 20 °C is outside 30 °C to 110 °C", "power.hot: 90 °C is not below power.very_hot, 83 °C"}},
 	{"board", "board: {profile: virtuall, buttons: {button1: {short: foto}, button2: {triple: live}}}", []string{
 		`board.profile: "virtuall" is not one of auto, `, `board.buttons.button1.short: "foto" is not one of live, pause,`,
 		"board.buttons.button2.triple: unknown key"}},

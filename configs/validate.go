@@ -30,6 +30,7 @@ func (c Config) check() Problems {
 	between(&v, "audio.bitrate", c.Audio.BitRate, 6_000, 256_000)
 	v.session(c.Session)
 	v.board(c.Board)
+	v.power(c.Power)
 	v.cues(c.Cues)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
@@ -146,6 +147,38 @@ func (v *checker) gestures(key string, g Gestures) {
 	v.oneOf(key+".short", g.Short, actions...)
 	v.oneOf(key+".double", g.Double, actions...)
 	v.oneOf(key+".long", g.Long, actions...)
+}
+
+// power wants each limit within what makes sense, and in their order.
+func (v *checker) power(p Power) {
+	between(v, "power.battery_low", percent(p.BatteryLow), 3, 90)
+	between(v, "power.battery_very_low", percent(p.BatteryVeryLow), 2, 89)
+	between(v, "power.battery_empty", percent(p.BatteryEmpty), 1, 50)
+	between(v, "power.warm", celsius(p.Warm), 30, 110)
+	between(v, "power.hot", celsius(p.Hot), 30, 110)
+	between(v, "power.very_hot", celsius(p.VeryHot), 30, 110)
+	below(v, "power.battery_very_low", percent(p.BatteryVeryLow), "power.battery_low", percent(p.BatteryLow))
+	below(v, "power.battery_empty", percent(p.BatteryEmpty), "power.battery_very_low", percent(p.BatteryVeryLow))
+	below(v, "power.warm", celsius(p.Warm), "power.hot", celsius(p.Hot))
+	below(v, "power.hot", celsius(p.Hot), "power.very_hot", celsius(p.VeryHot))
+}
+
+// percent and celsius print themselves with their units.
+type (
+	percent int
+	celsius int
+)
+
+func (p percent) String() string { return strconv.Itoa(int(p)) + " %" }
+func (c celsius) String() string { return strconv.Itoa(int(c)) + " °C" }
+
+func below[T interface {
+	cmp.Ordered
+	fmt.Stringer
+}](v *checker, key string, value T, of string, limit T) {
+	if value >= limit {
+		v.report(key, "", "%v is not below %s, %v", value, of, limit)
+	}
 }
 
 func (v *checker) uplink(u Uplink) {

@@ -26,6 +26,8 @@ type Config struct {
 	// Zones are the types of the thermal zones that count; none for all of them.
 	Zones  []string
 	Limits Limits
+	// Cooled is a machine that sees to its heat itself: its level stays normal.
+	Cooled bool
 	// Root is sysfs; nil is /sys.
 	Root fs.FS
 }
@@ -155,6 +157,9 @@ func (m *Monitor) temperature() *hardware.Temperature {
 	t, ok := m.heat.next(relevant(Zones(m.root), m.cfg.Zones), m.cfg.Limits)
 	if !ok {
 		return nil
+	}
+	if m.cfg.Cooled {
+		t.Level = hardware.HeatNormal
 	}
 	return &t
 }

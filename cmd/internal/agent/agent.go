@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/hardware/power"
 	"github.com/bril-edge/bril/uplink/netwatch"
 	"github.com/bril-edge/bril/uplink/whip"
 )
@@ -30,6 +32,7 @@ type Options struct {
 
 	board  *board      // of tests; nil is this machine's
 	system *lit.System // of tests; nil is this machine
+	sysfs  fs.FS       // of tests; nil is /sys
 }
 
 // Agent is a session with what it is made of. Close frees what outlives
@@ -45,6 +48,7 @@ type Agent struct {
 
 	board   *board
 	devices *lit.Devices // cameras and microphones, under the board's light
+	power   *power.Monitor
 
 	background sync.WaitGroup
 }
@@ -56,6 +60,7 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 	if err := a.useBoard(); err != nil {
 		return nil, err
 	}
+	a.power = a.newPower()
 	servers, err := iceServers(cfg.Uplink.ICEServers)
 	if err != nil {
 		return nil, err
@@ -111,6 +116,7 @@ func (a *Agent) Run(ctx context.Context, live bool) error {
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.runBoard(own)
+	a.watchPower(own)
 	if !live {
 		a.forgetCrash(ctx)
 	}

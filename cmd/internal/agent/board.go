@@ -23,6 +23,8 @@ type board struct {
 	light   *hardware.Light // the capture light
 	signals *signals
 	buttons []button
+	zones   []string // types of the thermal zones that count; none for all
+	cooled  bool     // by a fan, as a PC is
 }
 
 // button is what the agent needs of a gpio.Button.
@@ -44,6 +46,7 @@ func (a *Agent) useBoard() error {
 			return err
 		}
 		a.board = newBoard(profile, a.cfg.Board.Buttons, a.opts.Log)
+		a.board.cooled = len(compatible) == 0
 	}
 	system := a.opts.system
 	if system == nil {
@@ -55,7 +58,7 @@ func (a *Agent) useBoard() error {
 
 // newBoard opens nothing yet.
 func newBoard(p configs.Profile, actions configs.Buttons, log *slog.Logger) *board {
-	b := &board{name: p.Name, light: newLight(p.Light)}
+	b := &board{name: p.Name, light: newLight(p.Light), zones: p.ThermalZones}
 	lamp := b.light
 	if p.Status != (configs.Lamp{}) {
 		lamp = newLight(p.Status)

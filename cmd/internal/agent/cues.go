@@ -52,5 +52,6 @@ func (a *Agent) Status() control.Status {
 	s := a.Session.Status()
 	s.Warnings = a.warnings(s)
 	a.board.show(&s)
+	a.showPower(&s)
 	return s
 }

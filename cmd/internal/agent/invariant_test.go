@@ -23,7 +23,7 @@ var known = []string{"bril,virtual-board"}
 
 // tried is what every key is set to, where it takes it.
 var tried = []string{
-	"none", "off", "false", "true", "auto", "generic", "virtual", "[]", "{}", `""`, "LED1", "dark", "0", "1", "-1", "2", "90", "60",
+	"none", "off", "false", "true", "auto", "generic", "virtual", "[]", "{}", `""`, "LED1", "dark", "0", "1", "-1", "2", "90", "60", "80", "15",
 	"100ms", "10s", "30s", "1m", "12h", "6k", "100k", "8M", "64x64", "320x240", "live", "pause", "debug", "json", "H264", "YUYV",
 	"/dev/video7", "hw:1,0", "pattern", "tone", "/tmp/x", "lo", "http://127.0.0.1:2/x",
 }

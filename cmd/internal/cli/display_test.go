@@ -11,15 +11,17 @@ import (
 
 // busy is a status with everything in it, problems included.
 func busy() control.Status {
-	viewers := 2
+	viewers, percent := 2, 9
 	return control.Status{
 		Version: "1.2.3", State: "live", Camera: "pattern 1280x720@30 YU12", Encoder: "openh264 (software)",
 		Light:   control.Light{Line: "LED1", State: "on"},
 		Buttons: []control.Button{{Name: "button1", Line: "BTN1 (gpiochip0/3)", State: "working"}},
+		Battery: &control.Battery{Percent: &percent, State: "very-low"},
+		Thermal: &control.Thermal{Celsius: 78.4, Zone: "cpu-thermal", State: "hot"},
 		Uplink: control.Uplink{
 			State: "connected", URL: "https://showroom.example/whip/anna", RTTMS: 12.34, TargetBPS: 2_500_000, SentBPS: 2_406_000, NACK: 3, PLI: 1,
 		},
-		Video: control.Video{Captured: 108_000, Encoded: 107_990, Sent: 107_990, KeyFrames: 1, Dropped: map[string]uint64{"capture": 10}},
+		Video: control.Video{Captured: 108_000, Encoded: 107_990, Sent: 107_990, KeyFrames: 1, Dropped: map[string]uint64{"capture": 10, "heat": 7}},
 		LatencyMS: control.Latency{
 			Queue: control.Percentiles{P50: 0.3, P95: 0.7}, Encode: control.Percentiles{P50: 3.6, P95: 17.4}, PacketiseSend: control.Percentiles{P50: 0.2, P95: 104},
 		},
@@ -45,10 +47,12 @@ microphone  -
 encoder     openh264 (software)
 light       on (LED1)
 button1     working, BTN1 (gpiochip0/3)
+battery     9 %, very low
+heat        78 °C, hot (cpu-thermal)
 uplink      connected https://showroom.example/whip/anna
             2.41 of 2.50 Mb/s, round trip 12.3 ms, 3 NACK, 1 PLI
 pictures    108000 captured, 0 copied, 107990 encoded, 107990 sent, 1 key frame
-dropped     10 by the capture, 0 by the encoder, 0 at sending
+dropped     10 by the capture, 0 by the encoder, 0 at sending, 7 for heat
 latency     median  queue   0.3   encode   3.6   send   0.2 ms
             95 %    queue   0.7   encode  17.4   send 104.0 ms
 daemon      version 1.2.3, up 1h2m3s, 41 MB

@@ -89,8 +89,12 @@ func writeStatus(w io.Writer, s control.Status) error {
 	v := s.Video
 	row(&b, "pictures", fmt.Sprintf("%d captured, %d copied, %d encoded, %d sent, %s",
 		v.Captured, v.Copies, v.Encoded, v.Sent, count(v.KeyFrames, "key frame")))
-	row(&b, "dropped", fmt.Sprintf("%d by the capture, %d by the encoder, %d at sending",
-		v.Dropped["capture"], v.Dropped["encode"], v.Dropped["send"]))
+	dropped := fmt.Sprintf("%d by the capture, %d by the encoder, %d at sending",
+		v.Dropped["capture"], v.Dropped["encode"], v.Dropped["send"])
+	if heat := v.Dropped["heat"]; heat > 0 {
+		dropped += fmt.Sprintf(", %d for heat", heat)
+	}
+	row(&b, "dropped", dropped)
 	writeLatency(&b, s.LatencyMS)
 	row(&b, "daemon", fmt.Sprintf("version %s, up %v, %.0f MB",
 		s.Version, time.Duration(s.UptimeSeconds)*time.Second, float64(s.RSSBytes)/1e6))
@@ -110,7 +114,27 @@ func writeBoard(b *strings.Builder, s control.Status) {
 	for _, button := range s.Buttons {
 		row(b, button.Name, button.State+", "+button.Line)
 	}
+	if s.Battery != nil {
+		row(b, "battery", batteryLine(*s.Battery))
+	}
+	if s.Thermal != nil {
+		row(b, "heat", fmt.Sprintf("%.0f °C, %s (%s)", s.Thermal.Celsius, spoken(s.Thermal.State), printable(s.Thermal.Zone)))
+	}
 }
+
+func batteryLine(b control.Battery) string {
+	charge := "charge unknown"
+	if b.Percent != nil {
+		charge = fmt.Sprintf("%d %%", *b.Percent)
+	}
+	if b.Charging {
+		return charge + ", charging"
+	}
+	return charge + ", " + spoken(b.State)
+}
+
+// spoken makes a word of the status one of people.
+func spoken(word string) string { return strings.ReplaceAll(word, "-", " ") }
 
 // writeProblems writes what deserves a look. What an endpoint has said may be
 // part of it, and must not steer the terminal.

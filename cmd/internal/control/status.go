@@ -24,8 +24,10 @@ type Status struct {
 	Microphone string `json:"microphone"` // likewise
 	Encoder    string `json:"encoder"`    // likewise
 
-	Light   Light    `json:"light"`   // the capture light
-	Buttons []Button `json:"buttons"` // of the board
+	Light   Light    `json:"light"`             // the capture light
+	Buttons []Button `json:"buttons"`           // of the board
+	Battery *Battery `json:"battery,omitempty"` // only where the board has one
+	Thermal *Thermal `json:"thermal,omitempty"` // only where the board tells
 
 	Uplink    Uplink  `json:"uplink"`
 	Video     Video   `json:"video"`
@@ -56,6 +58,20 @@ type Button struct {
 	Line    string `json:"line"`  // or key
 	State   string `json:"state"` // working, stuck or fault
 	Message string `json:"message,omitempty"`
+}
+
+// Battery is what the board runs on.
+type Battery struct {
+	Percent  *int   `json:"percent,omitempty"` // nil when it does not tell
+	Charging bool   `json:"charging"`          // it is fed: it fills, or is full
+	State    string `json:"state"`             // fine, low, very-low or nearly-empty
+}
+
+// Thermal is how hot the board is where it is hottest.
+type Thermal struct {
+	Celsius float64 `json:"celsius"`
+	Zone    string  `json:"zone"`  // the kernel's word for where that is
+	State   string  `json:"state"` // normal, warm, hot or very-hot
 }
 
 // Uplink is the connection to the cloud. State is that of the connection; NACK
