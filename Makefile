@@ -16,7 +16,7 @@ ARM64_CC    := aarch64-linux-gnu-gcc
 ARM64_CXX   := aarch64-linux-gnu-g++
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-board check bench build build-arm64 help \
+.PHONY: demo test test-board board-shell check bench build build-arm64 help \
 	toolchain format vet lint modules lines shell seeds
 
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
@@ -29,6 +29,9 @@ test: toolchain ## run all tests with the race detector; skipped ones are listed
 test-board: build-arm64 ## run the arm64 programs on an emulated board, with camera, encoder, buttons and light
 	$(GO) run ./hardware/virtualboard/boardrun -prepare
 	BRIL_BOARD=$(CURDIR)/bin/arm64 $(GO) run ./cmd/internal/gotest -p 1 -count 1 -timeout 30m ./cmd/internal/boardtest
+
+board-shell: build-arm64 ## look around on the emulated board; this folder is /host there
+	$(GO) run ./hardware/virtualboard/boardrun
 
 check: format vet lint modules lines shell build build-arm64 seeds ## run what else must hold: linter, modules, cross build, fuzz seeds, benchmarks once
 

@@ -24,12 +24,15 @@ const bootTime = 3 * time.Minute
 
 // BootConfig says how a board starts.
 type BootConfig struct {
-	// Share is a folder of the host that the guest sees as /host; programs below
-	// its bin are found by name. Needed.
+	// Share is a folder of the host that the guest sees as /host; programs in its
+	// bin/arm64 and bin are found by name. Needed.
 	Share string
 	// Parameters are those of modules, as "vivid.n_devs=2". They replace the
 	// defaults of the same name.
 	Parameters []string
+	// Terminal gives the guest this process's standard input and output, for
+	// Shell.
+	Terminal bool
 }
 
 // defaultParameters make one camera that speaks as a board's does.
@@ -57,6 +60,9 @@ func (i *Image) Boot(ctx context.Context, cfg BootConfig) (*Board, error) {
 	b := &Board{dir: dir, exited: make(chan struct{})}
 	b.qemu = exec.Command("qemu-system-aarch64", i.arguments(cfg, dir)...)
 	b.qemu.Stderr = os.Stderr
+	if cfg.Terminal {
+		b.qemu.Stdin, b.qemu.Stdout = os.Stdin, os.Stdout
+	}
 	b.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.qemu.Start(); err != nil {
 		os.RemoveAll(dir)
@@ -76,7 +82,7 @@ func (i *Image) Boot(ctx context.Context, cfg BootConfig) (*Board, error) {
 }
 
 func (i *Image) arguments(cfg BootConfig, dir string) []string {
-	return append(machine(),
+	args := append(machine(),
 		"-accel", "tcg,thread=multi", "-nodefaults", "-display", "none", "-no-reboot",
 		"-kernel", i.kernel, "-initrd", i.initramfs, "-dtb", i.deviceTree,
 		"-append", "console=ttyAMA0 panic=-1 quiet loglevel=5 "+strings.Join(parametersOf(cfg), " "),
@@ -87,6 +93,10 @@ func (i *Image) arguments(cfg BootConfig, dir string) []string {
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci", "-chardev", "socket,id=c0,server=on,wait=off,path="+filepath.Join(dir, "guest"),
 		"-device", "virtserialport,chardev=c0,name="+wire.Port)
+	if cfg.Terminal {
+		args = append(args, "-chardev", "stdio,id=c1,signal=off", "-device", "virtconsole,chardev=c1")
+	}
+	return args
 }
 
 func parametersOf(cfg BootConfig) []string {
@@ -157,6 +167,12 @@ func (b *Board) Run(ctx context.Context, args ...string) (wire.Result, error) {
 	}
 	err := b.call(ctx, "Run", c, &r)
 	return r, err
+}
+
+// Shell runs a shell in the guest on the terminal of BootConfig, to its end.
+func (b *Board) Shell(ctx context.Context) (code int, err error) {
+	err = b.call(ctx, "Shell", struct{}{}, &code)
+	return code, err
 }
 
 // Process is a program that was started in the guest.

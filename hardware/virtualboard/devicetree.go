@@ -24,7 +24,7 @@ func machine() []string {
 
 // deviceTree appends the board's own devices to qemu's, and returns its path.
 func (b *builder) deviceTree(ctx context.Context) (string, error) {
-	dir, err := os.MkdirTemp(b.cache, "tree-")
+	dir, err := os.MkdirTemp("", "bril-tree-")
 	if err != nil {
 		return "", err
 	}
@@ -42,7 +42,12 @@ func (b *builder) deviceTree(ctx context.Context) (string, error) {
 	if err := os.WriteFile(dts, []byte(text+"\n"+boardTree), 0o644); err != nil {
 		return "", err
 	}
-	out := filepath.Join(b.cache, "board.dtb")
-	_, err = b.output(ctx, "", "dtc", "-q", "-I", "dts", "-O", "dtb", "-o", out, dts)
-	return out, err
+	if _, err := b.output(ctx, "", "dtc", "-q", "-I", "dts", "-O", "dtb", "-o", dtb, dts); err != nil {
+		return "", err
+	}
+	tree, err := os.ReadFile(dtb)
+	if err != nil {
+		return "", err
+	}
+	return b.keep("tree", tree)
 }

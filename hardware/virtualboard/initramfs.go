@@ -53,8 +53,11 @@ func (b *builder) initramfs(r rootfs, built, guest string) (string, error) {
 	if err := t.fill(built, guest); err != nil {
 		return "", err
 	}
-	out := filepath.Join(b.cache, "initramfs.gz")
-	return out, t.write(out)
+	image, err := t.zip()
+	if err != nil {
+		return "", err
+	}
+	return b.keep("initramfs", image)
 }
 
 func (t *tree) fill(built, guest string) error {
@@ -249,20 +252,14 @@ func dependencies(module []byte) []string {
 	return nil
 }
 
-func (t *tree) write(out string) error {
-	f, err := os.Create(out + ".new")
+func (t *tree) zip() ([]byte, error) {
+	var out bytes.Buffer
+	zip, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer f.Close()
-	zip, err := gzip.NewWriterLevel(f, gzip.BestSpeed)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(t.archive(&cpio{w: zip}), zip.Close(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(out+".new", out)
+	err = errors.Join(t.archive(&cpio{w: zip}), zip.Close())
+	return out.Bytes(), err
 }
 
 func (t *tree) archive(c *cpio) error {

@@ -11,7 +11,7 @@
 // It is made of Debian packages only, which it fetches into a cache of its own:
 // nothing of the host is touched but the listed tools (see MissingTools). The
 // guest reaches the host's 127.0.0.1 as HostAddress, by TCP and UDP. Folder
-// boardrun runs one command in it by hand.
+// boardrun runs one command in it by hand, or a shell (make board-shell).
 package virtualboard
 
 import (
@@ -88,9 +88,11 @@ func (b *builder) build(ctx context.Context) (*Image, error) {
 	if b.source, err = b.goSource(ctx); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(b.cache, 0o755); err != nil {
+	unlock, err := b.lock()
+	if err != nil {
 		return nil, err
 	}
+	defer unlock()
 	root, err := b.fetch(ctx)
 	if err != nil {
 		return nil, err

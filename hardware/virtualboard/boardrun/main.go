@@ -1,9 +1,11 @@
-// Boardrun boots the virtual board and runs one command in it:
+// Boardrun boots the virtual board and runs one command in it, or without one a
+// shell:
 //
-//	go run ./hardware/virtualboard/boardrun [-share DIR] [-p MODULE.NAME=VALUE]... COMMAND [ARGUMENT]...
+//	go run ./hardware/virtualboard/boardrun [-share DIR] [-p MODULE.NAME=VALUE]... [COMMAND [ARGUMENT]...]
 //
-// With -prepare it only fetches and builds what a board is made of. The folder DIR (default: the current one) is /host in the guest; programs below
-// its bin are found by name.
+// The folder DIR (default: the current one) is /host in the guest; programs in its
+// bin/arm64 and bin are found by name. With -prepare it only fetches and builds what
+// a board is made of.
 package main
 
 import (
@@ -38,9 +40,6 @@ func main() {
 }
 
 func run(share string, parameters, args []string, prepare bool) (int, error) {
-	if len(args) == 0 && !prepare {
-		return 0, fmt.Errorf("no command; for a look around: sh -c 'ls /dev'")
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	share, err := filepath.Abs(share)
@@ -51,11 +50,14 @@ func run(share string, parameters, args []string, prepare bool) (int, error) {
 	if err != nil || prepare {
 		return 0, err
 	}
-	board, err := image.Boot(ctx, virtualboard.BootConfig{Share: share, Parameters: parameters})
+	board, err := image.Boot(ctx, virtualboard.BootConfig{Share: share, Parameters: parameters, Terminal: len(args) == 0})
 	if err != nil {
 		return 0, err
 	}
 	defer board.Close()
+	if len(args) == 0 {
+		return board.Shell(ctx)
+	}
 	result, err := board.Run(ctx, args...)
 	os.Stdout.Write(result.Stdout)
 	os.Stderr.Write(result.Stderr)

@@ -25,7 +25,7 @@ import (
 	"github.com/bril-edge/bril/hardware/virtualboard/wire"
 )
 
-const path = "PATH=/host/bin:/bin:/sbin:/usr/bin:/usr/sbin"
+const path = "PATH=/host/bin/arm64:/host/bin:/bin:/sbin:/usr/bin:/usr/sbin"
 
 func main() {
 	err := run()
@@ -187,6 +187,25 @@ func code(s *os.ProcessState) int {
 		return 128 + int(w.Signal())
 	}
 	return s.ExitCode()
+}
+
+// Shell runs a shell on the board's terminal.
+func (*guest) Shell(_ struct{}, exit *int) error {
+	tty, err := os.OpenFile("/dev/hvc0", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer tty.Close()
+	cmd := exec.Command("/bin/sh")
+	cmd.Dir = "/host"
+	cmd.Env = append(os.Environ(), `PS1=board:\w# `)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		return err
+	}
+	*exit = code(cmd.ProcessState)
+	return nil
 }
 
 // Start starts a program and returns its process number.

@@ -11,11 +11,11 @@ const Service = "Guest"
 
 // Command is a program to run in the guest.
 type Command struct {
-	Args    []string
-	Env     []string      // beside the guest's own
-	Input   []byte        // on its standard input
-	Limit   time.Duration // after which it is killed; 0 is never
-	Output string // Start: a file of the guest for its output; "" is none
+	Args   []string
+	Env    []string      // beside the guest's own
+	Input  []byte        // on its standard input
+	Limit  time.Duration // after which it is killed; 0 is never
+	Output string        // Start: a file of the guest for its output; "" is none
 }
 
 // Result is how a program ended.
