@@ -233,8 +233,8 @@ func TestCutBeforeItBegins(t *testing.T) {
 // What happens at the end is heard, but not for ever.
 func TestFarewell(t *testing.T) {
 	inBubble(t, Config{}, func(r *rig) {
-		r.cancel()
 		r.Cue(session.CueEndedItself)
+		r.cancel()
 		<-r.done
 		r.wantHeard(session.CueEndedItself)
 	})
