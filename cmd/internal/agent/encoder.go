@@ -93,8 +93,10 @@ func (a *Agent) newSoftware(f capture.VideoFormat, rate encoder.BitRate, sink fu
 	return &software{Encoder: enc, converter: converter}, nil
 }
 
+const softwareName = "openh264 (software)"
+
 func (s *software) State() session.EncoderState {
-	return session.EncoderState{Name: "openh264 (software)", Skipped: s.Skipped(), Copied: s.copied}
+	return session.EncoderState{Name: softwareName, Skipped: s.Skipped(), Copied: s.copied}
 }
 
 func (s *software) Encode(f capture.Frame) error {
