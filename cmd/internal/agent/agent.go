@@ -86,6 +86,7 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 		Connect:         dialer.connect,
 		ConnectBackoff:  &whip.Backoff{},
 		Network:         netwatch.Run,
+		Notice:          notice(cfg.Cues.Language),
 		Cue:             a.cue,
 		Phase:           a.board.signals.phase,
 		MaxBitRate:      encoder.BitRate(cfg.Video.MaxBitRate),
@@ -103,6 +104,9 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 	}
 	if cfg.Microphone.Source.Kind != configs.None {
 		s.OpenAudio = a.openAudio
+	}
+	if takesDevices(cfg) {
+		s.Devices = watchDevices
 	}
 	a.Session = session.New(s)
 	return a, nil

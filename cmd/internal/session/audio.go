@@ -22,6 +22,7 @@ type audioStage struct {
 }
 
 func (a *audioStage) open(ctx context.Context) error {
+	a.look()
 	audio, err := a.cfg.OpenAudio(ctx)
 	if err != nil {
 		return err
@@ -42,14 +43,27 @@ func (a *audioStage) captured(ctx context.Context) error {
 			return err
 		}
 	}
+	a.uncover()
+	err := a.guarded(ctx, a.read)
+	if ctx.Err() == nil {
+		a.close()
+	}
+	return err
+}
+
+func (a *audioStage) read(ctx context.Context) error {
 	for {
 		if err := a.one(ctx); err != nil {
-			if ctx.Err() == nil {
-				a.close()
-			}
 			return err
 		}
 	}
+}
+
+func (a *audioStage) guarded(ctx context.Context, reads func(context.Context) error) error {
+	if !a.audio.Device {
+		return reads(ctx)
+	}
+	return a.guard.guard(ctx, a.audio.Name, reads)
 }
 
 // one takes one chunk all the way. What was captured in a pause is left out
@@ -58,7 +72,9 @@ func (a *audioStage) one(ctx context.Context) (err error) {
 	if a.to, err = a.out.wait(ctx); err != nil {
 		return err
 	}
+	a.guard.begin()
 	sound, err := a.audio.Source.Next(ctx)
+	a.guard.end()
 	if err != nil || !a.mayLeave(sound.PTS, sound.PTS+sound.Length) {
 		return err
 	}
@@ -85,6 +101,11 @@ func (a *audioStage) silent(ctx context.Context) error {
 		closing.Go(a.close)
 	}
 	return silence(ctx, a.cfg, a.out)
+}
+
+// silence returns what sends silence in place of the microphone's sound.
+func (a *audioStage) silence() func(context.Context) error {
+	return func(ctx context.Context) error { return silence(ctx, a.cfg, a.out) }
 }
 
 func (a *audioStage) close() {

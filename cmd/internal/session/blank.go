@@ -9,9 +9,9 @@ import (
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
-// blackFPS is the rate of the black picture: enough for a viewer that joins, and
-// for the endpoint to know that we live.
-const blackFPS = 5
+// stillFPS is the rate of a picture that stands still: enough for a viewer that
+// joins, and for the endpoint to know that we live.
+const stillFPS = 5
 
 // timer is a monotonic.Timer, or in tests one on their clock.
 type timer interface {
@@ -19,10 +19,10 @@ type timer interface {
 	Close() error
 }
 
-// black is the picture of a pause: made here, of the size of the stream, by an
-// encoder of its own, so that it begins with a key frame at once and serves a
-// passed-through stream too.
-type black struct {
+// still is a picture that is sent in place of the camera's: made here, of the
+// size of the stream, by an encoder of its own, so that it begins with a key
+// frame at once and serves a passed-through stream too.
+type still struct {
 	frame   capture.Frame
 	encoder VideoEncoder
 	timer   timer
@@ -30,61 +30,52 @@ type black struct {
 	to      Publisher
 }
 
-func newBlack(cfg *Config, format capture.VideoFormat, out *outlet, rate encoder.BitRate) (*black, error) {
+func newStill(cfg *Config, format capture.VideoFormat, draw func(capture.Frame), out *outlet, rate encoder.BitRate) (*still, error) {
 	pool, err := capture.NewPool(capture.I420, format.Width, format.Height)
 	if err != nil {
 		return nil, err
 	}
-	b := &black{frame: pool.Get().WithFree(nil), out: out} // sent again and again, whatever encoders release
-	fill(b.frame)
-	format.Format, format.FPS = capture.I420, blackFPS
-	if b.encoder, err = cfg.NewVideoEncoder(Video{Format: format}, rate, b.sink); err != nil {
+	s := &still{frame: pool.Get().WithFree(nil), out: out} // sent again and again, whatever encoders release
+	draw(s.frame)
+	format.Format, format.FPS = capture.I420, stillFPS
+	if s.encoder, err = cfg.NewVideoEncoder(Video{Format: format}, rate, s.sink); err != nil {
 		return nil, err
 	}
-	if b.timer, err = cfg.newTimer(); err != nil {
-		b.encoder.Close()
+	if s.timer, err = cfg.newTimer(); err != nil {
+		s.encoder.Close()
 		return nil, err
 	}
-	return b, nil
+	return s, nil
 }
 
-// fill makes a frame black: Y 16, U and V 128 (ITU-R BT.601, limited range).
-func fill(f capture.Frame) {
-	for i, value := range []byte{16, 128, 128} {
-		for j := range f.Planes[i].Data {
-			f.Planes[i].Data[j] = value
-		}
-	}
-}
-
-func (b *black) run(ctx context.Context, gate *keyGate) error {
-	return pace(ctx, b.timer, time.Second/blackFPS, func(time.Duration) error {
-		out, err := b.out.wait(ctx)
+func (s *still) run(ctx context.Context, gate *keyGate) error {
+	return pace(ctx, s.timer, time.Second/stillFPS, func(time.Duration) error {
+		out, err := s.out.wait(ctx)
 		if err != nil {
 			return err
 		}
 		now := monotonic.Now()
 		switch {
-		case out != b.to: // a new encoder and a new connection begin with one
-			b.to = out
-			b.encoder.ForceKeyFrame()
+		case out != s.to: // a new encoder and a new connection begin with one
+			s.to = out
+			s.encoder.ForceKeyFrame()
 			gate.made(now)
 		case gate.due(now):
-			b.encoder.ForceKeyFrame()
+			s.encoder.ForceKeyFrame()
 		}
-		b.frame.PTS, b.frame.Ready = now, now
-		return b.encoder.Encode(b.frame)
+		s.frame.PTS, s.frame.Ready = now, now
+		return s.encoder.Encode(s.frame)
 	})
 }
 
-func (b *black) sink(au encoder.AccessUnit) error {
-	_ = b.to.WriteVideo(au) // the session hears of a lost connection by itself
+func (s *still) sink(au encoder.AccessUnit) error {
+	_ = s.to.WriteVideo(au) // the session hears of a lost connection by itself
 	return nil
 }
 
-func (b *black) close() {
-	b.encoder.Close()
-	b.timer.Close()
+func (s *still) close() {
+	s.encoder.Close()
+	s.timer.Close()
 }
 
 // silence sends silent packets until ctx ends, so that a viewer's clock goes on.

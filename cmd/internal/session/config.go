@@ -108,8 +108,8 @@ type Config struct {
 	OpenVideo func(ctx context.Context) (Video, error)
 	OpenAudio func(ctx context.Context) (Audio, error)
 
-	// NewVideoEncoder makes the encoder for what v delivers. For black, v has a
-	// format and no source.
+	// NewVideoEncoder makes the encoder for what v delivers. For black and notices, v
+	// has a format and no source.
 	NewVideoEncoder func(v Video, rate encoder.BitRate, sink func(encoder.AccessUnit) error) (VideoEncoder, error)
 	NewAudioEncoder func(func(encoder.Packet) error) (AudioEncoder, error)
 
@@ -118,6 +118,13 @@ type Config struct {
 	// Network calls changed whenever an address or route comes or goes, until
 	// ctx ends; nil when that is not watched.
 	Network func(ctx context.Context, changed func()) error
+
+	// Devices calls came whenever a camera or a microphone may have come, until ctx
+	// ends; nil when that is not watched.
+	Devices func(ctx context.Context, came func(camera, microphone bool)) error
+
+	// Notice is what viewers read, in ASCII, while the camera has failed.
+	Notice string
 
 	// Cue lets the advisor hear a cue; nil when nobody is to. It returns at once.
 	Cue func(Cue)
@@ -131,7 +138,7 @@ type Config struct {
 	URL        string // of the endpoint, for status
 	Log        *slog.Logger
 
-	newTimer func() (timer, error) // of the pictures and sounds of a pause
+	newTimer func() (timer, error) // of stills and silence
 }
 
 func newTimer() (timer, error) { return monotonic.NewTimer() }

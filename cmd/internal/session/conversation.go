@@ -17,7 +17,7 @@ func (l *loop) open(generation Generation) {
 	ctx, m := l.conversation, l.media
 	l.running.Go(func() {
 		if err := m.open(ctx); err != nil {
-			l.tell(ctx, message{event: Failed{generation, m.video.wait.next()}})
+			l.tell(ctx, message{event: Failed{generation, m.video.nextTry()}})
 			return
 		}
 		l.tell(ctx, message{event: Opened{generation}})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,6 +31,7 @@ type rig struct {
 	cfg        Config
 	camera     *device
 	microphone *device
+	cable      cable
 	endpoint   *endpoint
 	cancel     context.CancelFunc
 	done       chan struct{} // closed when Run has returned
@@ -169,6 +171,7 @@ type device struct {
 	interval time.Duration
 	takes    time.Duration // of open; it cannot be interrupted
 
+	silent  atomic.Bool  // it delivers nothing, and says nothing
 	running atomic.Int32 // open now
 	opened  atomic.Int32 // ever
 
@@ -235,6 +238,15 @@ func (s *source) Next(ctx context.Context) (capture.Frame, error) {
 	case <-s.closed:
 		return capture.Frame{}, os.ErrClosed
 	}
+	for s.silent.Load() {
+		select {
+		case <-time.After(s.interval):
+		case <-ctx.Done():
+			return capture.Frame{}, ctx.Err()
+		case <-s.closed:
+			return capture.Frame{}, os.ErrClosed
+		}
+	}
 	if err := s.failure(); err != nil {
 		return capture.Frame{}, err
 	}
@@ -260,7 +272,8 @@ func (s sound) Next(ctx context.Context) (capture.Sound, error) {
 	return capture.Sound{Format: capture.Opus, Packet: []byte{'c'}, PTS: f.PTS - capture.ChunkTime, Length: capture.ChunkTime, Sequence: f.Sequence}, err
 }
 
-// videoEncoder hands on the first byte of a picture: 'c', or black's 16.
+// videoEncoder hands on the first byte of a picture: 'c', or black's 16; or 'n'
+// for a notice.
 type videoEncoder struct {
 	sink    func(encoder.AccessUnit) error
 	profile string
@@ -277,7 +290,11 @@ func (e *videoEncoder) Encode(f capture.Frame) error {
 	}
 	key := e.force.Swap(false) || !e.began
 	e.began = true
-	return e.sink(encoder.AccessUnit{Data: f.Planes[0].Data[:1], PTS: f.PTS, Ready: f.Ready, Key: key})
+	what := f.Planes[0].Data[:1]
+	if what[0] == black16 && slices.ContainsFunc(f.Planes[0].Data, func(v byte) bool { return v > black16 }) {
+		what = []byte{'n'}
+	}
+	return e.sink(encoder.AccessUnit{Data: what, PTS: f.PTS, Ready: f.Ready, Key: key})
 }
 
 func (e *videoEncoder) State() EncoderState                   { return EncoderState{Name: "fake"} }
@@ -350,7 +367,7 @@ func (e *endpoint) last() (*publisher, Offer) {
 
 // written is what arrived at the endpoint.
 type written struct {
-	what byte // 'c' captured; 16 black; 0 silence
+	what byte // 'c' captured; 16 black; 'n' a notice; 0 silence
 	key  bool
 	pts  time.Duration
 	at   time.Duration

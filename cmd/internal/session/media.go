@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/encoder"
 )
 
@@ -19,12 +20,12 @@ type media struct {
 func newMedia(cfg *Config, m *meter, f *faults, rate encoder.BitRate) *media {
 	media := &media{out: newOutlet()}
 	if cfg.OpenVideo != nil {
-		media.video = &videoStage{stage: stage{name: "camera", faults: f}, cfg: cfg, out: media.out, meter: m}
+		media.video = &videoStage{stage: newStage("camera", 0, f), cfg: cfg, out: media.out, meter: m}
 		media.video.rate.Store(int64(rate))
 		media.video.showNothing()
 	}
 	if cfg.OpenAudio != nil {
-		media.audio = &audioStage{stage: stage{name: "microphone", faults: f}, cfg: cfg, out: media.out}
+		media.audio = &audioStage{stage: newStage("microphone", capture.ChunkTime, f), cfg: cfg, out: media.out}
 		media.audio.showName("")
 	}
 	return media
@@ -60,10 +61,10 @@ func (m *media) run(ctx context.Context) error {
 	var wait sync.WaitGroup
 	video, audio := io.EOF, io.EOF // of what there is not
 	if m.video != nil {
-		wait.Go(func() { video = m.video.run(ctx, m.video.captured, m.video.black) })
+		wait.Go(func() { video = m.video.run(ctx, modes{m.video.captured, m.video.black, m.video.notice}) })
 	}
 	if m.audio != nil {
-		wait.Go(func() { audio = m.audio.run(ctx, m.audio.captured, m.audio.silent) })
+		wait.Go(func() { audio = m.audio.run(ctx, modes{m.audio.captured, m.audio.silent, m.audio.silence}) })
 	}
 	wait.Wait()
 	m.close()
@@ -80,6 +81,16 @@ func (m *media) mute(on bool) {
 	}
 	if m.audio != nil {
 		m.audio.mute(on)
+	}
+}
+
+// plugged says which kinds of devices have come.
+func (m *media) plugged(camera, microphone bool) {
+	if camera && m.video != nil {
+		m.video.plugged()
+	}
+	if microphone && m.audio != nil {
+		m.audio.plugged()
 	}
 }
 

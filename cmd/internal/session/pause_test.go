@@ -38,7 +38,7 @@ func TestPause(t *testing.T) {
 		r.pass(10 * time.Second)
 		r.wantState(Paused)
 		pictures, sounds := p.pictures(), p.sounds()
-		if n := len(pictures); n != 10*blackFPS || slices.ContainsFunc(pictures, func(w written) bool { return w.what != black16 }) {
+		if n := len(pictures); n != 10*stillFPS || slices.ContainsFunc(pictures, func(w written) bool { return w.what != black16 }) {
 			t.Errorf("%d pictures in 10 s of a pause: %+v", n, pictures)
 		}
 		if n := len(sounds); n < 500 || n > 502 || slices.ContainsFunc(sounds, func(w written) bool { return w.what != 0 }) {
@@ -122,7 +122,7 @@ func TestPauseOverALostConnection(t *testing.T) {
 			t.Errorf("it begins with %+v", pictures)
 		}
 		offer.KeyFrame() // a viewer joins
-		r.pass(time.Second / blackFPS)
+		r.pass(time.Second / stillFPS)
 		if pictures := p.pictures(); !slices.ContainsFunc(pictures, func(w written) bool { return w.key }) {
 			t.Errorf("a viewer that joins in a pause gets %+v", pictures)
 		}

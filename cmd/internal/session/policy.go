@@ -100,6 +100,8 @@ type (
 	Hung struct{}                // everything of a conversation has been closed
 	Tick struct{}                // a moment of State.Deadline has come
 
+	Came struct{ Camera, Microphone bool } // such a device, or more than that is known
+
 	Battery struct{ Level hardware.BatteryLevel } // it has reached another level
 	Heat    struct{ Level hardware.HeatLevel }    // likewise
 )
@@ -140,6 +142,7 @@ func (Mute) event()      {}
 func (End) event()       {}
 func (Hung) event()      {}
 func (Tick) event()      {}
+func (Came) event()      {}
 func (Battery) event()   {}
 func (Heat) event()      {}
 func (Opened) event()    {}

@@ -85,6 +85,7 @@ func (s *Session) Run(ctx context.Context, live bool) error {
 	defer l.background.Wait()
 	defer cancel()
 	l.watchNetwork()
+	l.watchDevices()
 	l.tellPhase()
 	l.show()
 	if live {
@@ -157,6 +158,10 @@ func (l *loop) take(m message) {
 		l.viewers = &e.Viewers
 	case heard:
 		l.adapt(e.estimate)
+	case Came:
+		if l.media != nil {
+			l.media.plugged(e.Camera, e.Microphone)
+		}
 	case Hung:
 		l.faults.clearAll()
 	}

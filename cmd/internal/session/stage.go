@@ -15,15 +15,29 @@ import (
 // fails again and again is not well in between.
 const steady = 3 * time.Second
 
-// stage runs one medium: what is captured, or, while muted, black or silence.
+// modes are what a stage sends, each until ctx ends.
+type modes struct {
+	captured func(ctx context.Context) error
+	blank    func(ctx context.Context) error // while muted: black or silence
+	// cover is called when captured has failed, and returns what is sent until
+	// captured has its source again: a notice or silence.
+	cover func() func(ctx context.Context) error
+}
+
+// stage runs one medium.
 type stage struct {
-	name   string // as `bril status` shows it
+	name   string        // as `bril status` shows it
+	length time.Duration // of one thing that it sends; 0 for a picture
 	faults *faults
 
 	// Of the stage's own goroutine.
 	wait  retry
+	cover func()        // ends what is sent in place of a failed source; nil for nothing
 	ill   bool          // it has failed, and was not steady since
 	works time.Duration // when it began to work after that; 0 while it does not
+
+	guard watchdog      // of the source's reads
+	came  chan struct{} // holds one value once a device has come that may be this one
 
 	// What was captured from resumed on and before muted may leave; either is on
 	// CLOCK_MONOTONIC, or 0 for no limit.
@@ -31,6 +45,10 @@ type stage struct {
 
 	mu   sync.Mutex
 	turn context.CancelFunc // ends the mode that runs
+}
+
+func newStage(name string, length time.Duration, f *faults) stage {
+	return stage{name: name, length: length, faults: f, came: make(chan struct{}, 1)}
 }
 
 // mute takes effect before it returns: nothing that is captured between a call
@@ -61,10 +79,11 @@ func (s *stage) mayLeave(from, to time.Duration) bool {
 }
 
 // run alternates between capture and blank until ctx ends. A failure is shown
-// and tried again after a while; io.EOF ends the stage.
-func (s *stage) run(ctx context.Context, captured, blank func(context.Context) error) error {
+// and tried again after a while, or when a device comes; io.EOF ends the stage.
+func (s *stage) run(ctx context.Context, m modes) error {
+	defer s.uncover()
 	for ctx.Err() == nil {
-		if err := s.runMode(ctx, captured, blank); err != nil {
+		if err := s.runMode(ctx, m); err != nil {
 			return err
 		}
 	}
@@ -73,12 +92,13 @@ func (s *stage) run(ctx context.Context, captured, blank func(context.Context) e
 
 // runMode returns when mute changes the mode, when ctx ends, and when the mode
 // has failed and the wait after it is over; only io.EOF is an error.
-func (s *stage) runMode(ctx context.Context, captured, blank func(context.Context) error) error {
+func (s *stage) runMode(ctx context.Context, m modes) error {
 	mode, end := s.begin(ctx)
 	defer end()
-	body := captured
+	body := m.captured
 	if s.isMuted() {
-		body = blank
+		s.uncover()
+		body = m.blank
 	}
 	switch err := body(mode); {
 	case mode.Err() != nil:
@@ -86,7 +106,8 @@ func (s *stage) runMode(ctx context.Context, captured, blank func(context.Contex
 		return io.EOF
 	default:
 		s.fail(err)
-		sleep(mode, s.wait.next())
+		s.coverUp(ctx, m.cover)
+		s.rest(mode)
 	}
 	return nil
 }
@@ -116,22 +137,5 @@ func (s *stage) passed(now time.Duration) {
 	case now-s.works >= steady:
 		s.faults.clear(s.name)
 		s.ill, s.works, s.wait = false, 0, retry{}
-	}
-}
-
-// retry doubles the wait between tries to open a device, from 0.5 s to 10 s.
-type retry struct{ last time.Duration }
-
-func (r *retry) next() time.Duration {
-	r.last = min(max(2*r.last, 500*time.Millisecond), 10*time.Second)
-	return r.last
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

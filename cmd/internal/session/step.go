@@ -42,6 +42,8 @@ func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) 
 		return strain(s, e.On, now)
 	case Freeze:
 		return freeze(s, e.On, now)
+	case Came:
+		return came(s, e)
 	case Battery:
 		return charge(s, e.Level)
 	case Heat:
@@ -181,6 +183,17 @@ func redial(s State, now, wait time.Duration) (State, []Action) {
 	}
 	s.DownSince = now
 	return s, append([]Action{Detach{}, Dial{s.Generation}}, cues...)
+}
+
+// came opens a camera that may be there now without waiting for the next try.
+// While one is opened, that attempt reports when it may have been too early.
+func came(s State, e Came) (State, []Action) {
+	if !e.Camera || s.Phase != Fault || s.RetryAt == 0 {
+		return s, nil
+	}
+	s.RetryAt = 0
+	s.Generation++
+	return s, []Action{Open{s.Generation}}
 }
 
 // strain is of what is captured: black needs hardly any room. That it is over is

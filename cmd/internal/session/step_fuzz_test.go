@@ -45,6 +45,7 @@ func FuzzStep(f *testing.F) {
 		"oOCx",                    // the daemon stops
 		"oOCsSszZz+++++tm.os.l.C", // strained, frozen
 		"oOC123oh0o4567",          // the battery is emptied, and fed; heat
+		"oaFaaFta.OCa",            // a camera comes
 	} {
 		f.Add([]byte(seed))
 	}
@@ -83,6 +84,8 @@ func (w *world) happen(c byte) {
 		w.event(Strain{w.state.Generation, c == 's'})
 	case 'z', 'Z':
 		w.event(Freeze{w.state.Generation, c == 'z'})
+	case 'a', 'A':
+		w.event(Came{Camera: c == 'a', Microphone: true})
 	case '0', '1', '2', '3':
 		w.event(Battery{[]hardware.BatteryLevel{hardware.BatteryFine, hardware.BatteryLow, hardware.BatteryVeryLow, hardware.BatteryEmpty}[c-'0']})
 	case '4', '5', '6', '7':

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/capture/notice"
 	"github.com/bril-edge/bril/encoder"
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
@@ -17,6 +18,9 @@ import (
 // failed. A single damaged one, as a bad USB cable makes now and then, is only
 // counted.
 const brokenTime = time.Second
+
+// lastTime is how long viewers see the last picture of a camera that has failed.
+const lastTime = 2 * time.Second
 
 // videoStage takes frames from the source through the encoder to the uplink, in
 // one goroutine: nothing queues between them. A source that is not read drops
@@ -48,6 +52,7 @@ type videoStage struct {
 
 // open opens source and encoder, up to where the endpoint can be told what comes.
 func (v *videoStage) open(ctx context.Context) error {
+	v.look()
 	video, err := v.cfg.OpenVideo(ctx)
 	if err != nil {
 		return err
@@ -70,7 +75,7 @@ func (v *videoStage) startEncoder(ctx context.Context) error {
 		return &failure{"encoder", err}
 	}
 	v.encoder, v.asked, v.tallied = enc, rate, EncoderState{}
-	return v.learnProfile(ctx)
+	return v.guarded(ctx, v.learnProfile)
 }
 
 // learnProfile reads a camera's own H.264 up to its first key frame, because the
@@ -78,7 +83,9 @@ func (v *videoStage) startEncoder(ctx context.Context) error {
 func (v *videoStage) learnProfile(ctx context.Context) error {
 	v.to = nil
 	for v.encoder.ProfileLevelID() == "" {
+		v.guard.begin()
 		f, err := v.video.Source.Next(ctx)
+		v.guard.end()
 		if err != nil {
 			return fmt.Errorf("read the first key frame of %s: %w", v.video.Name, noEOF(err))
 		}
@@ -107,15 +114,30 @@ func (v *videoStage) captured(ctx context.Context) error {
 			return err
 		}
 	}
+	v.uncover()
 	v.to = nil
+	err := v.guarded(ctx, v.read)
+	if ctx.Err() == nil {
+		v.close()
+	}
+	return err
+}
+
+func (v *videoStage) read(ctx context.Context) error {
 	for {
 		if err := v.one(ctx); err != nil {
-			if ctx.Err() == nil {
-				v.close()
-			}
 			return err
 		}
 	}
+}
+
+// guarded watches the reads of a real camera: other sources may have nothing to
+// say for as long as they like.
+func (v *videoStage) guarded(ctx context.Context, reads func(context.Context) error) error {
+	if !v.video.Device {
+		return reads(ctx)
+	}
+	return v.guard.guard(ctx, v.video.Name, reads)
 }
 
 // one takes one frame all the way.
@@ -127,7 +149,9 @@ func (v *videoStage) one(ctx context.Context) error {
 	if out != v.to {
 		v.begin(out)
 	}
+	v.guard.begin()
 	f, err := v.video.Source.Next(ctx)
+	v.guard.end()
 	if err != nil || v.thin(f) {
 		return err
 	}
@@ -262,7 +286,7 @@ func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
 // black sends a black picture until ctx ends. A real camera is closed meanwhile,
 // without the picture waiting for that.
 func (v *videoStage) black(ctx context.Context) error {
-	b, err := newBlack(v.cfg, v.video.Format, v.out, encoder.BitRate(v.rate.Load()))
+	b, err := newStill(v.cfg, v.video.Format, notice.Black, v.out, encoder.BitRate(v.rate.Load()))
 	if err != nil {
 		return &failure{"encoder", err}
 	}
@@ -273,6 +297,27 @@ func (v *videoStage) black(ctx context.Context) error {
 		closing.Go(v.close)
 	}
 	return b.run(ctx, &v.gate)
+}
+
+// notice returns what sends a notice in place of the camera's picture, once
+// viewers have seen the last one for a while: most failures are over by then.
+func (v *videoStage) notice() func(context.Context) error {
+	last, format, rate := v.started, v.video.Format, encoder.BitRate(v.rate.Load())
+	draw := func(f capture.Frame) { notice.Draw(f, v.cfg.Notice) }
+	return func(ctx context.Context) error {
+		if last != 0 {
+			sleep(ctx, last+lastTime-monotonic.Now())
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s, err := newStill(v.cfg, format, draw, v.out, rate)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return s.run(ctx, &v.gate)
+	}
 }
 
 func (v *videoStage) close() {
