@@ -43,9 +43,13 @@ func newRecorder(db float64) *recorder {
 }
 
 // write takes samples whose last was recorded at the moment at. It copies them.
+// A device that is being closed may deliver once more: that is dropped.
 func (r *recorder) write(samples []int16, at time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.err == os.ErrClosed {
+		return
+	}
 	start := r.clock.advance(len(samples), at)
 	for done := 0; done < len(samples); {
 		if r.filled == 0 {
