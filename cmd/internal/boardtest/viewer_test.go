@@ -23,6 +23,7 @@ type viewer struct {
 	h264    bytes.Buffer // Annex B
 	shown   int          // whole pictures
 	at      time.Time    // of the last
+	moments []moment     // of all
 	sound   []*rtp.Packet
 	missing int // packets of pictures that did not come
 	next    uint16
@@ -77,6 +78,7 @@ func (v *viewer) picture(p *rtp.Packet) {
 	if p.Marker {
 		v.shown++
 		v.at = time.Now()
+		v.moments = append(v.moments, moment{v.at, p.Timestamp})
 	}
 }
 

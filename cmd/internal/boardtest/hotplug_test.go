@@ -1,0 +1,194 @@
+package boardtest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/control"
+)
+
+// backTime is how long a device may be back until viewers have it again.
+const backTime = 2 * time.Second
+
+// Drivers of the devices that come and go, with their device.
+var (
+	vivid = [2]string{"vivid", "vivid.0"}
+)
+
+// onCable is an agent that publishes what may be unplugged, with its viewer.
+type onCable struct {
+	*rig
+	agent  *daemon
+	viewer *viewer
+}
+
+func (r *rig) onCable(camera, microphone string) *onCable {
+	r.Helper()
+	e := r.endpoint()
+	config := r.config("camera: {size: 640x480, fps: 25}")
+	agent := r.agent(e, "--config", config, "--camera", camera, "--microphone", microphone, "--live")
+	r.until("live", func(s control.Status) bool { return s.State == "live" })
+	return &onCable{r, agent, r.watch(e)}
+}
+
+// moment is when a picture came, and its RTP timestamp.
+type moment struct {
+	at    time.Time
+	stamp uint32
+}
+
+// A notice comes five times a second, also when it makes up for a stall, so these
+// many pictures within this time are the camera's.
+const (
+	manyPictures = 5
+	shortTime    = 400 * time.Millisecond
+	rtpRate      = 90000 // of video, RFC 6184 section 8.2.1
+)
+
+// moves returns when it was clear that the pictures that came after a moment are
+// the camera's.
+func (v *viewer) moves(after time.Time) (time.Time, bool) {
+	for i := manyPictures - 1; i < len(v.moments); i++ {
+		first, last := v.moments[i-manyPictures+1], v.moments[i]
+		if first.at.After(after) && last.stamp-first.stamp < uint32(shortTime.Seconds()*rtpRate) {
+			return last.at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// returns waits for the camera's picture after the moment from, and says how long
+// that took.
+func (c *onCable) returns(what string, from time.Time) time.Duration {
+	c.Helper()
+	var at time.Time
+	c.viewer.until("the camera's picture after "+what, func() (ok bool) {
+		at, ok = c.viewer.moves(from)
+		return ok
+	})
+	took := at.Sub(from)
+	if took > backTime {
+		c.Errorf("after %s: the camera's picture is back after %v", what, took)
+	}
+	return took
+}
+
+// left is what a leak would add to.
+type left struct {
+	files      int // open in the agent
+	buffers    int // of DMA, in the kernel
+	goroutines int
+}
+
+func (c *onCable) left() left {
+	c.Helper()
+	return left{
+		files:      c.count(fmt.Sprintf("ls /proc/%d/fd | wc -l", c.agent.PID)),
+		buffers:    c.count("mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug; sed -n 's/^Total \\([0-9]*\\) objects.*/\\1/p' /sys/kernel/debug/dma_buf/bufinfo"),
+		goroutines: c.status().Goroutines,
+	}
+}
+
+func (r *rig) count(script string) int {
+	r.Helper()
+	text := strings.TrimSpace(r.run("sh", "-c", script))
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		r.Fatalf("%s prints %q", script, text)
+	}
+	return n
+}
+
+// level waits until there is no more left than at first: what has just ended may
+// take a moment.
+func (c *onCable) level(before left) {
+	c.Helper()
+	var now left
+	for range 10 {
+		now = c.left()
+		if now.files <= before.files && now.buffers <= before.buffers && now.goroutines <= before.goroutines {
+			c.Logf("%+v at first, then %+v", before, now)
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	c.Errorf("%+v at first, then %+v", before, now)
+}
+
+// TestCameraOnACable pulls the camera's cable twenty times while live.
+func TestCameraOnACable(t *testing.T) {
+	const rounds = 20
+	c := board(t).onCable("auto", "none")
+	c.viewer.pictures(30)
+	before := c.left()
+	var took []time.Duration
+	for round := range rounds {
+		c.bind("unbind", vivid)
+		if round%5 == 0 {
+			c.showsNotice()
+		} else {
+			time.Sleep(time.Duration(round%5) * 300 * time.Millisecond)
+		}
+		c.bind("bind", vivid)
+		took = append(took, c.returns(fmt.Sprintf("return %d", round+1), time.Now()))
+	}
+	slices.Sort(took)
+	t.Logf("figure: camera back at the viewer after %v, at most %v", took[rounds/2], took[rounds-1])
+	s := c.until("without a fault", func(s control.Status) bool { return live(s) && len(s.Errors) == 0 })
+	if s.LiveSince.IsZero() {
+		t.Errorf("not the same conversation: %+v", s)
+	}
+	c.viewer.shows("the camera", func(luma int) bool { return luma >= 60 })
+	c.level(before)
+}
+
+// showsNotice waits for the notice, and for the status that says why.
+func (c *onCable) showsNotice() {
+	c.Helper()
+	c.until("at fault", func(s control.Status) bool {
+		return s.State == "live" && slices.ContainsFunc(s.Errors, func(f control.Fault) bool {
+			return f.Component == "camera" && f.Hint != "" && !f.Since.IsZero()
+		})
+	})
+	c.viewer.shows("a notice", func(luma int) bool { return luma > 16 && luma < 60 })
+}
+
+// shows asks for key frames until one of them has a brightness, from 16 for black,
+// that is as wanted.
+func (v *viewer) shows(what string, is func(luma int) bool) {
+	v.r.Helper()
+	luma := 0
+	for end := time.Now().Add(patience / 2); time.Now().Before(end); {
+		v.forget()
+		v.AskKeyFrame()
+		v.pictures(3)
+		v.mu.Lock()
+		data := bytes.Clone(v.h264.Bytes())
+		v.mu.Unlock()
+		if luma = v.luma(data); is(luma) {
+			return
+		}
+	}
+	v.r.Errorf("the viewer does not see %s: the last picture's brightness is %d", what, luma)
+}
+
+// luma returns the mean brightness of the last picture in data; 0 when there is
+// none that can be decoded.
+func (v *viewer) luma(data []byte) int {
+	v.r.Helper()
+	const width, height = 64, 48
+	out := v.filter(data, "ffmpeg", "-v", "quiet", "-f", "h264", "-i", "-", "-vf", fmt.Sprintf("extractplanes=y,scale=%d:%d", width, height), "-f", "rawvideo", "-")
+	if len(out) < width*height {
+		return 0
+	}
+	sum := 0
+	for _, y := range []byte(out[len(out)-width*height:]) {
+		sum += int(y)
+	}
+	return sum / (width * height)
+}
