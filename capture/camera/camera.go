@@ -22,16 +22,17 @@ import (
 // Camera is a camera that runs. One goroutine calls Next; Release and Close may
 // come from others.
 type Camera struct {
-	path    string
-	system  system
-	device  *v4l2.Device
-	kind    v4l2.BufType // of its queue
-	poller  *v4l2.Poller
-	format  capture.VideoFormat
-	stride  int
-	least   int  // bytes that a whole raw picture has
-	newest  bool // older pictures may be dropped: each stands for itself
-	listens bool // the driver tells when the source changes
+	path     string
+	identity identity
+	system   system
+	device   *v4l2.Device
+	kind     v4l2.BufType // of its queue
+	poller   *v4l2.Poller
+	format   capture.VideoFormat
+	stride   int
+	least    int  // bytes that a whole raw picture has
+	newest   bool // older pictures may be dropped: each stands for itself
+	listens  bool // the driver tells when the source changes
 
 	warnings []error
 	try      func() bool // take, made once, so that a frame allocates nothing
@@ -61,12 +62,9 @@ func Open(cfg Config) (*Camera, error) { return machine().open(cfg) }
 
 func (s system) open(cfg Config) (*Camera, error) {
 	cfg = cfg.withDefaults()
-	path := cfg.Device
-	if path == "" || path == "auto" {
-		var err error
-		if path, err = s.find(cfg); err != nil {
-			return nil, err
-		}
+	path, err := s.locate(cfg)
+	if err != nil {
+		return nil, err
 	}
 	device, err := v4l2.OpenOn(s.kernel, path)
 	if err != nil {
@@ -78,8 +76,12 @@ func (s system) open(cfg Config) (*Camera, error) {
 		_ = c.Close() // what failed first is what to tell
 		return nil, err
 	}
+	level := slog.LevelWarn
+	if known := cfg.Memory.remember(cfg.Device, c.identity); known {
+		level = slog.LevelDebug // it was told
+	}
 	for _, warning := range c.warnings {
-		cfg.Log.Warn("camera differs from its configuration", "camera", path, "error", warning)
+		cfg.Log.Log(context.Background(), level, "camera differs from its configuration", "camera", path, "error", warning)
 	}
 	return c, nil
 }
@@ -89,7 +91,7 @@ func (c *Camera) setUp(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	c.kind = queueOf(capability)
+	c.kind, c.identity = queueOf(capability), c.system.identity(c.path, capability)
 	if err = c.configure(cfg); err == nil {
 		err = c.prepare(cfg)
 	}

@@ -10,6 +10,7 @@ import (
 // camera at 1280x720 and 30 frames a second.
 type Config struct {
 	Device        string  // path of the node; "" or "auto": the first camera found
+	Memory        *Memory // finds the same camera again, by a numbered path or "auto"; nil: does not
 	Width, Height int     // in pixels; zero: 1280x720
 	FPS           float64 // zero: 30
 

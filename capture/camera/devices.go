@@ -79,6 +79,8 @@ type system struct {
 	kernel v4l2.Kernel
 	webcam func(path string) (webCamera, error)
 	nodes  string // glob of the device nodes
+	links  string // where udev puts links to them
+	class  string // of sysfs
 	proc   string
 }
 
@@ -87,6 +89,8 @@ func machine() system {
 		kernel: v4l2.Linux(),
 		webcam: func(path string) (webCamera, error) { return webcam.Open(path) },
 		nodes:  "/dev/video*",
+		links:  "/dev/v4l",
+		class:  "/sys/class/video4linux",
 		proc:   "/proc",
 	}
 }

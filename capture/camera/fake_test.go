@@ -84,6 +84,8 @@ func newBench(t *testing.T, code v4l2.FourCC) *bench {
 		kernel: b.kernel,
 		webcam: func(string) (webCamera, error) { return b.webcam, nil },
 		nodes:  filepath.Join(dir, "video*"),
+		links:  filepath.Join(dir, "v4l"),
+		class:  filepath.Join(dir, "class"),
 		proc:   filepath.Join(dir, "proc"),
 	}
 	return b

@@ -8,9 +8,9 @@ import (
 
 	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/capture/file/internal/mp4"
-	"github.com/bril-edge/bril/capture/ogg"
 	"github.com/bril-edge/bril/capture/file/internal/wav"
 	"github.com/bril-edge/bril/capture/file/internal/y4m"
+	"github.com/bril-edge/bril/capture/ogg"
 	"github.com/bril-edge/bril/capture/resample"
 )
 

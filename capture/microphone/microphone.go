@@ -22,6 +22,9 @@ type Config struct {
 	// Device is an ALSA name as `hw:1,0`; "" or "auto" is ALSA's default device, or
 	// else the first that records.
 	Device string
+	// Memory finds the same microphone again, by a card's number or "auto"; nil:
+	// does not.
+	Memory *Memory
 	// Gain is in dB, from -60 to 40. Sound that it makes too loud is clipped.
 	Gain float64
 	// Log gets what the sound library says, at level debug; nil: nothing.
@@ -47,17 +50,16 @@ func Open(cfg Config) (*Microphone, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	names := []string{cfg.Device}
-	if cfg.Device == "" || cfg.Device == "auto" {
-		if names = candidates("/dev/snd"); len(names) == 0 {
-			return nil, hinted{fmt.Errorf("open microphone: %w: no sound device that records", ErrNoMicrophone),
-				"connect one, or choose --microphone tone or none"}
-		}
+	system := machine()
+	names, err := system.names(cfg)
+	if err != nil {
+		return nil, err
 	}
 	var failed error
 	for _, name := range names {
 		m, err := open(name, cfg)
 		if err == nil {
+			cfg.Memory.remember(system, cfg.Device, name)
 			return m, nil
 		}
 		cfg.Log.Debug("microphone not usable", "device", name, "error", err)

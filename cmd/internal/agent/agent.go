@@ -12,7 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bril-edge/bril/capture/camera"
 	"github.com/bril-edge/bril/capture/file"
+	"github.com/bril-edge/bril/capture/microphone"
 	"github.com/bril-edge/bril/cmd/internal/cue"
 	"github.com/bril-edge/bril/cmd/internal/lit"
 	"github.com/bril-edge/bril/cmd/internal/session"
@@ -48,7 +50,10 @@ type Agent struct {
 
 	board   *board
 	devices *lit.Devices // cameras and microphones, under the board's light
-	power   *power.Monitor
+
+	camera     camera.Memory // which were used last
+	microphone microphone.Memory
+	power      *power.Monitor
 
 	background sync.WaitGroup
 }

@@ -30,7 +30,7 @@ func (a *Agent) audioSource() (session.AudioSource, error) {
 	opts := file.Options{Loop: m.Loop}
 	switch m.Source.Kind {
 	case configs.Auto, configs.ALSA:
-		return a.devices.Microphone(microphone.Config{Device: m.Source.Path, Gain: m.GainDB, Log: a.opts.Log})
+		return a.devices.Microphone(microphone.Config{Device: m.Source.Path, Memory: &a.microphone, Gain: m.GainDB, Log: a.opts.Log})
 	case configs.Tone:
 		return pattern.NewTone()
 	case configs.WAV:

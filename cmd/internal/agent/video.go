@@ -122,8 +122,8 @@ func patternConfig(c configs.Camera) pattern.Config {
 func (a *Agent) cameraConfig(chips []m2m.Device) camera.Config {
 	c := a.cfg.Camera
 	return camera.Config{
-		Device: c.Source.Path,
-		Width:  c.Size.Width, Height: c.Size.Height,
+		Device: c.Source.Path, Memory: &a.camera,
+		Width: c.Size.Width, Height: c.Size.Height,
 		FPS:      float64(c.FPS),
 		Formats:  a.formats(chips),
 		Share:    len(chips) > 0 && c.Rotation == 0,

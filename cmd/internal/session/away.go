@@ -95,11 +95,12 @@ func (s *stage) nextTry() time.Duration {
 	}
 }
 
-// retry doubles the wait between tries to open a device, from 0.5 s to 10 s.
+// retry doubles the wait between tries to open a device, from 0.2 s to 10 s: two
+// that fail leave room for a third within 2 s.
 type retry struct{ last time.Duration }
 
 func (r *retry) next() time.Duration {
-	r.last = min(max(2*r.last, 500*time.Millisecond), 10*time.Second)
+	r.last = min(max(2*r.last, 200*time.Millisecond), 10*time.Second)
 	return r.last
 }
 

@@ -175,10 +175,10 @@ func TestCameraDoesNotOpen(t *testing.T) {
 	inBubble(t, true, func(r *rig) { r.camera.breaks(hintedError{errTest}, nil) }, func(r *rig) {
 		r.pass(36 * time.Second)
 		r.wantState(Fault)
-		if f := r.wantFault("camera"); f.Hint != "mend it" || f.Count != 8 {
-			t.Errorf("fault: %+v, want a hint and a count of 8", f)
+		if f := r.wantFault("camera"); f.Hint != "mend it" || f.Count != 9 {
+			t.Errorf("fault: %+v, want a hint and a count of 9", f)
 		}
-		want := []time.Duration{0, 500, 1500, 3500, 7500, 15500, 25500, 35500}
+		want := []time.Duration{0, 200, 600, 1400, 3000, 6200, 12600, 22600, 32600}
 		for i, at := range r.camera.opens() {
 			if at != want[i]*time.Millisecond {
 				t.Errorf("tried at %v, want %v", r.camera.opens(), want)

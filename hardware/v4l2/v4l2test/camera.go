@@ -20,6 +20,7 @@ type Camera struct {
 	SizeImage     uint32     // zero: 2*Width*Height
 	Interval      v4l2.Fract // zero: 1/30 s
 	NotVideo      bool       // every ioctl answers ENOTTY, as a terminal does
+	Card, Bus     string     // what it is, and where it is attached
 	Cable         bool       // it tells when the source changes
 	NoExport      bool       // EXPBUF answers ENOTTY
 	ClockRealtime bool       // stamps without V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC
@@ -192,7 +193,8 @@ func (c *Camera) queryCap(out *v4l2.Capability) {
 			caps = v4l2.CapVideoCaptureMplane | v4l2.CapStreaming
 		}
 	}
-	describe(out, "scripted", "", caps)
+	describe(out, "scripted", c.Card, caps)
+	copy((*[80]byte)(unsafe.Pointer(out))[48:], c.Bus) // bus_info comes next
 	out.Capabilities |= v4l2.CapMetaCapture // of another node of the same device
 }
 
