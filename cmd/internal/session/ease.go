@@ -147,7 +147,7 @@ func powerWarnings(s State, m *media) (warnings []string) {
 	switch {
 	case e.pictures >= 1:
 	case m != nil && m.video != nil && m.video.fixed.Load():
-		warnings = append(warnings, "the board is too hot, and what the camera encodes itself cannot be made less: set camera.format to auto, or let it cool")
+		warnings = append(warnings, "the board is too hot, and pictures that come encoded cannot be made less: let it cool")
 	default:
 		warnings = append(warnings, fmt.Sprintf("the board is too hot: %.0f %% of the pictures leave, at %.0f %% of the bit rate", 100*e.pictures, 100*e.rate))
 	}

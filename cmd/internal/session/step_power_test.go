@@ -133,7 +133,7 @@ func TestPowerWarnings(t *testing.T) {
 		"the battery is nearly empty: live is off until it is charged":           {empty, normal, nil},
 		"the board is too hot: 67 % of the pictures leave, at 60 % of the bit r": {fine, hot, raw},
 		"the board is too hot: 50 % of the pictures leave, at 35 % of the bit r": {fine, veryHot, nil},
-		"the board is too hot, and what the camera encodes itself cannot be mad": {fine, hot, encoded},
+		"the board is too hot, and pictures that come encoded cannot be made le": {fine, hot, encoded},
 	}
 	for want, test := range tests {
 		got := powerWarnings(State{Battery: test.battery, Heat: test.heat}, test.media)
