@@ -153,12 +153,14 @@ func working(buttons []control.Button) bool {
 	return len(buttons) == 2 && !slices.ContainsFunc(buttons, func(b control.Button) bool { return b.State != "working" })
 }
 
-// TestLightIsTaken starts an agent whose light another process holds.
+// TestLightIsTaken starts an agent whose light another process holds, and ends
+// that one, and then the agent, by force.
 func TestLightIsTaken(t *testing.T) {
 	r := board(t)
 	at := filepath.Base(filepath.Dir(filepath.Dir(r.line(light, "value"))))
 	thief := r.start("gpioset", "--mode=signal", at, light+"=1") // lit, but not by us
-	r.agent(r.endpoint(), "--config", r.lightConfig(), "--live")
+	e := r.endpoint()
+	agent := r.agent(e, "--config", r.lightConfig(), "--live")
 	s := r.until("in the dark", func(s control.Status) bool { return s.State == "fault" && dark(s) })
 	if fault := s.Errors[0]; !strings.Contains(fault.Message, `in use by "gpioset"`) || s.Video.Captured != 0 {
 		t.Errorf("%d pictures; %+v", s.Video.Captured, fault)
@@ -168,6 +170,14 @@ func TestLightIsTaken(t *testing.T) {
 	r.until("live", live)
 	if !r.lit() {
 		t.Error("live and dark")
+	}
+	// Killed, it captures nothing any more, and the next one has the light again.
+	agent.stop(syscall.SIGKILL)
+	r.agent(e, "--config", r.lightConfig())
+	r.until("ready", func(s control.Status) bool { return s.State == "ready" && s.Light.State == "off" })
+	r.wantNothing()
+	if r.lit() {
+		t.Error("lit when ready")
 	}
 }
 

@@ -269,6 +269,9 @@ func TestLightFailsWhileLive(t *testing.T) {
 			default:
 				t.Error("the device still runs")
 			}
+			if n := r.device.lent.Load(); n != 0 {
+				t.Errorf("%d frames are kept back and not released", n)
+			}
 			r.lamp.cut(false)
 		}
 		if err := d.close(); err != nil {
