@@ -73,11 +73,11 @@ func (p *Player) openDevice(fill func(out []int16)) (Output, error) {
 // Play plays cues one after the other, now, and returns once they were heard. It
 // is for a Player that does not Run.
 func (p *Player) Play(ctx context.Context, cues ...session.Cue) error {
-	out, err := p.cfg.Open(p.voice.fill)
+	out, err := p.open()
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer p.close(out)
 	for _, c := range cues {
 		if err := p.one(ctx, out, c); err != nil {
 			return err
@@ -89,6 +89,13 @@ func (p *Player) Play(ctx context.Context, cues ...session.Cue) error {
 		}
 	}
 	return nil
+}
+
+func (p *Player) open() (Output, error) { return p.cfg.Open(p.voice.fill) }
+
+func (p *Player) close(out Output) {
+	_ = out.Close() // nothing is to be saved
+	p.voice.silence()
 }
 
 // Cue has a cue played, behind those that matter more, and in place of those that
@@ -141,11 +148,11 @@ func (p *Player) play(ctx context.Context) {
 
 // perform chooses what to play once the device is open: that may take a while.
 func (p *Player) perform(ctx context.Context) error {
-	out, err := p.cfg.Open(p.voice.fill)
+	out, err := p.open()
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer p.close(out)
 	for c, ok := p.next(); ok; c, ok = p.following(ctx) {
 		if err := p.one(ctx, out, c); err != nil {
 			return err

@@ -345,3 +345,24 @@ func TestCueReturnsAtOnce(t *testing.T) {
 		r.pass(2 * time.Hour)
 	})
 }
+
+// What an unplugged device did not take is not heard from the next one, which
+// asks for sound before there is any.
+func TestRemainderIsNotHeardLater(t *testing.T) {
+	inBubble(t, Config{}, func(r *rig) {
+		r.Cue(session.CueFrozen)
+		r.pass(100 * time.Millisecond)
+		close(r.device.gone)
+		r.pass(time.Second)
+		first := make([]int16, speaker.SampleRate/50)
+		r.Player.cfg.Open = func(fill func([]int16)) (Output, error) {
+			fill(first)
+			return r.device.start(fill)
+		}
+		r.Cue(session.CueLive)
+		r.pass(time.Second)
+		if i := slices.IndexFunc(first, func(s int16) bool { return s != 0 }); i >= 0 {
+			t.Errorf("sample %d of a new device is %d: of the last cue", i, first[i])
+		}
+	})
+}

@@ -30,6 +30,14 @@ func (v *voice) cut() {
 	}
 }
 
+// silence leaves out what is left of a cue, when its device is closed: the next
+// device asks for sound as soon as it opens, before there is another cue.
+func (v *voice) silence() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.left, v.done = nil, nil
+}
+
 // fill is called by the device.
 func (v *voice) fill(out []int16) {
 	v.mu.Lock()
