@@ -162,9 +162,9 @@ func (a *Agent) press(ctx context.Context, p hardware.Press) {
 	if does == configs.ActionNone {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, actionTime)
+	limited, cancel := context.WithTimeout(ctx, actionTime)
 	defer cancel()
-	if err := a.do(ctx, does); err != nil && ctx.Err() == nil {
+	if err := a.do(limited, does); err != nil && ctx.Err() == nil {
 		a.refuse(does, err)
 	}
 }

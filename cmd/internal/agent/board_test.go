@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bril-edge/bril/capture"
@@ -427,5 +428,37 @@ func TestPatternsAreMostlyDark(t *testing.T) {
 	}
 	if len(seen) != 6 { // ready, connecting, paused, fault, low battery, and dark
 		t.Errorf("%d different patterns", len(seen))
+	}
+}
+
+// A press that the session does not answer in time is refused, not forgotten;
+// one that the daemon's end overtakes needs no answer.
+func TestPressWithoutAnswer(t *testing.T) {
+	for name, test := range map[string]struct {
+		ends bool
+		want string
+	}{"no answer": {false, "level=WARN msg=refused action=live"}, "the end": {true, ""}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log strings.Builder
+				opts := Options{StateDir: t.TempDir(), board: newGlasses(t).board(), Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+				a, err := New(glassesConfig("http://127.0.0.1:9/whip/x"), opts) // does not run
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if test.ends {
+					time.AfterFunc(time.Second, cancel)
+				}
+				a.press(ctx, hardware.Press{Button: "button1", Gesture: hardware.Long})
+				if got := log.String(); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+					t.Errorf("logged %q, want %q", got, test.want)
+				}
+				if err := a.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }
