@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -63,16 +64,28 @@ func profileNames() []string {
 }
 
 // DeviceTree returns the compatible strings of this machine's device tree, the
-// most specific first; none on a machine without one.
-func DeviceTree() ([]string, error) {
-	data, err := os.ReadFile("/proc/device-tree/compatible")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+// most specific first; none on a machine without one. Where a sandbox hides it,
+// that is an error: a known board would pass for one without a light.
+func DeviceTree() ([]string, error) { return deviceTree("/") }
+
+func deviceTree(root string) ([]string, error) {
+	proc := filepath.Join(root, "proc")
+	tree := filepath.Join(proc, "device-tree")
+	data, err := os.ReadFile(filepath.Join(tree, "compatible"))
+	switch {
+	case err == nil:
+		return strings.Split(strings.TrimRight(string(data), "\x00"), "\x00"), nil
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	return strings.Split(strings.TrimRight(string(data), "\x00"), "\x00"), nil
+	// The kernel has an empty tree where a PC's firmware has none (since Linux
+	// 6.10), and a link to nowhere is one to a /sys that is hidden.
+	if _, err := os.Lstat(tree); err == nil {
+		_, err = os.Stat(tree)
+		return nil, err
+	}
+	_, err = os.Stat(filepath.Join(proc, "version")) // all of /proc but processes may be hidden (proc(5), subset)
+	return nil, err
 }
 
 // DetectBoard returns the profile of the board whose device tree has one of the

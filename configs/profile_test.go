@@ -2,6 +2,8 @@ package configs
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -118,5 +120,59 @@ func TestProfiles(t *testing.T) {
 				t.Errorf("%s: button %+v", p.Name, b)
 			}
 		}
+	}
+}
+
+// Only a machine that shows that it has no device tree has none.
+func TestDeviceTree(t *testing.T) {
+	version := func(t *testing.T, root string) { write(t, filepath.Join(root, "proc/version"), "Linux") }
+	link := func(t *testing.T, root string) {
+		version(t, root)
+		if err := os.Symlink(filepath.Join(root, "sys/firmware/devicetree/base"), filepath.Join(root, "proc/device-tree")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tests := []struct {
+		name string
+		make func(t *testing.T, root string)
+		want []string
+		told bool
+	}{
+		{"a board", func(t *testing.T, root string) {
+			link(t, root)
+			write(t, filepath.Join(root, "sys/firmware/devicetree/base/compatible"), "bril,virtual-board\x00linux,dummy-virt\x00")
+		}, []string{"bril,virtual-board", "linux,dummy-virt"}, true},
+		{"a PC", version, nil, true},
+		{"a PC with an empty tree", func(t *testing.T, root string) {
+			link(t, root)
+			write(t, filepath.Join(root, "sys/firmware/devicetree/base/name"), "")
+		}, nil, true},
+		{"sysfs is hidden", link, nil, false},
+		{"proc shows processes only", func(t *testing.T, root string) { write(t, filepath.Join(root, "proc/1/stat"), "") }, nil, false},
+		{"proc is not mounted", func(*testing.T, string) {}, nil, false},
+		{"it cannot be read", func(t *testing.T, root string) {
+			link(t, root)
+			write(t, filepath.Join(root, "sys/firmware/devicetree/base/compatible/is"), "a directory")
+		}, nil, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			root := t.TempDir()
+			test.make(t, root)
+			got, err := deviceTree(root)
+			if !slices.Equal(got, test.want) || (err == nil) != test.told {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -37,11 +37,7 @@ type button interface {
 func (a *Agent) useBoard() error {
 	a.board = a.opts.board
 	if a.board == nil {
-		compatible, err := configs.DeviceTree()
-		if err != nil {
-			return fmt.Errorf("find out which board this is: %w", err)
-		}
-		profile, err := a.cfg.BoardProfile(compatible)
+		profile, compatible, err := findBoard(a.cfg)
 		if err != nil {
 			return err
 		}
@@ -54,6 +50,16 @@ func (a *Agent) useBoard() error {
 	}
 	a.devices = lit.New(a.board.light, system)
 	return nil
+}
+
+// findBoard returns this machine's profile, and what its device tree says.
+func findBoard(cfg configs.Config) (p configs.Profile, compatible []string, err error) {
+	if compatible, err = configs.DeviceTree(); err != nil {
+		return p, nil, hinted{fmt.Errorf("find out which board this is: %w", err),
+			"a container or sandbox hides /proc or /sys/firmware: show them, as a board's light depends on them"}
+	}
+	p, err = cfg.BoardProfile(compatible)
+	return p, compatible, err
 }
 
 // newBoard opens nothing yet.

@@ -74,11 +74,7 @@ type AssignedButton struct {
 // ListDevices looks at the machine. It opens devices to ask them, and captures and
 // changes nothing.
 func ListDevices(cfg configs.Config) (Devices, error) {
-	compatible, err := configs.DeviceTree()
-	if err != nil {
-		return Devices{}, fmt.Errorf("find out which board this is: %w", err)
-	}
-	profile, err := cfg.BoardProfile(compatible)
+	profile, compatible, err := findBoard(cfg)
 	if err != nil {
 		return Devices{}, err
 	}
