@@ -25,13 +25,14 @@ var (
 	errNone   = errors.New("the board has none")
 )
 
-// LightError says why the capture light cannot be relied on.
+// LightError says why a light cannot be relied on.
 type LightError struct {
-	Line string
-	Err  error
+	Light string // capture light, or what NewLight was told
+	Line  string
+	Err   error
 }
 
-func (e *LightError) Error() string { return "capture light " + e.Line + ": " + e.Err.Error() }
+func (e *LightError) Error() string { return e.Light + " " + e.Line + ": " + e.Err.Error() }
 func (e *LightError) Unwrap() error { return e.Err }
 
 // Component is the part that does not work, as `bril status` names it.
@@ -49,7 +50,7 @@ func (e *LightError) Hint() string {
 	return "bril devices lists the lines; nothing is captured while the light does not work"
 }
 
-// Light is the capture light. While it is held it is on, and each holder checks
+// Light is the capture light, or another one that shows something. While it is held it is on, and each holder checks
 // that before it lets go of anything that was captured: a light that cannot be
 // lit, or no longer reads back lit, ends the capture.
 //
@@ -59,6 +60,7 @@ func (e *LightError) Hint() string {
 //
 // The zero Light cannot be held. Its methods may be called from several goroutines.
 type Light struct {
+	name string // capture light
 	line string
 	open func() (Lamp, error)
 	none bool
@@ -73,9 +75,10 @@ type Light struct {
 }
 
 // NewLight makes a light of the lamp that open opens, and opens again after a
-// failure. line is its name, for people. Nothing is opened yet.
-func NewLight(line string, open func() (Lamp, error)) *Light {
-	return &Light{line: line, open: open}
+// failure. name says which of the board's lights it is and line what feeds it, for
+// people: "capture light", "LED1". Nothing is opened yet.
+func NewLight(name, line string, open func() (Lamp, error)) *Light {
+	return &Light{name: name, line: line, open: open}
 }
 
 // NoLight is for a board without one. It can be held, and shows nothing.
@@ -94,7 +97,7 @@ func (l *Light) Hold() (*Hold, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return nil, &LightError{l.line, os.ErrClosed}
+		return nil, &LightError{l.name, l.line, os.ErrClosed}
 	}
 	if err := l.drive(true); err != nil {
 		return nil, err
@@ -113,11 +116,11 @@ func (h *Hold) Check() error {
 	defer l.mu.Unlock()
 	switch {
 	case h.released:
-		return &LightError{l.line, os.ErrClosed}
+		return &LightError{l.name, l.line, os.ErrClosed}
 	case l.none:
 		return nil
 	case h.fails != l.fails:
-		return &LightError{l.line, errBreak}
+		return &LightError{l.name, l.line, errBreak}
 	}
 	lit, err := l.lamp.Lit()
 	if err == nil && !lit {
@@ -198,7 +201,7 @@ func (l *Light) fail(err error) error {
 	if l.failed == nil {
 		l.since = time.Now()
 	}
-	l.failed = &LightError{l.line, err}
+	l.failed = &LightError{l.name, l.line, err}
 	l.fails++
 	if l.lamp != nil {
 		_ = l.lamp.Close() // the first error is the one to tell
@@ -229,7 +232,7 @@ func (l *Light) shut() error {
 	err := errors.Join(l.lamp.Set(false), l.lamp.Close())
 	l.lamp = nil
 	if err != nil {
-		return fmt.Errorf("put out the capture light %s: %w", l.line, err)
+		return fmt.Errorf("put out the %s %s: %w", l.name, l.line, err)
 	}
 	return nil
 }

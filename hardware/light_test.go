@@ -76,7 +76,7 @@ func want(t *testing.T, l *Light, state LightState, holds int) {
 
 func TestLightIsOnWhileHeld(t *testing.T) {
 	b := &bulb{}
-	l := NewLight("LED1", b.Open)
+	l := NewLight("capture light", "LED1", b.Open)
 	want(t, l, LightOff, 0)
 	first, second := hold(t, l), hold(t, l)
 	want(t, l, LightOn, 2)
@@ -114,7 +114,7 @@ func TestLightFailsClosed(t *testing.T) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
 			b := &bulb{}
-			l := NewLight("LED1", b.Open)
+			l := NewLight("capture light", "LED1", b.Open)
 			b.damage(fault.damage)
 			for range 2 {
 				_, err := l.Hold()
@@ -161,7 +161,7 @@ func TestLightFailsClosed(t *testing.T) {
 // A lamp that blinks while nothing is captured is steady during a capture.
 func TestShowDoesNothingWhileHeld(t *testing.T) {
 	b := &bulb{}
-	l := NewLight("LED1", b.Open)
+	l := NewLight("capture light", "LED1", b.Open)
 	for _, on := range []bool{true, false, true} {
 		if err := l.Show(on); err != nil || b.lit != on {
 			t.Errorf("show %v: %v, lit %v", on, err, b.lit)
@@ -187,7 +187,7 @@ func TestShowDoesNothingWhileHeld(t *testing.T) {
 
 func TestClosedLight(t *testing.T) {
 	b := &bulb{}
-	l := NewLight("LED1", b.Open)
+	l := NewLight("capture light", "LED1", b.Open)
 	h := hold(t, l)
 	if err := l.Close(); err != nil {
 		t.Error(err)
@@ -224,7 +224,7 @@ func TestNoLight(t *testing.T) {
 // never sees it dark.
 func TestLightUnderContention(t *testing.T) {
 	b := &bulb{}
-	l := NewLight("LED1", b.Open)
+	l := NewLight("capture light", "LED1", b.Open)
 	var wait sync.WaitGroup
 	for range 4 {
 		wait.Go(func() {
@@ -251,7 +251,7 @@ func TestLightUnderContention(t *testing.T) {
 }
 
 func TestCheckAllocatesNothing(t *testing.T) {
-	l := NewLight("LED1", (&bulb{}).Open)
+	l := NewLight("capture light", "LED1", (&bulb{}).Open)
 	h := hold(t, l)
 	if n := testing.AllocsPerRun(100, func() { _ = h.Check() }); n > 0 {
 		t.Errorf("%v allocations a frame", n)

@@ -130,7 +130,7 @@ func TestBoardLamp(t *testing.T) {
 func TestBoardChipGoes(t *testing.T) {
 	board := virtualBoard(t)
 	lamp := LampConfig{Line: "LED1"}
-	light := hardware.NewLight("LED1", func() (hardware.Lamp, error) { return OpenLamp(lamp) })
+	light := hardware.NewLight("capture light", "LED1", func() (hardware.Lamp, error) { return OpenLamp(lamp) })
 	defer light.Close()
 	hold, err := light.Hold()
 	if err != nil {

@@ -40,7 +40,7 @@ func TestLampOfAnyPin(t *testing.T) {
 // when it is back.
 func TestLightOnALine(t *testing.T) {
 	b := newBoard()
-	light := hardware.NewLight("LED1", func() (hardware.Lamp, error) { return lampOn(newLine(b, LineConfig{Line: "LED1"})) })
+	light := hardware.NewLight("capture light", "LED1", func() (hardware.Lamp, error) { return lampOn(newLine(b, LineConfig{Line: "LED1"})) })
 	hold, err := light.Hold()
 	if err != nil {
 		t.Fatal(err)

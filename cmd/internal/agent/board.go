@@ -64,10 +64,10 @@ func findBoard(cfg configs.Config) (p configs.Profile, compatible []string, err 
 
 // newBoard opens nothing yet.
 func newBoard(p configs.Profile, actions configs.Buttons, log *slog.Logger) *board {
-	b := &board{name: p.Name, light: newLight(p.Light), zones: p.ThermalZones}
+	b := &board{name: p.Name, light: newLight("capture light", p.Light), zones: p.ThermalZones}
 	lamp := b.light
 	if p.Status != (configs.Lamp{}) {
-		lamp = newLight(p.Status)
+		lamp = newLight("status light", p.Status)
 	}
 	b.signals = newSignals(lamp, log)
 	for _, of := range p.Buttons {
@@ -81,12 +81,12 @@ func newBoard(p configs.Profile, actions configs.Buttons, log *slog.Logger) *boa
 }
 
 // newLight makes none only of a profile that has none.
-func newLight(l configs.Lamp) *hardware.Light {
+func newLight(name string, l configs.Lamp) *hardware.Light {
 	if l == (configs.Lamp{}) {
 		return hardware.NoLight()
 	}
 	cfg := gpio.LampConfig{Line: l.Line, ActiveLow: l.ActiveLow, LED: l.LED, Consumer: "bril light"}
-	return hardware.NewLight(cfg.String(), func() (hardware.Lamp, error) { return gpio.OpenLamp(cfg) })
+	return hardware.NewLight(name, cfg.String(), func() (hardware.Lamp, error) { return gpio.OpenLamp(cfg) })
 }
 
 func pull(name string) periph.Pull {
@@ -120,6 +120,11 @@ func (b *board) show(s *control.Status) {
 		s.Light.Note = noLight
 	}
 	s.Errors = lightFaults(s.Errors, light)
+	if lamp := b.signals.lamp; lamp != b.light {
+		if err := lamp.Status().Err; err != nil { // nothing depends on it
+			s.Warnings = append(s.Warnings, err.Error())
+		}
+	}
 	for _, button := range b.buttons {
 		of := button.Status()
 		shown := control.Button{Name: of.Name, Line: of.Line, State: "working"}

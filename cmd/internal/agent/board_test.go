@@ -39,6 +39,22 @@ type glasses struct {
 	running atomic.Int32 // devices that run
 
 	button1, button2 *fakeButton
+	refused          atomic.Int32 // presses
+}
+
+// refusals counts the refusals in a log.
+type refusals struct {
+	slog.Handler
+	count *atomic.Int32
+}
+
+func (refusals) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r refusals) Handle(_ context.Context, record slog.Record) error {
+	if record.Message == "refused" {
+		r.count.Add(1)
+	}
+	return nil
 }
 
 type fakeButton struct {
@@ -68,7 +84,7 @@ func newGlasses(t *testing.T) *glasses {
 }
 
 func (g *glasses) board() *board {
-	light := hardware.NewLight("LED1", func() (hardware.Lamp, error) {
+	light := hardware.NewLight("capture light", "LED1", func() (hardware.Lamp, error) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if g.gone {
@@ -219,7 +235,7 @@ func (m *fakeMicrophone) Next(ctx context.Context) (capture.Sound, error) {
 // startGlasses runs an agent on glasses, ready.
 func startGlasses(t *testing.T, g *glasses, cfg configs.Config, live bool) running {
 	t.Helper()
-	a, err := New(cfg, Options{Version: "test", StateDir: t.TempDir(), Log: slog.New(slog.DiscardHandler), board: g.board(), system: g.system()})
+	a, err := New(cfg, Options{Version: "test", StateDir: t.TempDir(), Log: slog.New(refusals{slog.DiscardHandler, &g.refused}), board: g.board(), system: g.system()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,6 +335,9 @@ func TestButtons(t *testing.T) {
 	g.button1.gesture <- hardware.Double // a photo
 	g.button1.gesture <- hardware.Short
 	is("live")
+	if n := g.refused.Load(); n != 2 {
+		t.Errorf("%d presses were refused, want those of the pause and the photo", n)
+	}
 	g.button2.gesture <- hardware.Short
 	is("paused")
 	g.button2.gesture <- hardware.Short
@@ -384,6 +403,21 @@ func TestBrokenButtonsAreShown(t *testing.T) {
 		{Name: "button2", Line: "BTN2", State: "stuck", Message: "it has been down for longer than anyone presses it"}}
 	if !slices.Equal(s.Buttons, want) || len(s.Errors) != 1 || s.Errors[0].Component != "button1" || len(s.Warnings) != 1 {
 		t.Errorf("got %+v", s)
+	}
+}
+
+// A status light that fails is worth telling, under its own name, and no fault:
+// the capture light works.
+func TestBrokenStatusLightIsShown(t *testing.T) {
+	g := newGlasses(t)
+	b := g.board()
+	lamp := hardware.NewLight("status light", "LED2", func() (hardware.Lamp, error) { return nil, syscall.EBUSY })
+	b.signals = newSignals(lamp, slog.New(slog.DiscardHandler))
+	_ = lamp.Show(true) // it fails
+	var s control.Status
+	b.show(&s)
+	if want := "status light LED2: device or resource busy"; len(s.Errors) != 0 || !slices.Equal(s.Warnings, []string{want}) {
+		t.Errorf("faults %v, warnings %q, want %q", s.Errors, s.Warnings, want)
 	}
 }
 

@@ -127,7 +127,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	r := &rig{lamp: &lamp{}}
-	r.light = hardware.NewLight("LED1", r.lamp.Open)
+	r.light = hardware.NewLight("capture light", "LED1", r.lamp.Open)
 	open := func() error {
 		r.opened++
 		r.device = (&device{t: t, lamp: r.lamp}).start()
