@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
@@ -104,8 +105,8 @@ func TestDeviceUnplugged(t *testing.T) {
 		_, err = m.Next(t.Context())
 	}
 	t.Logf("after %d chunks: %v", chunks, err)
-	if !errors.Is(err, ErrGone) {
-		t.Errorf("got %v, want ErrGone", err)
+	if !errors.Is(err, alsa.ErrGone) {
+		t.Errorf("got %v, want alsa.ErrGone", err)
 	}
 	if err := m.Close(); err != nil {
 		t.Error("close: ", err)
@@ -127,7 +128,7 @@ func TestDeviceIsBusy(t *testing.T) {
 		second.Close()
 	}
 	t.Log(err)
-	if !errors.Is(err, ErrBusy) {
-		t.Errorf("got %v, want ErrBusy", err)
+	if !errors.Is(err, alsa.ErrBusy) {
+		t.Errorf("got %v, want alsa.ErrBusy", err)
 	}
 }

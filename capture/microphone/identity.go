@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
@@ -143,7 +144,7 @@ func (s system) names(cfg Config) ([]string, error) {
 	if !auto {
 		return []string{cfg.Device}, nil
 	}
-	names := candidates(s.nodes)
+	names := alsa.Names(s.nodes, alsa.Recording)
 	if len(names) == 0 {
 		return nil, hinted{fmt.Errorf("open microphone: %w: no sound device that records", ErrNoMicrophone),
 			"connect one, or choose --microphone tone or none"}
@@ -177,7 +178,7 @@ func (m *Memory) find(s system, device string, auto bool) (string, error) {
 	if auto {
 		hint = fmt.Sprintf("plug it in again; after %v another one is taken", grace)
 	}
-	return "", hinted{fmt.Errorf("find microphone %s (%s): %w", m.used.id, m.name, ErrGone), hint}
+	return "", hinted{fmt.Errorf("find microphone %s (%s): %w", m.used.id, m.name, alsa.ErrGone), hint}
 }
 
 // remember keeps which microphone was opened for device.

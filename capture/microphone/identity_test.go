@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bril-edge/bril/hardware/alsa"
 )
 
 // sound is a machine whose cards the tests plug and unplug.
@@ -109,7 +111,7 @@ func TestFoundAgain(t *testing.T) {
 					t.Errorf("where it was: %q, %v", names, err)
 				}
 				s.unplug(1)
-				if names, err := s.names(cfg); !errors.Is(err, ErrGone) {
+				if names, err := s.names(cfg); !errors.Is(err, alsa.ErrGone) {
 					t.Errorf("while it is away: %q, %v", names, err)
 				}
 				s.plug(1, glasses{"Other", "usb1-9", "0009:0009"}) // takes its number
@@ -118,7 +120,7 @@ func TestFoundAgain(t *testing.T) {
 				switch {
 				case test.found && (err != nil || !slices.Equal(names, []string{opened.again})):
 					t.Errorf("%q, %v, want %s", names, err, opened.again)
-				case !test.found && !errors.Is(err, ErrGone):
+				case !test.found && !errors.Is(err, alsa.ErrGone):
 					t.Errorf("%q, %v, want none", names, err)
 				}
 				var advice interface{ Hint() string }
@@ -140,7 +142,7 @@ func TestNotYetComplete(t *testing.T) {
 	if err := os.Remove(control); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.names(cfg); !errors.Is(err, ErrGone) {
+	if _, err := s.names(cfg); !errors.Is(err, alsa.ErrGone) {
 		t.Errorf("without its control: %v", err)
 	}
 	s.write(control, "")
@@ -159,8 +161,8 @@ func TestDefaultIsFoundAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m.remember(s.system, "auto", defaultDevice)
-	if names, err := s.names(cfg); err != nil || !slices.Equal(names, []string{defaultDevice}) {
+	m.remember(s.system, "auto", alsa.Default)
+	if names, err := s.names(cfg); err != nil || !slices.Equal(names, []string{alsa.Default}) {
 		t.Errorf("where it was: %q, %v", names, err)
 	}
 	s.unplug(0)
@@ -182,19 +184,19 @@ func TestGrace(t *testing.T) {
 			m.remember(s.system, device, "hw:0,0")
 			s.unplug(0)
 			for wait := range 5 {
-				if names, err := s.names(cfg); !errors.Is(err, ErrGone) {
+				if names, err := s.names(cfg); !errors.Is(err, alsa.ErrGone) {
 					t.Fatalf("after %d s: %q, %v", wait, names, err)
 				}
 				time.Sleep(grace / 5)
 			}
 			names, err := s.names(cfg)
 			if device != "auto" {
-				if !errors.Is(err, ErrGone) {
+				if !errors.Is(err, alsa.ErrGone) {
 					t.Errorf("another is taken for the one asked for: %q, %v", names, err)
 				}
 				return
 			}
-			if err != nil || !slices.Equal(names, []string{defaultDevice, "hw:1,0"}) {
+			if err != nil || !slices.Equal(names, []string{alsa.Default, "hw:1,0"}) {
 				t.Errorf("after %v: %q, %v", grace, names, err)
 			}
 		})
@@ -216,10 +218,10 @@ func TestNamesAreLeftAlone(t *testing.T) {
 		t.Errorf("auto without a card: %v", err)
 	}
 	s.plug(1, mine)
-	m.remember(s.system, "", defaultDevice) // of a sound server: it opened no card here
+	m.remember(s.system, "", alsa.Default) // of a sound server: it opened no card here
 	s.unplug(1)
 	s.plug(2, other)
-	if names, err := s.names(Config{Memory: m}); err != nil || !slices.Equal(names, []string{defaultDevice, "hw:2,0"}) {
+	if names, err := s.names(Config{Memory: m}); err != nil || !slices.Equal(names, []string{alsa.Default, "hw:2,0"}) {
 		t.Errorf("auto: %q, %v", names, err)
 	}
 }

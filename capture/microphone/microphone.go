@@ -9,11 +9,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"path/filepath"
 	"sync"
-	"unsafe"
 
 	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
@@ -35,14 +34,14 @@ type Config struct {
 // come from another.
 type Microphone struct {
 	name   string
-	device *device
+	device *alsa.Device
 	feed   *recorder
 
 	close sync.Once
 }
 
-// Open opens the microphone and starts it. See the Err variables for what may be
-// wrong.
+// Open opens the microphone and starts it. See the Err variables, and those
+// of package alsa, for what may be wrong.
 func Open(cfg Config) (*Microphone, error) {
 	if math.IsNaN(cfg.Gain) || cfg.Gain < -60 || cfg.Gain > 40 {
 		return nil, fmt.Errorf("open microphone: gain of %g dB: %w: -60 to 40", cfg.Gain, ErrOutOfRange)
@@ -68,31 +67,16 @@ func Open(cfg Config) (*Microphone, error) {
 	return nil, failed
 }
 
-// candidates returns the names to try for "auto", ALSA's default first; none
-// when no card records. It is asked first because libasound writes to standard
-// error when it finds no card.
-func candidates(dir string) []string {
-	nodes, _ := filepath.Glob(filepath.Join(dir, "pcmC*D*c")) // the pattern is well-formed
-	if len(nodes) == 0 {
-		return nil
-	}
-	names := []string{defaultDevice}
-	for _, node := range nodes {
-		var card, number int
-		if _, err := fmt.Sscanf(filepath.Base(node), "pcmC%dD%dc", &card, &number); err == nil {
-			names = append(names, fmt.Sprintf("hw:%d,%d", card, number))
-		}
-	}
-	return names
-}
+// The device holds 80 ms until sound is lost when the machine stalls.
+const periods = 4
 
 func open(name string, cfg Config) (*Microphone, error) {
 	m := &Microphone{name: name, feed: newRecorder(cfg.Gain)}
 	var err error
-	m.device, err = openDevice(name, cfg.Log, handlers{
-		data: func(in []byte) { m.feed.write(samples(in), monotonic.Now()) },
-		stop: func() { m.feed.fail(fmt.Errorf("read microphone %s: %w", name, ErrGone)) },
-	})
+	m.device, err = alsa.Record(alsa.Config{
+		Name: name, Missing: missing(), Period: capture.ChunkTime, Periods: periods, Log: cfg.Log,
+		Gone: func() { m.feed.fail(fmt.Errorf("read microphone %s: %w", name, alsa.ErrGone)) },
+	}, func(in []int16) { m.feed.write(in, monotonic.Now()) })
 	if err != nil {
 		return nil, fmt.Errorf("open microphone %s: %w", name, err)
 	}
@@ -103,7 +87,7 @@ func open(name string, cfg Config) (*Microphone, error) {
 func (m *Microphone) Name() string { return m.name }
 
 // Next returns the next 20 ms of sound. It blocks until they are there, ctx
-// ends, or the microphone is closed (os.ErrClosed) or unplugged (ErrGone; close it
+// ends, or the microphone is closed (os.ErrClosed) or unplugged (alsa.ErrGone; close it
 // soon, the sound library keeps a processor busy until then). A gap in Sequence is
 // sound that was not fetched in time.
 func (m *Microphone) Next(ctx context.Context) (capture.Sound, error) { return m.feed.next(ctx) }
@@ -112,16 +96,7 @@ func (m *Microphone) Next(ctx context.Context) (capture.Sound, error) { return m
 func (m *Microphone) Close() error {
 	m.close.Do(func() {
 		m.feed.close()
-		m.device.close()
+		m.device.Close()
 	})
 	return nil
-}
-
-// samples views what the sound library recorded, valid until the callback
-// returns. The library aligns its buffers for any sample format.
-func samples(b []byte) []int16 {
-	if len(b) < 2 {
-		return nil
-	}
-	return unsafe.Slice((*int16)(unsafe.Pointer(&b[0])), len(b)/2)
 }

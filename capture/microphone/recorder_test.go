@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/capture"
+	"github.com/bril-edge/bril/hardware/alsa"
 )
 
 const ms = time.Millisecond
@@ -132,11 +133,11 @@ func TestNextEnds(t *testing.T) {
 func TestSoundBeforeTheUnplugIsKept(t *testing.T) {
 	r := newRecorder(0)
 	r.write(ramp(0, capture.ChunkSamples), 20*ms)
-	r.fail(ErrGone)
+	r.fail(alsa.ErrGone)
 	mustNext(t, r)
 	for range 2 {
-		if _, err := r.next(t.Context()); !errors.Is(err, ErrGone) {
-			t.Errorf("got %v, want ErrGone", err)
+		if _, err := r.next(t.Context()); !errors.Is(err, alsa.ErrGone) {
+			t.Errorf("got %v, want alsa.ErrGone", err)
 		}
 	}
 }

@@ -7,27 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
-	"unsafe"
-)
 
-// SampleRate is the rate of what is played, in Hz.
-const SampleRate = 48_000
+	"github.com/bril-edge/bril/hardware/alsa"
+)
 
 // Latency is more than what a device holds between Fill and the ear: it is to be
 // filled with silence for that long until the last sound has been heard.
 const Latency = 2 * periods * period
 
-// What callers decide by. A device that may not be opened is os.ErrPermission.
-var (
-	// ErrNoSpeaker says that there is no such device; from "auto", that there is
-	// none at all.
-	ErrNoSpeaker = errors.New("no sound output")
-	ErrBusy      = errors.New("device in use by another process")
-	ErrGone      = errors.New("device was unplugged")
-)
+// ErrNoSpeaker says that there is no such device; from "auto", that there is none
+// at all. The other errors are those of package alsa.
+var ErrNoSpeaker = errors.New("no sound output")
 
 // Config says which device to open. The zero value opens the first one.
 type Config struct {
@@ -41,7 +33,7 @@ type Config struct {
 // Speaker is a device that plays.
 type Speaker struct {
 	name   string
-	device *device
+	device *alsa.Device
 
 	gone  chan struct{} // closed by lose
 	lose  sync.Once
@@ -58,7 +50,7 @@ func Open(cfg Config, fill func(out []int16)) (*Speaker, error) {
 	}
 	names := []string{cfg.Device}
 	if cfg.Device == "" || cfg.Device == "auto" {
-		if names = candidates("/dev/snd"); len(names) == 0 {
+		if names = alsa.Names("/dev/snd", alsa.Playing); len(names) == 0 {
 			return nil, hinted{fmt.Errorf("open sound output: %w", ErrNoSpeaker), "connect one, or set cues.device to none"}
 		}
 	}
@@ -74,34 +66,14 @@ func Open(cfg Config, fill func(out []int16)) (*Speaker, error) {
 	return nil, failed
 }
 
-// Present says whether there is a device for "auto".
-func Present() bool { return len(candidates("/dev/snd")) > 0 }
-
-// candidates returns the names to try for "auto", ALSA's default first; none
-// when no card plays. It is asked first because libasound writes to standard
-// error when it finds no card.
-func candidates(dir string) []string {
-	nodes, _ := filepath.Glob(filepath.Join(dir, "pcmC*D*p")) // the pattern is well-formed
-	if len(nodes) == 0 {
-		return nil
-	}
-	names := []string{defaultDevice}
-	for _, node := range nodes {
-		var card, number int
-		if _, err := fmt.Sscanf(filepath.Base(node), "pcmC%dD%dp", &card, &number); err == nil {
-			names = append(names, fmt.Sprintf("hw:%d,%d", card, number))
-		}
-	}
-	return names
-}
-
 func open(name string, log *slog.Logger, fill func(out []int16)) (*Speaker, error) {
 	s := &Speaker{name: name, gone: make(chan struct{})}
 	var err error
-	s.device, err = openDevice(name, log, handlers{
-		data: func(out []byte) { fill(samples(out)) },
-		stop: func() { s.lose.Do(func() { close(s.gone) }) },
-	})
+	s.device, err = alsa.Play(alsa.Config{
+		Name: name, Missing: alsa.Missing{Err: ErrNoSpeaker, Hint: "aplay -L lists the sound outputs that are connected"},
+		Period: period, Periods: periods, Log: log,
+		Gone: func() { s.lose.Do(func() { close(s.gone) }) },
+	}, fill)
 	if err != nil {
 		return nil, fmt.Errorf("open sound output %s: %w", name, err)
 	}
@@ -118,17 +90,8 @@ func (s *Speaker) Gone() <-chan struct{} { return s.gone }
 // Close stops the device; what it still holds may not be heard. No fill runs
 // once it has returned. A second call does nothing.
 func (s *Speaker) Close() error {
-	s.close.Do(s.device.close)
+	s.close.Do(s.device.Close)
 	return nil
-}
-
-// samples views what the sound library is to play, valid until the callback
-// returns. The library aligns its buffers for any sample format.
-func samples(b []byte) []int16 {
-	if len(b) < 2 {
-		return nil
-	}
-	return unsafe.Slice((*int16)(unsafe.Pointer(&b[0])), len(b)/2)
 }
 
 // The device asks for 20 ms at a time, and holds four times that, until a
@@ -137,3 +100,15 @@ const (
 	period  = 20 * time.Millisecond
 	periods = 4
 )
+
+// hinted is an error with what to do about it, which a user sees on a line of its
+// own.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// Hint returns what the user can do, as one line.
+func (h hinted) Hint() string { return h.hint }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bril-edge/bril/hardware/alsa"
 )
 
 // TestDevice plays a tone on a real device, BRIL_TEST_SPEAKER or the first one.
@@ -105,21 +107,6 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestCandidates(t *testing.T) {
-	dir := t.TempDir()
-	if got := candidates(dir); got != nil {
-		t.Errorf("no card: %q", got)
-	}
-	for _, node := range []string{"pcmC0D0c", "pcmC1D3p", "pcmC0D0p", "controlC0", "timer"} {
-		if err := os.WriteFile(filepath.Join(dir, node), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, want := candidates(dir), []string{"default", "hw:0,0", "hw:1,3"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 // player makes a tone.
 type player struct {
 	hertz float64
@@ -134,7 +121,7 @@ func (p *player) fill(out []int16) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range out {
-		out[i] = int16(8000 * math.Sin(2*math.Pi*p.hertz*float64(p.made+i)/SampleRate))
+		out[i] = int16(8000 * math.Sin(2*math.Pi*p.hertz*float64(p.made+i)/alsa.SampleRate))
 	}
 	p.made += len(out)
 	if p.done != nil && p.made >= p.wait {

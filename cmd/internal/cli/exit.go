@@ -17,6 +17,7 @@ import (
 	"github.com/bril-edge/bril/capture/microphone"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/hardware/speaker"
 	"github.com/bril-edge/bril/uplink/whip"
 )
@@ -69,8 +70,7 @@ func ExitCode(err error) int {
 		errors.Is(err, camera.ErrUnsupportedFormat), errors.Is(err, camera.ErrOutOfRange), errors.Is(err, microphone.ErrOutOfRange):
 		return Configuration
 	case errors.Is(err, camera.ErrBusy), errors.Is(err, camera.ErrNotCamera), errors.Is(err, camera.ErrGone),
-		errors.Is(err, microphone.ErrNoMicrophone), errors.Is(err, microphone.ErrBusy), errors.Is(err, microphone.ErrGone),
-		errors.Is(err, speaker.ErrNoSpeaker), errors.Is(err, speaker.ErrBusy), errors.Is(err, speaker.ErrGone),
+		errors.Is(err, microphone.ErrNoMicrophone), errors.Is(err, speaker.ErrNoSpeaker), errors.Is(err, alsa.ErrBusy), errors.Is(err, alsa.ErrGone),
 		errors.Is(err, os.ErrNotExist):
 		return Device
 	case errors.Is(err, context.Canceled):

@@ -15,6 +15,7 @@ import (
 	"github.com/bril-edge/bril/capture/microphone"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/uplink/whip"
 )
 
@@ -45,7 +46,7 @@ func TestExitCode(t *testing.T) {
 		"not a camera":          {camera.ErrNotCamera, 5},
 		"an unplugged camera":   {camera.ErrGone, 5},
 		"no microphone":         {microphone.ErrNoMicrophone, 5},
-		"a busy microphone":     {microphone.ErrBusy, 5},
+		"a busy microphone":     {alsa.ErrBusy, 5},
 		"no right":              {os.ErrPermission, 6},
 		"no right to configure": {errors.Join(configs.ErrInvalid, os.ErrPermission), 6},
 		"no daemon":             {noDaemon, 7},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/hardware/speaker"
 )
 
@@ -198,7 +199,7 @@ func (p *Player) one(ctx context.Context, out Output, c session.Cue) error {
 	case <-p.say(pcm):
 		return nil
 	case <-out.Gone():
-		return speaker.ErrGone
+		return alsa.ErrGone
 	case <-stuck.C:
 		return errStuck
 	case <-ctx.Done():
@@ -217,7 +218,7 @@ func (p *Player) say(pcm []int16) <-chan struct{} {
 }
 
 func length(pcm []int16) time.Duration {
-	return time.Duration(len(pcm)) * time.Second / speaker.SampleRate
+	return time.Duration(len(pcm)) * time.Second / alsa.SampleRate
 }
 
 // result shows why a cue was not heard, in the log the first time. What waits is

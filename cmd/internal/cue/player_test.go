@@ -15,6 +15,7 @@ import (
 	"unsafe"
 
 	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/hardware/speaker"
 )
 
@@ -54,7 +55,7 @@ func (d *device) start(fill func([]int16)) (Output, error) {
 func (o *output) run(fill func([]int16), stuck bool) {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	chunk := make([]int16, speaker.SampleRate/50)
+	chunk := make([]int16, alsa.SampleRate/50)
 	for {
 		select {
 		case <-ticker.C:
@@ -257,7 +258,7 @@ func TestTrouble(t *testing.T) {
 	}{
 		{"no device", Config{}, func(d *device) { d.fails = fmt.Errorf("open: %w", speaker.ErrNoSpeaker) }, ""},
 		{"no such device", Config{Device: "hw:7,0"}, func(d *device) { d.fails = fmt.Errorf("open: %w", speaker.ErrNoSpeaker) }, "no sound output"},
-		{"busy", Config{}, func(d *device) { d.fails = speaker.ErrBusy }, "another process"},
+		{"busy", Config{}, func(d *device) { d.fails = alsa.ErrBusy }, "another process"},
 		{"stuck", Config{}, func(d *device) { d.stuck = true }, "takes no sound"},
 	}
 	for _, test := range tests {
@@ -294,7 +295,7 @@ func TestUnplugged(t *testing.T) {
 		r.pass(100 * time.Millisecond)
 		close(r.device.gone)
 		r.pass(time.Second)
-		if w := r.Warning(); !strings.Contains(w, speaker.ErrGone.Error()) {
+		if w := r.Warning(); !strings.Contains(w, alsa.ErrGone.Error()) {
 			t.Errorf("warning is %q", w)
 		}
 		r.wantHeard()
@@ -354,7 +355,7 @@ func TestRemainderIsNotHeardLater(t *testing.T) {
 		r.pass(100 * time.Millisecond)
 		close(r.device.gone)
 		r.pass(time.Second)
-		first := make([]int16, speaker.SampleRate/50)
+		first := make([]int16, alsa.SampleRate/50)
 		r.Player.cfg.Open = func(fill func([]int16)) (Output, error) {
 			fill(first)
 			return r.device.start(fill)

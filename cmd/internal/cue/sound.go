@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/session"
-	"github.com/bril-edge/bril/hardware/speaker"
+	"github.com/bril-edge/bril/hardware/alsa"
 )
 
 // level is the peak of a sound: -10 dB of full scale, which is about -16 dB on
@@ -89,7 +89,7 @@ func (n note) append(out []int16) []int16 {
 		if n.to != n.from {
 			hz = n.from * math.Pow(n.to/n.from, share)
 		}
-		phase += 2 * math.Pi * hz / speaker.SampleRate
+		phase += 2 * math.Pi * hz / alsa.SampleRate
 		out = append(out, int16(math.Round(math.MaxInt16*level*n.envelope(i, count)*n.wave(phase))))
 	}
 	return out
@@ -118,4 +118,4 @@ func (n note) envelope(i, of int) float64 {
 	return gain
 }
 
-func count(d time.Duration) int { return int(d * speaker.SampleRate / time.Second) }
+func count(d time.Duration) int { return int(d * alsa.SampleRate / time.Second) }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/session"
-	"github.com/bril-edge/bril/hardware/speaker"
+	"github.com/bril-edge/bril/hardware/alsa"
 )
 
 func db(value float64) float64 { return 20 * math.Log10(value/math.MaxInt16) }
@@ -17,7 +17,7 @@ func db(value float64) float64 { return 20 * math.Log10(value/math.MaxInt16) }
 // loudness returns the peak and the average of what is not silence, in dB of full
 // scale.
 func loudness(pcm []int16) (peak, average float64) {
-	const window = speaker.SampleRate / 50
+	const window = alsa.SampleRate / 50
 	var top, sum float64
 	windows := 0
 	for i := 0; i+window <= len(pcm); i += window {
@@ -140,11 +140,11 @@ const firstBand, bands = 250.0, 14 // up to 5 kHz
 
 // spectrum returns the amplitude in each band of each step (Goertzel's algorithm).
 func spectrum(pcm []int16) (steps [][]float64) {
-	const window = speaker.SampleRate / 50
+	const window = alsa.SampleRate / 50
 	for i := 0; i+window <= len(pcm); i += window {
 		step := make([]float64, bands)
 		for b := range step {
-			w := 2 * math.Pi * firstBand * math.Pow(2, float64(b)/3) / speaker.SampleRate
+			w := 2 * math.Pi * firstBand * math.Pow(2, float64(b)/3) / alsa.SampleRate
 			var re, im float64
 			for j, s := range pcm[i : i+window] {
 				hann := 1 - math.Cos(2*math.Pi*float64(j)/window)

@@ -19,11 +19,12 @@ const (
 )
 
 // opens is every way to make a device capture, and the one function in the
-// program that may name it. malgo is the library below capture/microphone.
+// program that may name it. malgo is the library below hardware/alsa.
 var opens = []struct{ pkg, name, in, function string }{
 	{module + "capture/camera", "Open", "cmd/internal/lit/lit.go", "Machine"},
 	{module + "capture/microphone", "Open", "cmd/internal/lit/lit.go", "Machine"},
-	{"github.com/gen2brain/malgo", "Capture", "capture/microphone/device.go", ""},
+	{module + "hardware/alsa", "Record", "capture/microphone/microphone.go", "open"},
+	{"github.com/gen2brain/malgo", "Capture", "hardware/alsa/alsa.go", ""},
 	{"github.com/gen2brain/malgo", "Duplex", "", ""},
 	{"github.com/gen2brain/malgo", "Loopback", "", ""},
 }
