@@ -63,6 +63,23 @@ func TestModuleName(t *testing.T) {
 	}
 }
 
+func TestShippedOrBuilt(t *testing.T) {
+	shipped, built := t.TempDir(), t.TempDir()
+	if hasGPIO(shipped, built) {
+		t.Error("gpio-sim is found in empty folders")
+	}
+	deep := filepath.Join(shipped, "kernel", "drivers", "gpio")
+	if err := os.MkdirAll(deep, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(deep, "gpio-sim.ko.xz"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if !hasGPIO(shipped, built) {
+		t.Error("gpio-sim, which the kernel ships, is not found")
+	}
+}
+
 func TestComplaints(t *testing.T) {
 	log := "all is well\nschedule_timeout: wrong timeout value -1\nCPU: 0 PID: 1\nCall trace:\n schedule\n" +
 		"WARNING: CPU: 0 PID: 7\nCall trace:\n vb2\n"
