@@ -195,7 +195,7 @@ func (c *Camera) queryCap(out *v4l2.Capability) {
 	}
 	describe(out, "scripted", c.Card, caps)
 	copy((*[80]byte)(unsafe.Pointer(out))[48:], c.Bus) // bus_info comes next
-	out.Capabilities |= v4l2.CapMetaCapture // of another node of the same device
+	out.Capabilities |= v4l2.CapMetaCapture            // of another node of the same device
 }
 
 // describe fills in what QUERYCAP answers.
