@@ -78,8 +78,12 @@ type Frame struct {
 	// Ready is when the frame reached this program, on CLOCK_MONOTONIC.
 	Ready time.Duration
 	// Sequence counts the pictures that the source took, from 0. A gap is
-	// pictures dropped before this one because the path was behind.
+	// pictures that are missing before this one.
 	Sequence uint64
+	// Missed is how many pictures so far are missing by the source's own doing: a
+	// camera that had memory to fill and did not. All others were dropped because
+	// the path was behind.
+	Missed uint64
 
 	// Shared is the same memory for another device to read without a copy; nil
 	// where the source cannot share it. It is the frame's until Release too.

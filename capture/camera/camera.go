@@ -43,6 +43,14 @@ type Camera struct {
 	frames []capture.Frame // by buffer: what does not change from picture to picture
 	stamp  stamper
 	event  v4l2.Event
+	older  waiting // with newer the last pictures, of which older may be none
+	newer  waiting
+	late   int           // how often in a row older was returned
+	queued int           // buffers that the driver can fill
+	missed uint64        // pictures that it did not take though it had some
+	had    int           // buffers that it could fill when take began
+	filled int           // of them
+	empty  bool          // all were, before or with the last picture
 	taken  capture.Frame // what take found, or why it did not
 	failed error
 	closed bool
@@ -131,6 +139,7 @@ func (c *Camera) prepare(cfg Config) (err error) {
 		if err := c.queue.Enqueue(i); err != nil {
 			return err
 		}
+		c.queued++
 	}
 	return nil
 }
@@ -199,10 +208,11 @@ func (c *Camera) Counts() Counts {
 	return c.counts
 }
 
-// Next returns the newest picture. It blocks until there is one that was not
-// returned before, ctx ends, or the camera is closed (os.ErrClosed) or unplugged
-// (ErrGone). Older pictures that waited go back to the driver and leave a gap in
-// Sequence; H.264 comes in order and whole.
+// Next returns the next picture. It blocks until there is one, ctx ends, or the
+// camera is closed (os.ErrClosed) or unplugged (ErrGone). Of pictures that waited
+// the last two are returned, and only the newest one to a caller that stays
+// behind; older ones go back to the driver and leave a gap in Sequence. H.264
+// comes in order and whole.
 //
 // The caller owns the frame until Release; the driver then reuses its memory.
 // As long as all buffers are lent, the camera takes no pictures.
@@ -240,41 +250,77 @@ func (c *Camera) explainRead(err error) error {
 func (c *Camera) take() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	held := -1
+	c.had, c.filled = c.queued, 0
 	for c.failed == nil && !c.closed {
 		b, err := c.queue.Dequeue()
 		if errors.Is(err, unix.EAGAIN) {
 			if err = c.sourceChanged(); err == nil {
-				return held >= 0
+				return c.choose()
 			}
 		}
 		if err != nil {
 			c.failed = err
 			break
 		}
-		index := b.Index
 		frame, ok := c.frame(&b)
 		if !ok {
 			c.counts.Damaged++
-			c.giveBack(index)
+			c.giveBack(b.Index)
 			continue
 		}
-		if held >= 0 {
-			c.counts.Dropped++
-			c.giveBack(held)
-		}
-		held, c.taken, c.lent[index] = index, frame, true
 		if !c.newest {
+			c.lend(waiting{b.Index, frame, true})
 			return true
 		}
-	}
-	if held >= 0 {
-		c.giveBack(held)
+		if c.older.ok {
+			c.drop(c.older)
+		}
+		c.older, c.newer = c.newer, waiting{b.Index, frame, true}
 	}
 	if c.closed {
 		c.failed = os.ErrClosed
 	}
 	return true
+}
+
+// waiting is a picture that was dequeued and not returned yet.
+type waiting struct {
+	index int
+	frame capture.Frame
+	ok    bool
+}
+
+// patience is how often in a row a picture is returned while a newer one waits.
+// A moment without the processor makes a consumer late once or twice, and costs
+// no picture; one that is too slow is behind for good, and gets the newest.
+const patience = 10
+
+// choose lends the picture that is due.
+func (c *Camera) choose() bool {
+	switch {
+	case !c.newer.ok:
+		return false
+	case !c.older.ok:
+		c.late = 0
+		c.lend(c.newer)
+		c.newer = waiting{}
+	case c.late < patience:
+		c.late++
+		c.lend(c.older)
+		c.older = waiting{}
+	default:
+		c.drop(c.older)
+		c.lend(c.newer)
+		c.older, c.newer = waiting{}, waiting{}
+	}
+	return true
+}
+
+func (c *Camera) lend(w waiting) { c.taken, c.lent[w.index] = w.frame, true }
+
+func (c *Camera) drop(w waiting) {
+	c.counts.Dropped++
+	c.giveBack(w.index)
 }
 
 // sourceChanged fails once the pictures have another size than was set up.
@@ -288,7 +334,14 @@ func (c *Camera) sourceChanged() error {
 // frame makes a frame of a dequeued buffer, unless the picture is damaged.
 func (c *Camera) frame(b *v4l2.Done) (capture.Frame, bool) {
 	now := monotonic.Now()
+	before := c.stamp.count
 	sequence := c.stamp.sequence(b.Sequence)
+	if gap := sequence - before; gap > 1 && !c.empty {
+		c.missed += gap - 1
+	}
+	c.queued--
+	c.filled++
+	c.empty = c.filled >= c.had
 	if b.Flags&v4l2.BufError != 0 || b.Used() < max(c.least, 1) {
 		return capture.Frame{}, false
 	}
@@ -307,13 +360,14 @@ func (c *Camera) frame(b *v4l2.Done) (capture.Frame, bool) {
 	}
 	f.Ready = now
 	f.PTS = c.stamp.time(b, now)
-	f.Sequence = sequence
+	f.Sequence, f.Missed = sequence, c.missed
 	return f, true
 }
 
 // giveBack hands a buffer to the driver again.
 func (c *Camera) giveBack(index int) {
 	c.lent[index] = false
+	c.queued++
 	if err := c.queue.Enqueue(index); err != nil && c.failed == nil {
 		c.failed = err
 	}

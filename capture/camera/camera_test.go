@@ -70,6 +70,9 @@ func TestStampsAndSequence(t *testing.T) {
 		}
 		b.camera.Deliver(p)
 		f := next(t, c)
+		if missed := map[bool]uint64{true: 3}[want >= 5]; f.Missed != missed {
+			t.Errorf("%d missed at %d, want %d", f.Missed, want, missed)
+		}
 		if f.Sequence != want || f.PTS != p.Time || f.Ready < f.PTS {
 			t.Errorf("sequence %d (want %d), PTS %v (want %v), ready %v", f.Sequence, want, f.PTS, p.Time, f.Ready)
 		}
@@ -77,23 +80,70 @@ func TestStampsAndSequence(t *testing.T) {
 	}
 }
 
-func TestTheConsumerThatIsBehindGetsTheNewest(t *testing.T) {
+func TestTheConsumerThatIsLateGetsTheLastTwo(t *testing.T) {
 	b := newBench(t, v4l2.PixFmtYUYV)
 	c := b.start(t)
-	for i := range 3 {
+	for i := range 4 {
 		b.camera.Deliver(whole(c, byte(i)))
 	}
-	f := next(t, c)
-	if f.Sequence != 2 || f.Planes[0].Data[0] != 2 {
-		t.Errorf("sequence %d, content %d", f.Sequence, f.Planes[0].Data[0])
+	for _, want := range []uint64{2, 3} {
+		f := next(t, c)
+		if f.Sequence != want || f.Planes[0].Data[0] != byte(want) {
+			t.Errorf("sequence %d, content %d, want %d", f.Sequence, f.Planes[0].Data[0], want)
+		}
+		f.Release()
 	}
 	if got := c.Counts(); got.Dropped != 2 {
 		t.Errorf("%+v", got)
 	}
-	if b.camera.Queued() != 3 {
-		t.Errorf("%d buffers queued, want all but the frame's", b.camera.Queued())
+	if b.camera.Queued() != 4 {
+		t.Errorf("%d buffers queued", b.camera.Queued())
+	}
+}
+
+// A camera without a buffer to fill has missed nothing: the path holds them all.
+func TestWhoMissesAPicture(t *testing.T) {
+	b := newBench(t, v4l2.PixFmtYUYV)
+	c := b.start(t)
+	for range c.queue.Len() + 2 { // two too many
+		b.camera.Deliver(whole(c, 0))
+	}
+	for range 2 {
+		f := next(t, c)
+		f.Release()
+	}
+	b.camera.Deliver(whole(c, 0))
+	f := next(t, c)
+	if f.Sequence != uint64(c.queue.Len())+2 || f.Missed != 0 {
+		t.Errorf("sequence %d, %d missed", f.Sequence, f.Missed)
 	}
 	f.Release()
+	p := whole(c, 0)
+	p.Skip = 2
+	b.camera.Deliver(p)
+	if f = next(t, c); f.Missed != 2 {
+		t.Errorf("%d missed, want 2", f.Missed)
+	}
+	f.Release()
+}
+
+func TestTheConsumerThatStaysBehindGetsTheNewest(t *testing.T) {
+	b := newBench(t, v4l2.PixFmtYUYV)
+	c := b.start(t)
+	b.camera.Deliver(whole(c, 0))
+	last := uint64(0)
+	for range 2 * patience {
+		b.camera.Deliver(whole(c, 0))
+		f := next(t, c)
+		last = f.Sequence
+		f.Release()
+	}
+	if newest := uint64(2 * patience); last != newest || c.Counts().Dropped != 1 {
+		t.Errorf("got number %d of %d, %+v", last, newest, c.Counts())
+	}
+	if f := c.late; f > patience {
+		t.Errorf("late %d times", f)
+	}
 }
 
 func TestH264IsNeverDropped(t *testing.T) {
