@@ -91,6 +91,7 @@ type Video struct {
 	Captured  uint64            `json:"captured"`
 	Encoded   uint64            `json:"encoded"`
 	Sent      uint64            `json:"sent"`
+	Missed    uint64            `json:"missed"`  // frames that the camera itself did not take
 	Dropped   map[string]uint64 `json:"dropped"` // by stage
 	KeyFrames uint64            `json:"key_frames"`
 	Copies    uint64            `json:"copies"` // frames copied or converted between camera and encoder

@@ -45,6 +45,7 @@ func (p *percentiles) read() control.Percentiles {
 type meter struct {
 	captured, encoded, sent, keyFrames atomic.Uint64
 	copied                             atomic.Uint64 // or converted, before the encoder
+	missed                             atomic.Uint64 // by the camera itself
 
 	// dropped, by stage: capture (the path was behind, or the frame was broken),
 	// encode (the encoder gave nothing), send (no connection, or paused), heat (the
@@ -61,6 +62,7 @@ func (m *meter) video() control.Video {
 		Sent:      m.sent.Load(),
 		KeyFrames: m.keyFrames.Load(),
 		Copies:    m.copied.Load(),
+		Missed:    m.missed.Load(),
 		Dropped: map[string]uint64{
 			"capture": m.droppedCapture.Load(),
 			"encode":  m.droppedEncode.Load(),

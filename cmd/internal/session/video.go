@@ -47,6 +47,7 @@ type videoStage struct {
 	tallied EncoderState  // what the meter and status know of the encoder
 	whole   time.Duration // when the last picture was not broken
 	next    uint64        // sequence number expected next; 0 for any
+	missed  uint64        // by the source, up to the last frame
 	asked   int64         // bit rate that the encoder was asked for last
 }
 
@@ -234,14 +235,16 @@ func (v *videoStage) tally() {
 	v.tallied = now
 }
 
-// count counts the frame, and those before it that the source dropped.
+// count counts the frame, and those that are missing before it.
 func (v *videoStage) count(f capture.Frame) {
 	if v.next != 0 && f.Sequence > v.next {
 		gap := f.Sequence - v.next
-		v.meter.captured.Add(gap)
-		v.meter.droppedCapture.Add(gap)
+		missed := min(f.Missed-v.missed, gap)
+		v.meter.captured.Add(gap - missed)
+		v.meter.droppedCapture.Add(gap - missed)
+		v.meter.missed.Add(missed)
 	}
-	v.next = f.Sequence + 1
+	v.next, v.missed = f.Sequence+1, f.Missed
 	v.meter.captured.Add(1)
 }
 
