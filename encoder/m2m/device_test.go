@@ -103,7 +103,7 @@ func TestDeviceEncodesTheCamerasPictures(t *testing.T) {
 			l := openLive(t, 640, 480, 25, format)
 			n := 100
 			if format == capture.NV12 {
-				n = 500
+				n = 250
 			}
 			before := l.camera.Counts()
 			start := monotonic.Now()
