@@ -22,7 +22,7 @@ func TestCameraFaults(t *testing.T) {
 		name, controls string
 		said           string // by the agent, of what is worth saying
 	}{
-		{"a fatal error of the stream", "inject_fatal_streaming_error=1", "VIDIOC_DQBUF on /dev/video"},
+		{"a fatal error of the stream", "inject_fatal_streaming_error=1", "input/output error"},
 		{"a stream that does not start again at once", "inject_vidioc_streamon_error=1,inject_fatal_streaming_error=1", "VIDIOC_STREAMON on /dev/video"},
 		{"no buffers at once", "inject_vidioc_reqbufs_error=1,inject_fatal_streaming_error=1", "VIDIOC_REQBUFS on /dev/video"},
 		{"a damaged picture", "inject_v4l2_buf_flag_error=1", ""},
