@@ -43,6 +43,9 @@ var forbidden = []struct {
 	{"hardware", nil, "capture", "the kernel's ABI and the board hold no policy"},
 	{"hardware", nil, "encoder", "the kernel's ABI and the board hold no policy"},
 	{"hardware", nil, "uplink", "the kernel's ABI and the board hold no policy"},
+	{"", []string{"capture/camera", "encoder/m2m", "hardware/v4l2"}, "hardware/v4l2", "a camera runs under the capture light, by capture/camera"},
+	{"", []string{"hardware/alsa"}, "github.com/gen2brain/malgo", "a microphone runs under the capture light; one package runs sound devices"},
+	{"", []string{"capture/microphone", "hardware/speaker", "cmd/internal/cue", "cmd/internal/cli"}, "hardware/alsa", "a microphone runs under the capture light, by capture/microphone"},
 	{"", nil, "github.com/pion/mediadevices/pkg/driver", "its drivers open every camera at import"},
 	{"", nil, "github.com/pion/mediadevices/pkg/codec/x264", "it is GPL, and clashes with openh264"},
 }

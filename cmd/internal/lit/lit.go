@@ -76,8 +76,8 @@ func New(light *hardware.Light, system *System) *Devices { return &Devices{light
 // but for a light that fails: that closes the camera, and is Next's error from
 // then on, a *hardware.LightError.
 type Camera struct {
-	CameraDevice
-	guard *guard
+	device CameraDevice // for nobody else: its own Next does not look at the light
+	guard  *guard
 }
 
 // Camera opens a camera.
@@ -85,8 +85,8 @@ func (d *Devices) Camera(cfg camera.Config) (*Camera, error) {
 	c := &Camera{}
 	var err error
 	c.guard, err = underLight(d.light, func() (closer, error) {
-		c.CameraDevice, err = d.system.camera(cfg)
-		return c.CameraDevice, err
+		c.device, err = d.system.camera(cfg)
+		return c.device, err
 	})
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (d *Devices) Camera(cfg camera.Config) (*Camera, error) {
 
 // Next returns the next picture: one that the light was on for.
 func (c *Camera) Next(ctx context.Context) (capture.Frame, error) {
-	f, err := c.CameraDevice.Next(ctx)
+	f, err := c.device.Next(ctx)
 	if dark := c.guard.check(); dark != nil {
 		f.Release()
 		return capture.Frame{}, dark
@@ -104,14 +104,20 @@ func (c *Camera) Next(ctx context.Context) (capture.Frame, error) {
 	return f, err
 }
 
+// Format returns what the camera delivers.
+func (c *Camera) Format() capture.VideoFormat { return c.device.Format() }
+
+// Path returns the camera's device node.
+func (c *Camera) Path() string { return c.device.Path() }
+
 // Close turns the camera off, and then lets go of the light. A second call does
 // nothing.
 func (c *Camera) Close() error { return c.guard.close() }
 
 // Microphone is a microphone under the light, as Camera is a camera.
 type Microphone struct {
-	MicrophoneDevice
-	guard *guard
+	device MicrophoneDevice // as that of a Camera
+	guard  *guard
 }
 
 // Microphone opens a microphone.
@@ -119,8 +125,8 @@ func (d *Devices) Microphone(cfg microphone.Config) (*Microphone, error) {
 	m := &Microphone{}
 	var err error
 	m.guard, err = underLight(d.light, func() (closer, error) {
-		m.MicrophoneDevice, err = d.system.microphone(cfg)
-		return m.MicrophoneDevice, err
+		m.device, err = d.system.microphone(cfg)
+		return m.device, err
 	})
 	if err != nil {
 		return nil, err
@@ -130,12 +136,15 @@ func (d *Devices) Microphone(cfg microphone.Config) (*Microphone, error) {
 
 // Next returns the next sound: one that the light was on for.
 func (m *Microphone) Next(ctx context.Context) (capture.Sound, error) {
-	s, err := m.MicrophoneDevice.Next(ctx)
+	s, err := m.device.Next(ctx)
 	if dark := m.guard.check(); dark != nil {
 		return capture.Sound{}, dark
 	}
 	return s, err
 }
+
+// Name returns the ALSA name of the microphone.
+func (m *Microphone) Name() string { return m.device.Name() }
 
 // Close turns the microphone off, and then lets go of the light. A second call
 // does nothing.
