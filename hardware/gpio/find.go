@@ -143,9 +143,9 @@ func (h hinted) Unwrap() error { return h.error }
 // Hint returns what the user can do, as one line.
 func (h hinted) Hint() string { return h.hint }
 
-// explain says what was tried on which line, and hints at what to do where the
-// cause is known.
-func explain(tried, line string, err error) error {
+// explain says what was tried on which line or key, and hints at what to do where
+// the cause is known. group is who may open it.
+func explain(tried, thing, group string, err error) error {
 	hint := ""
 	var advice interface{ Hint() string }
 	switch {
@@ -154,11 +154,11 @@ func explain(tried, line string, err error) error {
 	case errors.Is(err, errBusy):
 		hint = "bril devices shows who uses it"
 	case errors.Is(err, os.ErrPermission):
-		hint = "add the user to the group gpio, or start the program as a service"
+		hint = "add the user to the group " + group + ", or start the program as a service"
 	case errors.Is(err, errGone):
-		hint = "its GPIO chip is gone; it is tried again"
+		hint = "its device is gone; it is tried again"
 	}
-	err = fmt.Errorf("%s line %s: %w", tried, line, err)
+	err = fmt.Errorf("%s %s: %w", tried, thing, err)
 	if hint == "" {
 		return err
 	}

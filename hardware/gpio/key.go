@@ -24,15 +24,23 @@ type InputDevice struct {
 	Phys string   `json:"phys,omitempty"` // where it is attached, as gpio-keys/input0
 	Keys []uint16 `json:"keys"`           // KEY_… of linux/input-event-codes.h
 
+	Error string `json:"error,omitempty"` // why nothing more is known of it
+
 	keyboard bool
 }
 
 // InputDevices describes the input devices that may be buttons: those with keys
-// that are no keyboard.
-func InputDevices() []InputDevice {
+// that are no keyboard, and those that cannot be asked.
+func InputDevices() []InputDevice { return inputDevices("/dev/input") }
+
+func inputDevices(dir string) []InputDevice {
 	devices := []InputDevice{}
-	for _, path := range inputNodes("/dev/input") {
-		if d, err := describeInput(path); err == nil && len(d.Keys) > 0 && !d.keyboard {
+	for _, path := range inputNodes(dir) {
+		d, err := describeInput(path)
+		if err != nil {
+			d = InputDevice{Path: path, Keys: []uint16{}, Error: err.Error()}
+		}
+		if err != nil || len(d.Keys) > 0 && !d.keyboard {
 			devices = append(devices, d)
 		}
 	}
@@ -171,7 +179,7 @@ func (k *Key) drop() {
 }
 
 func (k *Key) fail(tried string, err error) error {
-	k.failed = explain(tried, fmt.Sprintf("key %d", k.code), err)
+	k.failed = explain(tried, fmt.Sprintf("key %d", k.code), "input", err)
 	return k.failed
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -98,6 +99,30 @@ func TestNoSuchKey(t *testing.T) {
 	}
 	if err := k.Open(); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestKeyHints(t *testing.T) {
+	err := NewKey(28).fail("open /dev/input/event3 for", unix.EACCES)
+	var advice interface{ Hint() string }
+	if want := "open /dev/input/event3 for key 28: permission denied"; err.Error() != want || !errors.As(err, &advice) || !strings.Contains(advice.Hint(), "group input") {
+		t.Errorf("got %v, want %s and who may open it", err, want)
+	}
+}
+
+// A device that cannot be asked is listed with the reason: it may have the key.
+func TestInputDevices(t *testing.T) {
+	dir := t.TempDir()
+	if got := inputDevices(dir); len(got) != 0 {
+		t.Errorf("none: %+v", got)
+	}
+	path := filepath.Join(dir, "event3")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := inputDevices(dir)
+	if len(got) != 1 || got[0].Path != path || got[0].Error != unix.ENOTTY.Error() || got[0].Keys == nil {
+		t.Errorf("no input device: %+v", got)
 	}
 }
 

@@ -219,7 +219,7 @@ func (l *Line) drop() {
 }
 
 func (l *Line) fail(tried string, err error) error {
-	l.failed = explain(tried, l.cfg.Line, err)
+	l.failed = explain(tried, "line "+l.cfg.Line, "gpio", err)
 	return l.failed
 }
 

@@ -176,13 +176,15 @@ func (d Devices) line(name string) Assigned {
 }
 
 func (d Devices) key(code uint16) Assigned {
-	a := Assigned{Name: fmt.Sprintf("key %d", code)}
+	a := Assigned{Name: fmt.Sprintf("key %d", code), Problem: "no input device but keyboards has it"}
 	for _, input := range d.Inputs {
 		if slices.Contains(input.Keys, code) {
-			a.Place = input.Path
+			a.Place, a.Problem = input.Path, ""
 			return a
 		}
+		if input.Error != "" {
+			a.Problem = "it may be on a device that cannot be read: " + input.Path + ": " + input.Error
+		}
 	}
-	a.Problem = "no input device but keyboards has it"
 	return a
 }

@@ -63,14 +63,15 @@ func TestAssignButtons(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := Devices{Inputs: []gpio.InputDevice{{Path: "/dev/input/event2", Keys: []uint16{212}}}}.assign(p, cfg.Board.Buttons, t.TempDir())
+	inputs := []gpio.InputDevice{{Path: "/dev/input/event1", Error: "permission denied"}, {Path: "/dev/input/event2", Keys: []uint16{212}}}
+	b := Devices{Inputs: inputs}.assign(p, cfg.Board.Buttons, t.TempDir())
 	if len(b.Buttons) != 2 || b.Light == nil || b.Light.Problem == "" || b.StatusLight == nil {
 		t.Fatalf("got %+v", b)
 	}
 	if first := b.Buttons[0]; first.Button != "button1" || first.Place != "/dev/input/event2" || first.Problem != "" || first.Short != "photo" || first.Long != "live" {
 		t.Errorf("got %+v", first)
 	}
-	if second := b.Buttons[1]; second.Name != "key 119" || second.Problem == "" || second.Double != "none" {
+	if second := b.Buttons[1]; second.Name != "key 119" || !strings.Contains(second.Problem, "event1: permission denied") || second.Double != "none" {
 		t.Errorf("got %+v", second)
 	}
 }

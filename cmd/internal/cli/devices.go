@@ -65,9 +65,7 @@ func writeDevices(w io.Writer, d agent.Devices) error {
 	}
 	b.WriteByte('\n')
 	writeLines(&b, d.Chips)
-	for _, i := range d.Inputs {
-		row(&b, "keys", fmt.Sprintf("%s (%s): %s", i.Path, printable(i.Name), keyCodes(i.Keys)))
-	}
+	writeKeys(&b, d.Inputs)
 	for _, s := range d.Batteries {
 		row(&b, "battery", printable(supplyLine(s)))
 	}
@@ -206,6 +204,24 @@ func writeLines(b *strings.Builder, chips []gpio.Chip) {
 			text += fmt.Sprintf("%d without a name", unnamed)
 		}
 		row(b, "lines", printable(text))
+	}
+}
+
+// writeKeys counts the devices that cannot be asked: without the right to, that is
+// each of them.
+func writeKeys(b *strings.Builder, inputs []gpio.InputDevice) {
+	blind, why := 0, ""
+	for _, i := range inputs {
+		if i.Error != "" {
+			blind++
+			why = i.Path + ": " + i.Error
+			continue
+		}
+		row(b, "keys", fmt.Sprintf("%s (%s): %s", i.Path, printable(i.Name), keyCodes(i.Keys)))
+	}
+	if blind > 0 {
+		row(b, "keys", fmt.Sprintf("%d not readable, such as %s", blind, why))
+		row(b, "", "hint: add the user to the group input")
 	}
 }
 

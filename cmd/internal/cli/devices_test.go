@@ -44,7 +44,10 @@ func glasses() agent.Devices {
 			{Name: "gpiochip1", Label: "expander", Lines: []gpio.LineInfo{{}, {Offset: 1}}},
 			{Name: "gpiochip2", Error: "permission denied"},
 		},
-		Inputs:    []gpio.InputDevice{{Path: "/dev/input/event0", Name: "gpio-keys", Keys: []uint16{119, 212}}},
+		Inputs: []gpio.InputDevice{
+			{Path: "/dev/input/event0", Name: "gpio-keys", Keys: []uint16{119, 212}},
+			{Path: "/dev/input/event1", Error: "permission denied"}, {Path: "/dev/input/event2", Error: "permission denied"},
+		},
 		Batteries: []power.Supply{{Name: "BAT0", Model: "MAX17048", Status: "Discharging", Percent: &percent, Volts: &volts}},
 		Zones:     []power.Zone{{Name: "thermal_zone0", Type: "cpu-thermal", Celsius: &celsius, Critical: 90}, {Name: "thermal_zone1", Type: "modem"}},
 	}
@@ -81,6 +84,8 @@ lines       gpiochip1 (expander): 2 without a name
 lines       gpiochip2: permission denied
             hint: add the user to the group gpio
 keys        /dev/input/event0 (gpio-keys): 119 212
+keys        2 not readable, such as /dev/input/event2: permission denied
+            hint: add the user to the group input
 battery     BAT0 (MAX17048): 56 %, discharging, 3.81 V
 heat        48 °C at cpu-thermal; the kernel turns the board off at 90 °C
 heat        modem cannot be read
