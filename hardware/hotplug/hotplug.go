@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -63,6 +64,7 @@ func watch(ctx context.Context, socket *os.File, came func(string)) error {
 			return nil
 		case errors.Is(err, unix.ENOBUFS):
 			came("")
+		case errors.Is(err, io.EOF): // a message with nothing in it; a datagram socket has no end
 		case err != nil:
 			return err
 		default:

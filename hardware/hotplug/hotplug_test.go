@@ -97,6 +97,7 @@ func TestWatch(t *testing.T) {
 	inject(kernel("remove@/x", "ACTION=remove", "SUBSYSTEM=video4linux"))
 	inject(camera)
 	inject([]byte("junk"))
+	inject(nil)
 	inject(udev("ACTION=change", "SUBSYSTEM=sound"))
 	inject(kernel("add@/x", "ACTION=add", "SUBSYSTEM=last"))
 	if err := <-done; err != nil {
