@@ -238,7 +238,6 @@ func (v *viewer) restart() {
 				continue
 			}
 			v.h264.Next(at)
-			v.missing = 0
 			return true
 		}
 		return false
@@ -255,7 +254,8 @@ func (v *viewer) nals() (types []h264.Type) {
 	return types
 }
 
-// whole says whether nothing was lost since restart.
+// whole says whether nothing was lost since restart began: what was may have been
+// of the key frame already, as this looks at it only after a while.
 func (v *viewer) whole() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
