@@ -322,7 +322,7 @@ func TestEveryFailureLeavesNothingBehind(t *testing.T) {
 		without uint32 // with this, the key frame in between is a start anew
 	}{{"imported", true, 0}, {"copied", false, 0}, {"started anew", true, cidForceKeyFrame}} {
 		t.Run(test.name, func(t *testing.T) {
-			run := func(fail int, errno unix.Errno) (error, []string) {
+			run := func(fail int, errno unix.Errno) ([]string, error) {
 				device := scripted(v4l2test.Quirks{})
 				delete(device.Controls, test.without)
 				b := newBench(t, device)
@@ -339,15 +339,15 @@ func TestEveryFailureLeavesNothingBehind(t *testing.T) {
 					}
 					err = b.encoder.Encode(b.frame())
 				}
-				return err, b.kernel.Steps()
+				return b.kernel.Steps(), err
 			}
-			err, steps := run(0, 0)
+			steps, err := run(0, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i, step := range steps {
 				for _, errno := range []unix.Errno{unix.EIO, unix.ENOMEM} {
-					err, _ := run(i+1, errno)
+					_, err := run(i+1, errno)
 					if errors.Is(err, errno) && strings.Contains(err.Error(), "video11") {
 						continue
 					}

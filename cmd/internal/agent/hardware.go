@@ -78,8 +78,10 @@ func (h *chipFirst) openChip() (err error) {
 
 // Encode implements session.VideoEncoder.
 func (h *chipFirst) Encode(f capture.Frame) error {
-	if h.chip == nil && monotonic.Now() >= h.retry {
-		h.tryAgain()
+	if h.chip == nil && (h.software == nil || monotonic.Now() >= h.retry) {
+		if err := h.tryAgain(); err != nil {
+			return err
+		}
 	}
 	if h.chip == nil {
 		return h.software.Encode(f)
@@ -136,15 +138,16 @@ func (h *chipFirst) fallBack(cause error) error {
 	return nil
 }
 
-// tryAgain goes back to the chip if it opens.
-func (h *chipFirst) tryAgain() {
+// tryAgain goes back to the chip if it opens. Unless it fails there is a chip or
+// software afterwards.
+func (h *chipFirst) tryAgain() error {
 	if err := h.openChip(); err != nil {
-		_ = h.fallBack(err) // software is there already, so this cannot fail
-		return
+		return h.fallBack(err)
 	}
 	h.log.Info("pictures are encoded by hardware again")
 	h.opened = monotonic.Now()
 	h.closeSoftware()
+	return nil
 }
 
 func (h *chipFirst) closeChip() {

@@ -208,3 +208,30 @@ func TestAChipThatMakesSomethingElse(t *testing.T) {
 	}
 	b.Close()
 }
+// Where neither the chip nor software opens, each picture is an error that names
+// the cause, however often one is tried.
+func TestNoEncoderOpens(t *testing.T) {
+	chip, soft := errors.New("chip is gone"), errors.New("no memory")
+	for name, strict := range map[string]bool{"hardware only": true, "both fail": false} {
+		t.Run(name, func(t *testing.T) {
+			h := &chipFirst{
+				open:   func(encoder.BitRate) (chipEncoder, error) { return nil, chip },
+				soft:   func(encoder.BitRate) (session.VideoEncoder, error) { return nil, soft },
+				strict: strict, log: slog.New(slog.DiscardHandler),
+			}
+			if err := h.start(); !errors.Is(err, chip) {
+				t.Errorf("start: %v", err)
+			}
+			for range 3 {
+				if err := h.Encode(capture.Frame{}); !errors.Is(err, chip) || errors.Is(err, soft) == strict {
+					t.Errorf("encode: %v", err)
+				}
+			}
+			for range 2 {
+				if err := h.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}

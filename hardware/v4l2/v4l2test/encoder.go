@@ -59,7 +59,6 @@ type Quirks struct {
 // encoding is what a stream's run has come to.
 type encoding struct {
 	pictures int
-	frames   uint32 // since the last key frame
 	began    bool
 	force    bool
 	rate     int32
