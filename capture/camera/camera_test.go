@@ -274,6 +274,8 @@ func TestOpenExplains(t *testing.T) {
 			[]string{"group video"}},
 		{"busy", func(b *bench, _ *Config) { b.kernel.FailStep(3, unix.EBUSY) }, ErrBusy,
 			[]string{"by another process"}},
+		{"bad cable", func(b *bench, _ *Config) { b.kernel.FailStep(3, unix.EIO) }, unix.EIO,
+			[]string{"another cable or socket"}},
 		{"terminal", func(b *bench, _ *Config) { b.camera.NotVideo = true }, ErrNotCamera,
 			[]string{"does not answer as a V4L2 device"}},
 		{"metadata node", func(b *bench, _ *Config) { b.camera.Caps = v4l2.CapMetaCapture | v4l2.CapStreaming }, ErrNotCamera,

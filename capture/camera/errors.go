@@ -46,6 +46,8 @@ func (s system) explain(tried, path string, err error) error {
 	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
 		err = fmt.Errorf("%w (%w)", ErrGone, err)
 		hint = "plug it in again"
+	case errors.Is(err, unix.EIO):
+		hint = "where it does not come back by itself, try another cable or socket"
 	case errors.Is(err, unix.ENOTTY):
 		err = fmt.Errorf("%w: it does not answer as a V4L2 device (%w)", ErrNotCamera, err)
 		hint = hintList
