@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
+
 	"github.com/bril-edge/bril/cmd/internal/control"
 )
 
@@ -18,6 +20,7 @@ const backTime = 2 * time.Second
 // Drivers of the devices that come and go, with their device.
 var (
 	vivid = [2]string{"vivid", "vivid.0"}
+	aloop = [2]string{"snd_aloop", "snd_aloop.0"}
 )
 
 // onCable is an agent that publishes what may be unplugged, with its viewer.
@@ -125,7 +128,7 @@ func TestCameraOnACable(t *testing.T) {
 	const rounds = 20
 	c := board(t).onCable("auto", "none")
 	c.viewer.pictures(30)
-	before := c.left()
+	before, since := c.left(), c.status().LiveSince
 	var took []time.Duration
 	for round := range rounds {
 		c.bind("unbind", vivid)
@@ -140,8 +143,8 @@ func TestCameraOnACable(t *testing.T) {
 	slices.Sort(took)
 	t.Logf("figure: camera back at the viewer after %v, at most %v", took[rounds/2], took[rounds-1])
 	s := c.until("without a fault", func(s control.Status) bool { return live(s) && len(s.Errors) == 0 })
-	if s.LiveSince.IsZero() {
-		t.Errorf("not the same conversation: %+v", s)
+	if !s.LiveSince.Equal(since) {
+		t.Errorf("live since %v, was since %v: not the same conversation", s.LiveSince, since)
 	}
 	c.viewer.shows("the camera", func(luma int) bool { return luma >= 60 })
 	c.level(before)
@@ -150,12 +153,15 @@ func TestCameraOnACable(t *testing.T) {
 // showsNotice waits for the notice, and for the status that says why.
 func (c *onCable) showsNotice() {
 	c.Helper()
-	c.until("at fault", func(s control.Status) bool {
-		return s.State == "live" && slices.ContainsFunc(s.Errors, func(f control.Fault) bool {
-			return f.Component == "camera" && f.Hint != "" && !f.Since.IsZero()
-		})
-	})
+	c.until("at fault", func(s control.Status) bool { return s.State == "live" && lacks(s, "camera") })
 	c.viewer.shows("a notice", func(luma int) bool { return luma > 16 && luma < 60 })
+}
+
+// lacks says that the status tells of a device that has failed, and what to do.
+func lacks(s control.Status, component string) bool {
+	return slices.ContainsFunc(s.Errors, func(f control.Fault) bool {
+		return f.Component == component && f.Hint != "" && !f.Since.IsZero()
+	})
 }
 
 // shows asks for key frames until one of them has a brightness, from 16 for black,
@@ -191,4 +197,84 @@ func (v *viewer) luma(data []byte) int {
 		sum += int(y)
 	}
 	return sum / (width * height)
+}
+
+// TestCameraStalls has a camera deliver nothing, which is no error, and has one
+// vanish under its reader while its node stays.
+func TestCameraStalls(t *testing.T) {
+	c := board(t).onCable("auto", "none")
+	c.viewer.pictures(30)
+	before := c.left()
+	c.controls("percentage_of_dropped_buffers=100")
+	c.showsNotice()
+	c.controls("percentage_of_dropped_buffers=0")
+	t.Logf("figure: camera that stalled back after %v", c.returns("a stall", time.Now()))
+	c.until("well after a stall", func(s control.Status) bool { return live(s) && len(s.Errors) == 0 })
+	at := time.Now()
+	c.controls("disconnect=1")
+	c.viewer.pictures(50)
+	if gap := c.viewer.gap(at); gap > backTime {
+		t.Errorf("disconnected: no picture for %v", gap)
+	}
+	c.until("well after a disconnection", func(s control.Status) bool { return live(s) && len(s.Errors) == 0 })
+	c.level(before)
+}
+
+// TestMicrophoneOnACable pulls the microphone's cable while live: the sound goes
+// on as silence, and is the microphone's again. How long that takes is shown and no
+// limit: the agent tries at once, but to load and to open the sound library alone
+// may cost the emulated processor more than backTime when its host is busy.
+func TestMicrophoneOnACable(t *testing.T) {
+	const rounds = 4
+	c := board(t).onCable("none", "hw:0,1")
+	hears := func(s control.Status) bool { return s.State == "live" && s.Microphone != "" }
+	c.until("hearing", hears)
+	before := c.left()
+	for range rounds {
+		c.bind("unbind", aloop)
+		c.until("deaf", func(s control.Status) bool {
+			return s.State == "live" && s.Microphone == "" && lacks(s, "microphone")
+		})
+		c.viewer.sounds(50)
+		took := time.Duration(c.count(rebindSound)) * 10 * time.Millisecond
+		t.Logf("figure: microphone back after %v", took)
+		c.until("hearing again", hears)
+		c.viewer.sounds(50)
+	}
+	c.until("without a fault", func(s control.Status) bool { return hears(s) && len(s.Errors) == 0 })
+	c.level(before)
+	c.viewer.goesOn()
+}
+
+// rebindSound gives the sound card back and prints how long it then takes, in
+// hundredths of a second, until the kernel says that it records.
+const rebindSound = `
+echo snd_aloop.0 >/sys/bus/platform/drivers/snd_aloop/bind
+now() { cut -d' ' -f1 /proc/uptime | tr -d .; }
+begin=$(now)
+until grep -q RUNNING /proc/asound/card*/pcm1c/sub*/status || [ $(($(now) - begin)) -gt 3000 ]; do sleep 0.02; done
+echo $(($(now) - begin))`
+
+// sounds waits for n packets of sound more than there are now.
+func (v *viewer) sounds(n int) {
+	v.r.Helper()
+	v.mu.Lock()
+	n += len(v.sound)
+	v.mu.Unlock()
+	v.until(fmt.Sprintf("sound %d", n), func() bool { return len(v.sound) >= n })
+}
+
+// goesOn checks that the time of the sound never went back nor stood still, in the
+// order in which it was sent: UDP may change that.
+func (v *viewer) goesOn() {
+	v.r.Helper()
+	v.mu.Lock()
+	sound := slices.Clone(v.sound)
+	v.mu.Unlock()
+	slices.SortStableFunc(sound, func(a, b *rtp.Packet) int { return int(int16(a.SequenceNumber - b.SequenceNumber)) })
+	for i, p := range sound[1:] {
+		if step := int32(p.Timestamp - sound[i].Timestamp); step <= 0 {
+			v.r.Errorf("packet %d of %d: the time of the sound went on by %d", p.SequenceNumber, len(sound), step)
+		}
+	}
 }
