@@ -208,6 +208,7 @@ func TestAChipThatMakesSomethingElse(t *testing.T) {
 	}
 	b.Close()
 }
+
 // Where neither the chip nor software opens, each picture is an error that names
 // the cause, however often one is tried.
 func TestNoEncoderOpens(t *testing.T) {
