@@ -150,14 +150,20 @@ func (v *viewer) decodes(width, height int) int {
 	return n
 }
 
-// filter runs a program of this machine on data.
+// filter runs a program of this machine on data. It has to succeed.
 func (v *viewer) filter(data []byte, name string, args ...string) string {
 	v.r.Helper()
-	cmd := exec.CommandContext(v.r.Context(), name, args...)
-	cmd.Stdin = bytes.NewReader(data)
-	out, err := cmd.CombinedOutput()
+	out, err := v.pipe(data, name, args...)
 	if err != nil {
 		v.r.Fatalf("%s: %v\n%s", name, err, out)
 	}
-	return string(out)
+	return out
+}
+
+// pipe is filter for what may fail.
+func (v *viewer) pipe(data []byte, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(v.r.Context(), name, args...)
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
