@@ -80,6 +80,7 @@ func (h *chipFirst) openChip() (err error) {
 func (h *chipFirst) Encode(f capture.Frame) error {
 	if h.chip == nil && (h.software == nil || monotonic.Now() >= h.retry) {
 		if err := h.tryAgain(); err != nil {
+			f.Release()
 			return err
 		}
 	}

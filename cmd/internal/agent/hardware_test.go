@@ -224,8 +224,13 @@ func TestNoEncoderOpens(t *testing.T) {
 				t.Errorf("start: %v", err)
 			}
 			for range 3 {
-				if err := h.Encode(capture.Frame{}); !errors.Is(err, chip) || errors.Is(err, soft) == strict {
+				released := false
+				f := capture.Frame{}.WithFree(func() { released = true })
+				if err := h.Encode(f); !errors.Is(err, chip) || errors.Is(err, soft) == strict {
 					t.Errorf("encode: %v", err)
+				}
+				if !released {
+					t.Error("the picture was not released: its camera would never be freed")
 				}
 			}
 			for range 2 {
