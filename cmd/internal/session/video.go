@@ -44,6 +44,7 @@ type videoStage struct {
 	started time.Duration // when the encoder got it
 	pts     time.Duration // of it
 	before  time.Duration // when the encoder got the frame before
+	stale   time.Duration // PTS up to which what the encoder makes was for a connection before; 0 for none
 	tallied EncoderState  // what the meter and status know of the encoder
 	whole   time.Duration // when the last picture was not broken
 	next    uint64        // sequence number expected next; 0 for any
@@ -76,6 +77,7 @@ func (v *videoStage) startEncoder(ctx context.Context) error {
 		return &failure{"encoder", err}
 	}
 	v.encoder, v.asked, v.tallied = enc, rate, EncoderState{}
+	v.pts = 0 // of another source it says nothing
 	return v.guarded(ctx, v.learnProfile)
 }
 
@@ -182,7 +184,7 @@ func (v *videoStage) process(f capture.Frame) (err error) {
 // begin starts on a connection, or after a pause: with a key frame, and without
 // counting as dropped what nobody was to see.
 func (v *videoStage) begin(out Publisher) {
-	v.to, v.next = out, 0
+	v.to, v.next, v.stale = out, 0, v.pts
 	v.encoder.ForceKeyFrame()
 	v.gate.made(monotonic.Now())
 }
@@ -249,7 +251,9 @@ func (v *videoStage) count(f capture.Frame) {
 }
 
 // sink takes what the encoder makes. What was captured before a press, and is
-// ready only after it, leaves; what was captured after it does not.
+// ready only after it, leaves; what was captured after it does not. What an
+// encoder kept until there was another connection does not either: a viewer there
+// begins with a key frame.
 func (v *videoStage) sink(au encoder.AccessUnit) error {
 	if v.to == nil {
 		return nil // read to learn the profile
@@ -260,7 +264,7 @@ func (v *videoStage) sink(au encoder.AccessUnit) error {
 	if au.Key {
 		v.meter.keyFrames.Add(1)
 	}
-	if !v.mayLeave(au.PTS, au.PTS) {
+	if v.stale != 0 && au.PTS <= v.stale || !v.mayLeave(au.PTS, au.PTS) {
 		v.meter.droppedSend.Add(1)
 		return nil
 	}
