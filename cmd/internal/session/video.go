@@ -293,16 +293,17 @@ func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
 // black sends a black picture until ctx ends. A real camera is closed meanwhile,
 // without the picture waiting for that.
 func (v *videoStage) black(ctx context.Context) error {
-	b, err := newStill(v.cfg, v.video.Format, notice.Black, v.out, encoder.BitRate(v.rate.Load()))
+	var closing sync.WaitGroup
+	defer closing.Wait()
+	format := v.video.Format
+	if v.video.Device {
+		closing.Go(v.close) // also where there is no black
+	}
+	b, err := newStill(v.cfg, format, notice.Black, v.out, encoder.BitRate(v.rate.Load()))
 	if err != nil {
 		return &failure{"encoder", err}
 	}
 	defer b.close()
-	var closing sync.WaitGroup
-	defer closing.Wait()
-	if v.video.Device {
-		closing.Go(v.close)
-	}
 	return b.run(ctx, &v.gate)
 }
 
