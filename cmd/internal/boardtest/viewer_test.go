@@ -28,6 +28,8 @@ type viewer struct {
 	missing int // packets of pictures that did not come
 	next    uint16
 	begun   bool
+	held    map[uint16]arrival // came before another that is missing
+	since   time.Time          // when it was missed first
 	open    codecs.H264Packet
 	more    chan struct{}
 }
@@ -35,7 +37,7 @@ type viewer struct {
 // watch connects a viewer until the test ends.
 func (r *rig) watch(e endpoint) *viewer {
 	r.Helper()
-	v := &viewer{r: r, Viewer: rtctest.NewViewer(r.T, rtctest.Options{NoRTX: true}), more: make(chan struct{}, 1)}
+	v := &viewer{r: r, Viewer: rtctest.NewViewer(r.T, rtctest.Options{NoRTX: true}), held: map[uint16]arrival{}, more: make(chan struct{}, 1)}
 	var running sync.WaitGroup
 	r.Cleanup(running.Wait) // runs after the context has ended
 	running.Go(v.receive)
@@ -62,13 +64,49 @@ func (v *viewer) receive() {
 	}
 }
 
+// arrival is a packet and when it came.
+type arrival struct {
+	*rtp.Packet
+	at time.Time
+}
+
+// holdTime is how long a packet may be late: what is lost on its way out of the
+// guest is sent again, as the endpoint asks for it.
+const holdTime = 500 * time.Millisecond
+
+// picture puts packets into their order, as a browser does.
 func (v *viewer) picture(p *rtp.Packet) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.begun && p.SequenceNumber != v.next {
-		v.missing += int(p.SequenceNumber - v.next)
+	now := time.Now()
+	if !v.begun {
+		v.begun, v.next = true, p.SequenceNumber
 	}
-	v.begun, v.next = true, p.SequenceNumber+1
+	if int16(p.SequenceNumber-v.next) < 0 {
+		return // too late, or twice
+	}
+	if len(v.held) == 0 {
+		v.since = now
+	}
+	v.held[p.SequenceNumber] = arrival{p, now}
+	for len(v.held) > 0 {
+		first, ok := v.held[v.next]
+		switch {
+		case ok:
+			delete(v.held, v.next)
+			v.since = now
+			v.take(first)
+		case now.Sub(v.since) > holdTime:
+			v.missing++
+		default:
+			return
+		}
+		v.next++
+	}
+}
+
+// take is to be called with the packets in their order.
+func (v *viewer) take(p arrival) {
 	data, err := v.open.Unmarshal(p.Payload)
 	if err != nil {
 		v.r.Errorf("packet %d: %v", p.SequenceNumber, err)
@@ -77,7 +115,7 @@ func (v *viewer) picture(p *rtp.Packet) {
 	v.h264.Write(data)
 	if p.Marker {
 		v.shown++
-		v.at = time.Now()
+		v.at = p.at
 		v.moments = append(v.moments, moment{v.at, p.Timestamp})
 	}
 }
