@@ -102,10 +102,18 @@ func (e *Encoder) submit(f capture.Frame) error {
 	}
 	e.free[index] = false
 	err := e.raw.EnqueueFilled(index, p.stamp, parts[:])
-	if err == nil || !e.layout.imports || !v4l2.Unsupported(err) {
+	if err == nil || !e.layout.imports || !refusesImport(err) {
 		return err
 	}
 	return e.refused(err)
+}
+
+// refusesImport says whether QBUF has refused memory rather than failed. A device
+// without an IOMMU answers EFAULT to memory that is not contiguous, as that of a
+// USB camera (vb2_dc_map_dmabuf in
+// drivers/media/common/videobuf2/videobuf2-dma-contig.c).
+func refusesImport(err error) bool {
+	return v4l2.Unsupported(err) || errors.Is(err, unix.EFAULT)
 }
 
 // refused goes over to copies, with the picture that was refused first.

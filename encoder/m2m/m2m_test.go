@@ -51,7 +51,8 @@ func TestPicturesAreCopiedWhereTheyCannotBeImported(t *testing.T) {
 	}{
 		{"not shared", v4l2test.Quirks{}, false, testWidth, "copy: the camera's memory cannot be shared"},
 		{"not offered", v4l2test.Quirks{NoImport: true}, true, testWidth, "copy: import refused: invalid argument"},
-		{"refused", v4l2test.Quirks{RefuseImport: true}, true, testWidth, "copy: import refused: invalid argument"},
+		{"refused", v4l2test.Quirks{RefuseImport: unix.EINVAL}, true, testWidth, "copy: import refused: invalid argument"},
+		{"not contiguous", v4l2test.Quirks{RefuseImport: unix.EFAULT}, true, testWidth, "copy: import refused: bad address"},
 		{"rows", v4l2test.Quirks{Align: 128}, true, testWidth, "copy: the encoder wants rows of 128 bytes, the camera has 64"},
 		{"height", v4l2test.Quirks{AlignHeight: 32}, true, testWidth, "copy: the encoder wants 64 rows"},
 		{"odd rows of a file", v4l2test.Quirks{Align: 32}, false, 80, "copy: the camera's memory cannot be shared"},

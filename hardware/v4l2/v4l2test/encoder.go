@@ -44,12 +44,12 @@ type Quirks struct {
 	Filler           int  // bytes of filler data behind each picture
 	Align            uint32
 	AlignHeight      uint32
-	StallAfter       int  // pictures after which nothing comes any more
-	ErrorEvery       int  // each so many pictures one is an error
-	Broken           bool // each picture is
-	NoImport         bool // REQBUFS of DMA buffers is refused
-	RefuseImport     bool // QBUF of them is
-	NoCommand        bool // ENCODER_CMD answers ENOTTY
+	StallAfter       int        // pictures after which nothing comes any more
+	ErrorEvery       int        // each so many pictures one is an error
+	Broken           bool       // each picture is
+	NoImport         bool       // REQBUFS of DMA buffers is refused
+	RefuseImport     unix.Errno // of QBUF of them; 0: it takes them
+	NoCommand        bool       // ENCODER_CMD answers ENOTTY
 	NoSelection      bool
 	HighProfile      bool // the SPS says High whatever was asked for
 	Lag              int  // pictures that it keeps before one comes out
@@ -173,8 +173,8 @@ func (e *Encoder) stream(number uintptr, arg unsafe.Pointer) unix.Errno {
 	case queryBuf:
 		return s.queryBuffer(arg)
 	case qBuf:
-		if e.Quirks.RefuseImport && s.memory == v4l2.MemoryDMABUF {
-			return unix.EINVAL
+		if e.Quirks.RefuseImport != 0 && s.memory == v4l2.MemoryDMABUF {
+			return e.Quirks.RefuseImport
 		}
 		return s.queue(arg)
 	case dqBuf:
