@@ -3,7 +3,6 @@ package boardtest
 import (
 	"context"
 	"fmt"
-
 	"strings"
 	"testing"
 	"time"
@@ -153,8 +152,9 @@ func TestEncoderFailures(t *testing.T) {
 			v := r.watch(e)
 			v.pictures(30)
 			before, from := v.longestGap(0)
+			noticed := d.failures()
 			r.venc(parameters)
-			time.Sleep(time.Second) // in which it is noticed
+			r.until("noticed", func(status) bool { return d.failures() > noticed })
 			for _, p := range strings.Fields(parameters) {
 				name, _, _ := strings.Cut(p, "=")
 				r.set(vencParameters+name, "0")
@@ -177,6 +177,9 @@ func TestEncoderFailures(t *testing.T) {
 		t.Errorf("%d goroutines at first, then %d", goroutines, s.Goroutines)
 	}
 }
+
+// failures counts those of the encoder that the agent has noticed.
+func (d *daemon) failures() int { return strings.Count(d.said(), "encoder failed") }
 
 // TestEncoderThatStallsForGood is replaced by software.
 func TestEncoderThatStallsForGood(t *testing.T) {
@@ -226,12 +229,16 @@ func (v *viewer) plays() {
 	v.r.Error("five times in a row packets were lost")
 }
 
+// askedTime is how long a key frame may take that is asked for: less than it takes
+// until one comes unasked, which is 10 s.
+const askedTime = 5 * time.Second
+
 // restart asks for a key frame and throws away what comes before it.
 func (v *viewer) restart() {
 	v.r.Helper()
 	v.forget()
 	v.AskKeyFrame()
-	v.until("a key frame, as it was asked for", func() bool {
+	v.within(askedTime, "a key frame, as it was asked for", func() bool {
 		data := v.h264.Bytes()
 		for at := 0; at+4 < len(data); at++ {
 			if data[at] != 0 || data[at+1] != 0 || data[at+2] != 1 || h264.NAL(data[at+3:]).Type() != h264.TypeSPS {

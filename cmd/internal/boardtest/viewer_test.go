@@ -123,7 +123,13 @@ func (v *viewer) take(p arrival) {
 // until waits for what is asked of the viewer, under its lock.
 func (v *viewer) until(what string, is func() bool) {
 	v.r.Helper()
-	timeout := time.After(patience)
+	v.within(patience, what, is)
+}
+
+// within is until with a limit of its own.
+func (v *viewer) within(limit time.Duration, what string, is func() bool) {
+	v.r.Helper()
+	timeout := time.After(limit)
 	for {
 		v.mu.Lock()
 		done := is()
@@ -134,7 +140,7 @@ func (v *viewer) until(what string, is func() bool) {
 		select {
 		case <-v.more:
 		case <-timeout:
-			v.r.Fatalf("not within %v: %s", patience, what)
+			v.r.Fatalf("not within %v: %s", limit, what)
 		}
 	}
 }
