@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -113,6 +114,9 @@ access.key there and restart to make all links void.
 		RunE: func(c *cobra.Command, args []string) error {
 			if dir == "" {
 				return usageError{errors.New("link needs --data DIR, the server's data directory")}
+			}
+			if _, err := os.Stat(dir); err != nil { // a key made here no server would know
+				return &showroom.ConfigError{Problem: fmt.Errorf("data directory: %w", err), Hint: "give the one that showroom runs with: --data DIR"}
 			}
 			keys, err := showroom.LoadKeys(dir)
 			if err != nil {

@@ -36,6 +36,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"link"}, 3, "takes one name"},
 		{[]string{"link", "an/na"}, 3, "takes one name"},
 		{[]string{"link", "anna"}, 3, "needs --data"},
+		{[]string{"link", "anna", "--data", "/no/such/place"}, 4, "data directory"},
 		{[]string{"--listen", "0.0.0.0:1"}, 4, "hint: add the flags, or listen on 127.0.0.1"},
 		{[]string{"--listen", "nonsense"}, 4, "hint: give it as IP:port"},
 		{[]string{"--token-file", empty}, 4, "holds none"},
@@ -61,7 +62,7 @@ func TestErrorsAsJSON(t *testing.T) {
 }
 
 func TestLinkIsTheSameEachTime(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
+	dir := t.TempDir()
 	_, first, _ := execute(t, "link", "anna", "--data", dir, "--url", "https://showroom.example/")
 	_, again, _ := execute(t, "link", "anna", "--data", dir, "--url", "https://showroom.example")
 	if first != again || !strings.HasPrefix(first, "https://showroom.example/anna#") || len(first) != len("https://showroom.example/anna#")+32+1 {
