@@ -1,9 +1,6 @@
 package notice
 
 import (
-	"image"
-	"image/png"
-	"os"
 	"testing"
 
 	"github.com/bril-edge/bril/capture"
@@ -62,23 +59,5 @@ func TestBlack(t *testing.T) {
 	Black(f)
 	if bright(f, 0, 64) != 0 {
 		t.Error("not black")
-	}
-}
-
-// TestLook writes the picture to BRIL_TEST_NOTICE, for people to look at.
-func TestLook(t *testing.T) {
-	path := os.Getenv("BRIL_TEST_NOTICE")
-	if path == "" {
-		t.Skip("BRIL_TEST_NOTICE names no file")
-	}
-	f := draw(t, 1280, 720, "geen camerabeeld")
-	out, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	p := f.Planes[0]
-	if err := png.Encode(out, &image.Gray{Pix: p.Data, Stride: p.Stride, Rect: image.Rect(0, 0, f.Width, f.Height)}); err != nil {
-		t.Fatal(err)
 	}
 }
