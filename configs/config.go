@@ -14,6 +14,11 @@ type Config struct {
 	Video      Video      `json:"video"`
 	Audio      Audio      `json:"audio"`
 	Session    Session    `json:"session"`
+	Media      Media      `json:"media"`
+	Photo      Photo      `json:"photo"`
+	Clip       Clip       `json:"clip"`
+	Spool      Spool      `json:"spool"`
+	Upload     Upload     `json:"upload"`
 	Board      Board      `json:"board"`
 	Power      Power      `json:"power"`
 	Cues       Cues       `json:"cues"`
@@ -79,11 +84,45 @@ type Audio struct {
 	BitRate BitRate `json:"bitrate"`
 }
 
-// Session says when live ends by itself.
+// Session says what the conversation is called, and when live ends by itself.
 type Session struct {
+	Name            string   `json:"name"`              // "" is what SessionName finds
 	NoViewerTimeout Duration `json:"no_viewer_timeout"` // 0 is never
 	MaxLive         Duration `json:"max_live"`
 	WarnBefore      Duration `json:"warn_before"` // 0 is no warning
+}
+
+// Media says when photos and clips may be taken, and what they tell of the glasses.
+type Media struct {
+	OutsideSession bool   `json:"outside_session"`
+	Label          string `json:"label"` // "" is none
+}
+
+// Photo says how photos are made.
+type Photo struct {
+	Quality int `json:"quality"` // of JPEG
+}
+
+// Clip says how clips are made.
+type Clip struct {
+	PreRoll   Duration `json:"pre_roll"`
+	MaxLength Duration `json:"max_length"`
+	Sound     bool     `json:"sound"` // of the advisor's own microphone
+}
+
+// Spool says where photos and clips wait for their upload, for whose eyes only,
+// and for how long.
+type Spool struct {
+	Dir       string   `json:"dir"` // "" is spool in the state directory
+	Quota     ByteSize `json:"quota"`
+	Recipient string   `json:"recipient"` // age1…; "" is what an endpoint on this machine says
+	Retention Duration `json:"retention"`
+}
+
+// Upload says where photos and clips go.
+type Upload struct {
+	URL       string `json:"url"`        // "" is what an endpoint on this machine says
+	LiveShare int    `json:"live_share"` // in percent of the stream's bit rate
 }
 
 // Cues says how the advisor hears what the glasses do.
@@ -166,7 +205,11 @@ func Default() Config {
 			MaxLive:         Duration(2 * time.Hour),
 			WarnBefore:      Duration(2 * time.Minute),
 		},
-		Cues: Cues{Device: string(Auto), Language: string(None)},
+		Photo:  Photo{Quality: 90},
+		Clip:   Clip{PreRoll: Duration(5 * time.Second), MaxLength: Duration(time.Minute)},
+		Spool:  Spool{Quota: 2_000_000_000, Retention: Duration(7 * day)},
+		Upload: Upload{LiveShare: 20},
+		Cues:   Cues{Device: string(Auto), Language: string(None)},
 		Board: Board{
 			Profile: ProfileAuto,
 			Buttons: Buttons{

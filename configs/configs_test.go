@@ -60,6 +60,9 @@ func TestParseDefaults(t *testing.T) {
 	}
 }
 
+// recipient is of age's own tests.
+const recipient = "age1cy0su9fwf3gf9mw868g5yut09p6nytfmmnktexz2ya5uqg9vl9sss4euqm"
+
 func TestParseValues(t *testing.T) {
 	cfg, err := Parse([]byte(strings.ReplaceAll(`
 uplink:
@@ -77,7 +80,12 @@ camera: {source: "pattern:640x480@25", size: 640x480, fps: 60, format: YUYV, rot
 microphone: {source: "hw:1,0", gain_db: -3.5}
 video: {max_bitrate: 800k, gop: 1m, encoder: hardware}
 audio: {bitrate: 24000}
-session: {no_viewer_timeout: 0, max_live: 1h30m, warn_before: 90s}
+session: {name: anna-7, no_viewer_timeout: 0, max_live: 1h30m, warn_before: 90s}
+media: {outside_session: true, label: "Gent, 3"}
+photo: {quality: 75}
+clip: {pre_roll: 10s, max_length: 2m, sound: true}
+spool: {dir: /data/spool, quota: 0.5G, recipient: `+recipient+`, retention: 30d}
+upload: {url: "https://cloud.example/api/uploads/", live_share: 50}
 cues: {device: "hw:2,0", language: nl, volume_db: -6}
 power: {battery_low: 30, battery_empty: 5, warm: 60, hot: 65, very_hot: 70}
 board: {profile: virtual, buttons: {button1: {short: live, double: none}, button2: {long: photo-show}}}
@@ -101,7 +109,12 @@ board: {profile: virtual, buttons: {button1: {short: live, double: none}, button
 	want.Microphone = Microphone{Source: AudioSource{Kind: ALSA, Path: "hw:1,0"}, GainDB: -3.5}
 	want.Video = Video{MaxBitRate: 800_000, GOP: Duration(time.Minute), Encoder: EncoderHardware}
 	want.Audio.BitRate = 24_000
-	want.Session = Session{MaxLive: Duration(90 * time.Minute), WarnBefore: Duration(90 * time.Second)}
+	want.Session = Session{Name: "anna-7", MaxLive: Duration(90 * time.Minute), WarnBefore: Duration(90 * time.Second)}
+	want.Media = Media{OutsideSession: true, Label: "Gent, 3"}
+	want.Photo.Quality = 75
+	want.Clip = Clip{PreRoll: Duration(10 * time.Second), MaxLength: Duration(2 * time.Minute), Sound: true}
+	want.Spool = Spool{Dir: "/data/spool", Quota: 500_000_000, Recipient: recipient, Retention: Duration(30 * day)}
+	want.Upload = Upload{URL: "https://cloud.example/api/uploads/", LiveShare: 50}
 	want.Cues = Cues{Device: "hw:2,0", Language: "nl", VolumeDB: -6}
 	want.Power = Power{BatteryLow: 30, BatteryVeryLow: 10, BatteryEmpty: 5, Warm: 60, Hot: 65, VeryHot: 70}
 	want.Board.Profile, want.Board.Buttons.Button1 = "virtual", Gestures{ActionLive, ActionNone, ActionLive}
@@ -126,7 +139,8 @@ var badFiles = []struct {
 		"uplink.ice_servers[0].urls: an ICE server needs at least one"}},
 	{"repeated key", "camera:\n  fps: 9\n  fps: 10\n", []string{`x.yaml:3: mapping key "fps" already defined at [2:3]`}},
 	{"not YAML", "camera: [", []string{"x.yaml:1: sequence end token ']' not found"}},
-	{"tab", "camera:\n\tfps: 9\n", []string{"x.yaml:2: "}},
+	{"tab", "camera:\n\tfps: 9\n", []string{"x.yaml:2: the line begins with a tab: YAML takes spaces only"}},
+	{"tab after spaces", "camera:\n  fps: 9\n  \tloop: true\n", []string{"x.yaml:3: the line begins with a tab"}},
 	{"a word", "hello", []string{"x.yaml:1: expected keys below it, such as uplink, camera"}},
 	{"a list", "- a", []string{"x.yaml:1: expected keys below it"}},
 	{"two documents", "camera:\n  fps: 9\n---\nvideo: {}\n", []string{"x.yaml:4: a second YAML document"}},
@@ -181,6 +195,24 @@ var badFiles = []struct {
 		`board.profile: "virtuall" is not one of auto, `, `board.buttons.button1.short: "foto" is not one of live, pause,`,
 		"board.buttons.button2.triple: unknown key"}},
 	{"the light has no key", "board: {light: none}", []string{"board.light: unknown key"}},
+	{"another board", "board: {profile: raspberry-pi-5}", []string{"raspberry-pi-4, raspberry-pi-cm4, imx8mp, am62a, usb-camera, generic"}},
+	{"nothing to send", "camera: {source: none}\nmicrophone: {source: none}", []string{"x.yaml:1: camera.source: none, and microphone.source is none too"}},
+	{"session's name", "session: {name: 'anna/7'}", []string{`session.name: "anna/7" is not a name: 1 to 64 letters`}},
+	{"session's name in short", "session: a b", []string{`x.yaml:1: session.name: "a b" is not a name`}},
+	{"media limits", "photo: {quality: 101}\nclip: {pre_roll: 31s, max_length: 4s}\nspool: {quota: 63M, retention: 183d}\nupload: {live_share: 0}", []string{
+		"x.yaml:1: photo.quality: 101 is outside 50 to 100", "clip.pre_roll: 31s is outside 0s to 30s", "clip.max_length: 4s is outside 5s to 10m",
+		"x.yaml:3: spool.quota: 63M is outside 64M to 64G", "spool.retention: 183d is outside 1h to 182d12h", "upload.live_share: 0 % is outside 1 % to 100 %"}},
+	{"no ceiling to lift", "spool: {retention: 4381h, max_retention: 9999h}", []string{"spool.retention: 182d13h is outside 1h to 182d12h", "spool.max_retention: unknown key"}},
+	{"quota", "spool: {quota: 2GB}", []string{`spool.quota: "2GB" is not a size such as 500M or 2G (bytes)`}},
+	{"label", "media: {label: " + strings.Repeat("é", 65) + "}", []string{"is not at most 64 characters on one line"}},
+	{"recipient", "spool: {recipient: " + recipient[:61] + "q}", []string{"spool.recipient: the value is not an age recipient"}},
+	{"recipient of another kind", "spool: {recipient: 'ssh-ed25519 hunter2'}", []string{"spool.recipient: the value is not an age recipient"}},
+	{"secret key", "spool: {recipient: AGE-SECRET-KEY-1hunter2}", []string{"spool.recipient: this is a secret key, which belongs to the cloud alone"}},
+	{"nameless session", "uplink: {whip_url: 'https://cloud.example/a%20b/'}\nspool: {recipient: " + recipient + "}", []string{`session.name: photos and clips need a name for the session, and the last part of uplink.whip_url, "a b", is none`}},
+	{"upload in the clear", "upload: {url: 'http://10.0.0.7/api/uploads/'}", []string{"upload.url: \"http://10.0.0.7/api/uploads/\" leads off this machine unencrypted (use https)"}},
+	{"upload with a query", "upload: {url: 'https://a.example/api/uploads/?x=1'}", []string{"goes on after its path"}},
+	{"upload with a password", "upload: {url: 'https://me:hunter2@a.example/'}", []string{"a user name or password in the address is not allowed"}},
+	{"upload nowhere", "upload: {url: a.example}", []string{`upload.url: "a.example" is not an address such as https://cloud.example/api/uploads/`}},
 	{"log", "log: {level: warning, format: xml}", []string{`"warning" is not one of debug, info, warn, error`, `"xml" is not one of text, json`}},
 	{"control characters", "uplink: {interface: \"a\\x1bb\"}", []string{"control characters are not allowed"}},
 	{"too large", "#" + strings.Repeat("x", MaxSize), []string{"x.yaml: more than 64 kB"}},
@@ -206,6 +238,14 @@ func TestParseRefuses(t *testing.T) {
 				t.Error("the error shows a password")
 			}
 		})
+	}
+}
+
+func TestNoOtherNumberIsSuggested(t *testing.T) {
+	for asked, want := range map[string]string{"raspberry-pi-5": "", "raspberry-pi-zero-w": "", "raspbery-pi-4": "raspberry-pi-4", "raspberry-pi4": "raspberry-pi-4"} {
+		if got := nearest(asked, profileNames()); got != want {
+			t.Errorf("%s: %q is suggested, want %q", asked, got, want)
+		}
 	}
 }
 

@@ -113,7 +113,7 @@ func (d *decoder) document(data []byte) (ast.Node, bool) {
 	}
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {
-		d.syntax(err)
+		d.syntax(err, data)
 		return nil, false
 	}
 	var root ast.Node
@@ -152,8 +152,13 @@ func (d *decoder) tokens(text string) (token.Tokens, bool) {
 	return tokens, true
 }
 
-// syntax reports an error of the YAML parser with its line.
-func (d *decoder) syntax(err error) {
+// syntax reports an error of the YAML parser with its line. Of a tab, which looks
+// like the spaces that belong there, the parser says nothing that helps.
+func (d *decoder) syntax(err error, data []byte) {
+	if n := tabbed(string(data)); n > 0 {
+		d.problems = append(d.problems, Problem{File: d.file, Line: n, Message: "the line begins with a tab: YAML takes spaces only"})
+		return
+	}
 	p := Problem{File: d.file, Message: err.Error()}
 	if detail := yaml.Error(nil); errors.As(err, &detail) {
 		p.Message = detail.GetMessage()
@@ -162,6 +167,17 @@ func (d *decoder) syntax(err error) {
 		}
 	}
 	d.problems = append(d.problems, p)
+}
+
+// tabbed returns the first line with a tab in its indentation; 0 for none.
+func tabbed(text string) (line int) {
+	for l := range strings.Lines(text) {
+		line++
+		if rest := strings.TrimLeft(l, " "); strings.HasPrefix(rest, "\t") && strings.TrimSpace(rest) != "" {
+			return line
+		}
+	}
+	return 0
 }
 
 // value sets v, which key names, from node. An empty value keeps the default.
@@ -175,12 +191,25 @@ func (d *decoder) value(node ast.Node, v reflect.Value, key string) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
+		if s, ok := v.Addr().Interface().(*Session); ok && d.named(node, s, key) {
+			return
+		}
 		d.mapping(node, v, key)
 	case reflect.Slice:
 		d.list(node, v, key)
 	default:
 		d.scalar(node, v, key)
 	}
+}
+
+// named reads `session: NAME`, which is short for its name.
+func (d *decoder) named(node ast.Node, s *Session, key string) bool {
+	text, ok := scalarText(node)
+	if ok {
+		s.Name = text
+		d.lines[join(key, "name")] = line(node)
+	}
+	return ok
 }
 
 func (d *decoder) mapping(node ast.Node, v reflect.Value, key string) {

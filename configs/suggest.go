@@ -48,7 +48,8 @@ func elsewhere() (full []string) {
 }
 
 // nearest returns the candidate whose last part is at most a third of its
-// letters away from key; empty when none is.
+// letters away from key; empty when none is. Another number is not a slip but
+// another thing: who wires a Raspberry Pi 5 as a 3 has no light.
 func nearest(key string, candidates []string) (best string) {
 	if len(key) > 40 {
 		return ""
@@ -56,11 +57,23 @@ func nearest(key string, candidates []string) (best string) {
 	least := 1 << 10
 	for _, c := range candidates {
 		last := c[strings.LastIndexByte(c, '.')+1:]
+		if digits(key) != digits(last) {
+			continue
+		}
 		if d := distance(strings.ReplaceAll(key, "-", "_"), last); d < least && d <= (len(last)+1)/3 {
 			best, least = c, d
 		}
 	}
 	return best
+}
+
+func digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // distance is the number of letters to insert, delete or change (Levenshtein)

@@ -8,12 +8,27 @@ import (
 	"time"
 )
 
-// Duration is written as `10m`, `1h30m` or `500ms`.
+// day is 24 hours, whatever a clock makes of summer time.
+const day = 24 * time.Hour
+
+// Duration is written as `10m`, `1h30m`, `500ms`, `7d` or `1d12h`.
 type Duration time.Duration
 
-// String leaves out the zero parts that time.Duration prints: 10m, not 10m0s.
+// String leaves out the zero parts that time.Duration prints: 10m, not 10m0s, and
+// 7d, not 168h0m0s.
 func (d Duration) String() string {
-	s := time.Duration(d).String()
+	days, rest := time.Duration(d)/day, time.Duration(d)%day
+	switch {
+	case days == 0:
+		return clock(rest)
+	case rest == 0:
+		return fmt.Sprintf("%dd", days)
+	}
+	return fmt.Sprintf("%dd%s", days, clock(rest))
+}
+
+func clock(d time.Duration) string {
+	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
 	}
@@ -28,12 +43,36 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 
 // UnmarshalText reads a duration with its unit; only 0 needs none.
 func (d *Duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(string(text))
+	v, err := parseDuration(string(text))
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is not a duration such as 500ms, 30s, 10m or 2h", text)
+		return fmt.Errorf("%q is not a duration such as 500ms, 30s, 10m, 2h or 7d", text)
 	}
 	*d = Duration(v)
 	return nil
+}
+
+// maxDays is more than any key allows, and far from what a time.Duration holds.
+const maxDays = 10_000
+
+// parseDuration reads what time.ParseDuration does, and whole days before it.
+func parseDuration(text string) (time.Duration, error) {
+	number, rest, found := strings.Cut(text, "d")
+	if !found {
+		return time.ParseDuration(text)
+	}
+	days, err := strconv.ParseUint(number, 10, 32)
+	if err != nil || days > maxDays {
+		return 0, strconv.ErrRange
+	}
+	whole := time.Duration(days) * day
+	if rest == "" {
+		return whole, nil
+	}
+	part, err := time.ParseDuration(rest)
+	if err != nil || part < 0 || part >= day {
+		return 0, strconv.ErrSyntax
+	}
+	return whole + part, nil
 }
 
 // BitRate is in bits per second, written as `2.5M`, `2500k` or `2500000`.
@@ -67,6 +106,41 @@ func (b *BitRate) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is not a bit rate such as 48k, 2.5M or 2500000 (bits a second)", text)
 	}
 	*b = BitRate(math.Round(v * unit))
+	return nil
+}
+
+// ByteSize is in bytes, written as `2G`, `500M` or a number; G is 10^9, as on the
+// label of a memory card.
+type ByteSize int64
+
+// String returns the shortest exact form.
+func (b ByteSize) String() string {
+	switch {
+	case b >= 1e9 && b%1e7 == 0:
+		return strconv.FormatFloat(float64(b)/1e9, 'f', -1, 64) + "G"
+	case b >= 1e6 && b%1e6 == 0:
+		return strconv.FormatInt(int64(b)/1e6, 10) + "M"
+	}
+	return strconv.FormatInt(int64(b), 10)
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (b ByteSize) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// UnmarshalText reads bytes; M is a million and G a thousand millions.
+func (b *ByteSize) UnmarshalText(text []byte) error {
+	number, unit := string(text), 1.0
+	switch {
+	case strings.HasSuffix(number, "M"):
+		number, unit = strings.TrimSuffix(number, "M"), 1e6
+	case strings.HasSuffix(number, "G"):
+		number, unit = strings.TrimSuffix(number, "G"), 1e9
+	}
+	v, err := decimal(number)
+	if err != nil || v*unit > 1e15 {
+		return fmt.Errorf("%q is not a size such as 500M or 2G (bytes)", text)
+	}
+	*b = ByteSize(math.Round(v * unit))
 	return nil
 }
 

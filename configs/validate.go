@@ -23,12 +23,16 @@ func (c Config) check() Problems {
 	var v checker
 	v.uplink(c.Uplink)
 	v.camera(c.Camera)
+	if c.Camera.Source.Kind == None && c.Microphone.Source.Kind == None {
+		v.report("camera.source", "", "none, and microphone.source is none too: there is nothing to send")
+	}
 	between(&v, "microphone.gain_db", decibel(c.Microphone.GainDB), -30, 30)
 	between(&v, "video.max_bitrate", c.Video.MaxBitRate, 100_000, 8_000_000)
 	between(&v, "video.gop", c.Video.GOP, Duration(time.Second), Duration(time.Minute))
 	v.oneOf("video.encoder", c.Video.Encoder, EncoderAuto, EncoderHardware, EncoderSoftware)
 	between(&v, "audio.bitrate", c.Audio.BitRate, 6_000, 256_000)
 	v.session(c.Session)
+	v.media(c)
 	v.board(c.Board)
 	v.power(c.Power)
 	v.cues(c.Cues)
@@ -84,6 +88,7 @@ func (c Config) paths() Problems {
 	for i, server := range c.Uplink.ICEServers {
 		v.absolute(fmt.Sprintf("uplink.ice_servers[%d].credential_file", i), server.CredentialFile)
 	}
+	v.absolute("spool.dir", c.Spool.Dir)
 	v.absolute("control.socket", c.Control.Socket)
 	v.absolute("control.state_dir", c.Control.StateDir)
 	return v.problems
@@ -119,6 +124,9 @@ func (s Size) valid() bool {
 }
 
 func (v *checker) session(s Session) {
+	if s.Name != "" && !validName(s.Name) {
+		v.report("session.name", "", "%q is not a name: %s", s.Name, nameLimits)
+	}
 	if s.NoViewerTimeout != 0 {
 		between(v, "session.no_viewer_timeout", s.NoViewerTimeout, Duration(10*time.Second), Duration(12*time.Hour))
 	}
@@ -197,7 +205,7 @@ func (v *checker) uplink(u Uplink) {
 
 func (v *checker) whipURL(u Uplink) {
 	const key = "uplink.whip_url"
-	parsed, ok := v.webURL(key, u.WHIPURL)
+	parsed, ok := v.webURL(key, u.WHIPURL, "https://cloud.example/whip/glasses-7")
 	switch {
 	case !ok:
 	case parsed.User != nil:
@@ -227,7 +235,7 @@ func (v *checker) trusted(key, entry string) {
 
 // origin wants scheme://host[:port] and nothing else (RFC 6454, section 6.2).
 func (v *checker) origin(key, origin string) {
-	parsed, ok := v.webURL(key, origin)
+	parsed, ok := v.webURL(key, origin, "https://cloud.example")
 	switch {
 	case !ok:
 	case parsed.Scheme+"://"+parsed.Host != origin:
@@ -239,14 +247,14 @@ func (v *checker) origin(key, origin string) {
 
 // webURL wants http or https and a host. The value is not printed when it may
 // hold a password.
-func (v *checker) webURL(key, raw string) (*url.URL, bool) {
+func (v *checker) webURL(key, raw, example string) (*url.URL, bool) {
 	parsed, err := url.Parse(raw)
 	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Hostname() == "" {
 		shown := strconv.Quote(raw)
 		if strings.Contains(raw, "@") {
 			shown = "the value"
 		}
-		v.report(key, "", "%s is not an address such as https://cloud.example/whip/glasses-7", shown)
+		v.report(key, "", "%s is not an address such as %s", shown, example)
 		return nil, false
 	}
 	return parsed, true

@@ -11,6 +11,7 @@ import (
 // viewers cannot show.
 func (c Config) Warnings() (warnings []Problem) {
 	warnings = append(warnings, levelWarning(c.Camera)...)
+	warnings = append(warnings, mediaWarnings(c)...)
 	warnings = append(warnings, modeWarning("uplink.token_file", c.Uplink.TokenFile)...)
 	for i, server := range c.Uplink.ICEServers {
 		key := fmt.Sprintf("uplink.ice_servers[%d].credential_file", i)
