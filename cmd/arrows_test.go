@@ -31,6 +31,7 @@ var forbidden = []struct {
 	why    string
 }{
 	{"", []string{"uplink", "cmd/internal/showroom", "cmd/internal/bench"}, "github.com/pion/webrtc", "only uplink and the reference endpoint speak WebRTC"},
+	{"uplink/origin", nil, "github.com/pion", "it knows HTTP, and no protocol above it"},
 	{"uplink/whip", nil, "github.com/pion", "signalling is HTTP; who brings the SDP is its caller's business"},
 	{"", []string{"cmd"}, "cmd", "what is below does not know what is above"},
 	{"", []string{"cmd", "configs"}, "configs", "each package has its own small Config, which the session fills"},

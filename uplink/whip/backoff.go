@@ -3,6 +3,8 @@ package whip
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 const (
@@ -33,7 +35,7 @@ func (b *Backoff) Next(down time.Duration, err error) time.Duration {
 		b.ceiling = min(2*b.ceiling, backoffLong)
 	}
 	wait := b.ceiling/2 + b.jitter(b.ceiling/2)
-	if asked := RetryAfter(err); asked > wait {
+	if asked := origin.RetryAfter(err); asked > wait {
 		// A fleet that was told the same second must not come in that second.
 		wait = asked + b.jitter(max(backoffShort, asked/10))
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 func TestBackoff(t *testing.T) {
@@ -29,7 +31,7 @@ func TestBackoff(t *testing.T) {
 		{"permanent", []time.Duration{0}, &Error{Err: ErrUnauthorized}, 15 * second, 30 * second},
 		{"asked for less", []time.Duration{0}, busy(second / 4), second / 2, second},
 		{"asked for more", []time.Duration{0}, busy(20 * second), 20 * second, 22 * second},
-		{"asked for the most", []time.Duration{0}, busy(maxRetryAfter), maxRetryAfter, maxRetryAfter + 30*second},
+		{"asked for the most", []time.Duration{0}, busy(origin.MaxRetryAfter), origin.MaxRetryAfter, origin.MaxRetryAfter + 30*second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			seen := map[time.Duration]bool{}

@@ -16,6 +16,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 // Config says where to publish and as whom.
@@ -31,77 +33,58 @@ type Config struct {
 	Log            *slog.Logger      // discards when nil
 }
 
+// The configuration key that errors name, and bounds on what a server can make
+// this client do.
+const (
+	keyURL         = "uplink.whip_url"
+	defaultTimeout = 10 * time.Second // of a request with its redirects, to the last byte
+	deleteTimeout  = 3 * time.Second  // stopping must not hang on a dead network
+	maxSDP         = 256 << 10        // bytes
+)
+
+const (
+	typeSDP      = "application/sdp"
+	typeFragment = "application/trickle-ice-sdpfrag"
+)
+
 // Client publishes to one endpoint. Its methods may be called concurrently.
 type Client struct {
-	cfg       Config
-	endpoint  *url.URL
-	trust     *trust
-	transport http.RoundTripper
-	userAgent string
-	timeout   time.Duration
-	log       *slog.Logger
-	kept      *kept
+	http    *origin.Client
+	trust   trust
+	timeout time.Duration
+	log     *slog.Logger
+	kept    *kept
 }
 
 // New checks the configuration and reads which sessions a crash left behind.
 // It asks nothing of the network. An error names the key to change.
 func New(cfg Config) (*Client, error) {
-	endpoint, err := parseEndpoint(cfg.URL)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", keyURL, err)
-	}
-	if err := checkToken(cfg.Token.Reveal()); err != nil {
-		return nil, fmt.Errorf("%s: %w", keyToken, err)
-	}
-	t, err := newTrust(endpoint, cfg.TrustedOrigins)
+	asker, err := origin.New(origin.Config{URL: cfg.URL, Key: keyURL, Foreign: ErrNotWHIP, Token: cfg.Token,
+		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent, RootCAs: cfg.RootCAs, Transport: cfg.Transport})
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, endpoint: endpoint, trust: t, transport: cfg.Transport,
-		userAgent: cfg.UserAgent, timeout: cfg.Timeout, log: cfg.Log}
-	c.setDefaults()
-	c.kept = openKept(cfg.StateDir, c.log)
-	return c, nil
-}
-
-func (c *Client) setDefaults() {
-	if c.transport == nil {
-		c.transport = newTransport(c.cfg)
+	t, err := newTrust(asker.Endpoint(), cfg.TrustedOrigins)
+	if err != nil {
+		return nil, err
 	}
-	if c.userAgent == "" {
-		c.userAgent = "bril"
-	}
+	c := &Client{http: asker, trust: t, timeout: cfg.Timeout, log: cfg.Log}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-}
-
-// checkToken refuses what cannot be sent in a header. The characters are those
-// of RFC 6750, section 2.1, and others that real tokens have.
-func checkToken(token string) error {
-	for _, r := range token {
-		if r <= ' ' || r > '~' {
-			return errors.New("the token has a space, a line break or a character outside ASCII in it")
-		}
-	}
-	return nil
+	c.kept = openKept(cfg.StateDir, c.log)
+	return c, nil
 }
 
 // Close closes idle connections and waits until the kept URLs are on disk. It
 // ends no session. A second call does the same and nothing more.
 func (c *Client) Close() error {
-	c.closeIdle()
+	c.http.CloseIdle()
 	c.kept.wait()
 	return nil
-}
-
-func (c *Client) closeIdle() {
-	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
 }
 
 // Publish posts an offer and returns the session that the endpoint made of it.
@@ -109,13 +92,12 @@ func (c *Client) closeIdle() {
 // whose answer never came can leave one behind; it ends when consent expires
 // (RFC 7675).
 func (c *Client) Publish(ctx context.Context, offer string) (*Session, error) {
-	q := request{op: "publish to", method: http.MethodPost, url: c.endpoint,
-		contentType: typeSDP, accept: typeSDP, body: offer}
+	q := request("publish to", http.MethodPost, c.http.Endpoint(), offer, map[string]string{"Content-Type": typeSDP, "Accept": typeSDP})
 	if !isSDP(offer) {
-		return nil, q.fail(errors.New("the offer is not SDP: it does not start with v=0"))
+		return nil, q.Fail(errors.New("the offer is not SDP: it does not start with v=0"))
 	}
-	r, err := c.do(ctx, c.timeout, q)
-	if err == nil && r.status > 299 {
+	r, err := c.http.Do(ctx, c.timeout, q)
+	if err == nil && r.Status > 299 {
 		return nil, c.refused(q, r)
 	}
 	var s *Session
@@ -130,48 +112,54 @@ func (c *Client) Publish(ctx context.Context, offer string) (*Session, error) {
 	return s, nil
 }
 
+func request(op, method string, u *url.URL, body string, header map[string]string) origin.Request {
+	q := origin.Request{Op: op, Method: method, URL: u, Header: header}
+	q.Body, q.Length = origin.Text(body)
+	return q
+}
+
 // session makes a session of a 2xx answer to the offer.
-func (c *Client) session(q request, r *reply) (*Session, error) {
-	q.url = r.url
-	if r.status != http.StatusCreated {
-		if r.isHTML() {
+func (c *Client) session(q origin.Request, r *origin.Reply) (*Session, error) {
+	q.URL = r.URL
+	if r.Status != http.StatusCreated {
+		if r.IsHTML() {
 			return nil, c.refused(q, r)
 		}
-		e := q.fail(fmt.Errorf("%w, which is 201 Created (section 4.2)", errUnexpected))
-		e.Status = r.status
+		e := q.Fail(fmt.Errorf("%w, which is 201 Created (section 4.2)", errUnexpected))
+		e.Status = r.Status
 		return nil, e
 	}
-	location, err := r.resolve("Location")
+	location, err := r.Resolve("Location")
 	if err != nil {
-		return nil, q.fail(err)
+		return nil, q.Fail(err)
 	}
-	if err := c.trust.check("session", location); err != nil {
-		return nil, q.fail(err)
+	if err := c.http.Check("session", location); err != nil {
+		return nil, q.Fail(err)
 	}
 	if err := c.checkAnswer(r); err != nil {
-		return nil, q.fail(err)
+		return nil, q.Fail(err)
 	}
-	s := &Session{client: c, url: location, answer: string(r.body), etag: r.header.Get("ETag"), base: r.url, links: c.links(r)}
+	s := &Session{client: c, url: location, answer: string(r.Body), etag: r.Header.Get("ETag"), base: r.URL, links: c.links(r)}
 	if s.ice, err = c.iceServers(s.links); err != nil {
-		return nil, q.fail(err)
+		return nil, q.Fail(err)
 	}
 	return s, nil
 }
 
 // checkAnswer tolerates a wrong content type when the body is plainly SDP.
-func (c *Client) checkAnswer(r *reply) error {
-	kind := r.header.Get("Content-Type")
-	if r.isHTML() {
-		return hinted{fmt.Errorf("%w: it answers a web page", ErrNotWHIP), "is this a WHIP endpoint? check " + keyURL}
+func (c *Client) checkAnswer(r *origin.Reply) error {
+	kind := r.Header.Get("Content-Type")
+	if r.IsHTML() {
+		return origin.WithHint(fmt.Errorf("%w: it answers a web page", ErrNotWHIP), "is this a WHIP endpoint? check "+keyURL)
 	}
-	if len(r.body) == 0 {
+	if len(r.Body) == 0 {
 		return errors.New("the 201 carries no SDP answer")
 	}
-	if !isSDP(string(r.body)) {
-		return fmt.Errorf("the answer is not SDP: it does not start with v=0 (content type %q)", clean(kind))
+	if !isSDP(string(r.Body)) {
+		return fmt.Errorf("the answer is not SDP: it does not start with v=0 (content type %q)", origin.Clean(kind))
 	}
 	if parsed, _, _ := mime.ParseMediaType(kind); parsed != typeSDP {
-		c.log.Warn("the endpoint answers SDP under another content type", "url", show(r.url), "type", clean(kind))
+		c.log.Warn("the endpoint answers SDP under another content type", "url", origin.Show(r.URL), "type", origin.Clean(kind))
 	}
 	return nil
 }
@@ -180,22 +168,22 @@ func isSDP(text string) bool {
 	return strings.HasPrefix(text, "v=0\r") || strings.HasPrefix(text, "v=0\n")
 }
 
-func (c *Client) links(r *reply) []link {
-	links, err := parseLinks(r.header.Values("Link"))
+func (c *Client) links(r *origin.Reply) []link {
+	links, err := parseLinks(r.Header.Values("Link"))
 	if err != nil {
-		c.log.Warn("part of the answer's links is left out", "url", show(r.url), "error", err)
+		c.log.Warn("part of the answer's links is left out", "url", origin.Show(r.URL), "error", err)
 	}
 	return links
 }
 
 // abandon deletes the session behind an answer that cannot be used, so that it
 // does not block the next try. It outlives ctx by at most deleteTimeout.
-func (c *Client) abandon(ctx context.Context, r *reply) {
-	if r == nil || r.status > 299 {
+func (c *Client) abandon(ctx context.Context, r *origin.Reply) {
+	if r == nil || r.Status > 299 {
 		return
 	}
-	location, err := r.resolve("Location")
-	if err != nil || c.trust.check("session", location) != nil {
+	location, err := r.Resolve("Location")
+	if err != nil || c.http.Check("session", location) != nil {
 		return
 	}
 	if err := c.delete(context.WithoutCancel(ctx), location); err != nil {
@@ -205,13 +193,13 @@ func (c *Client) abandon(ctx context.Context, r *reply) {
 
 // delete ends a session. One that is gone already is as good.
 func (c *Client) delete(ctx context.Context, session *url.URL) error {
-	defer c.closeIdle()
-	q := request{op: "delete session", method: http.MethodDelete, url: session}
-	r, err := c.do(ctx, min(c.timeout, deleteTimeout), q)
+	defer c.http.CloseIdle()
+	q := request("delete session", http.MethodDelete, session, "", nil)
+	r, err := c.http.Do(ctx, min(c.timeout, deleteTimeout), q)
 	if err != nil {
 		return err
 	}
-	if r.status <= 299 || r.status == http.StatusNotFound || r.status == http.StatusGone {
+	if r.Status <= 299 || r.Status == http.StatusNotFound || r.Status == http.StatusGone {
 		return nil
 	}
 	return c.refused(q, r)
@@ -233,7 +221,7 @@ func (c *Client) DeleteStale(ctx context.Context) error {
 		err := c.deleteKept(ctx, session)
 		done()
 		if err == nil {
-			c.log.Info("deleted the session that an earlier run left", "url", show(session))
+			c.log.Info("deleted the session that an earlier run left", "url", origin.Show(session))
 		}
 		failed = errors.Join(failed, err)
 	}
@@ -242,8 +230,8 @@ func (c *Client) DeleteStale(ctx context.Context) error {
 // deleteKept asks again whether the origin is trusted: the configuration may
 // have changed since the session was opened.
 func (c *Client) deleteKept(ctx context.Context, session *url.URL) error {
-	if err := c.trust.check("kept session", session); err != nil {
-		return request{op: "delete session", url: session}.fail(err)
+	if err := c.http.Check("kept session", session); err != nil {
+		return origin.Request{Op: "delete session", URL: session}.Fail(err)
 	}
 	return c.delete(ctx, session)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 const (
@@ -74,7 +76,7 @@ func ParseFragment(text string) (Fragment, error) {
 // credentials and candidates of its offerer-tagged media section, which is the
 // first of the bundle group (RFC 9143, section 7.2.1).
 func FragmentOf(description string) (Fragment, error) {
-	session, media, err := sections(description, maxBody)
+	session, media, err := sections(description, maxSDP)
 	if err != nil {
 		return Fragment{}, err
 	}
@@ -101,7 +103,7 @@ func FragmentOf(description string) (Fragment, error) {
 // credentials and candidates of f in place of its own, to be set after an ICE
 // restart.
 func (f Fragment) Apply(answer string) (string, error) {
-	session, media, err := sections(answer, maxBody)
+	session, media, err := sections(answer, maxSDP)
 	if err != nil {
 		return "", err
 	}
@@ -202,11 +204,11 @@ func checkCredential(name, value string) error {
 func checkCandidate(value string) error {
 	fields := strings.Fields(value)
 	if len(fields) < 8 || fields[6] != "typ" {
-		return fmt.Errorf("malformed candidate %q", clean(value))
+		return fmt.Errorf("malformed candidate %q", origin.Clean(value))
 	}
 	for i, bits := range map[int]int{1: 16, 3: 32, 5: 16} {
 		if _, err := strconv.ParseUint(fields[i], 10, bits); err != nil {
-			return fmt.Errorf("malformed candidate %q", clean(value))
+			return fmt.Errorf("malformed candidate %q", origin.Clean(value))
 		}
 	}
 	return nil
@@ -253,7 +255,7 @@ func checkLine(line string) error {
 		return fmt.Errorf("SDP line of %d bytes", len(line))
 	}
 	if len(line) < 2 || line[0] < 'a' || line[0] > 'z' || line[1] != '=' || strings.ContainsAny(line, "\r\x00") {
-		return fmt.Errorf("not an SDP line: %q", clean(line))
+		return fmt.Errorf("not an SDP line: %q", origin.Clean(line))
 	}
 	return nil
 }

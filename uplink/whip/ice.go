@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 const maxICEServers = 16
@@ -33,7 +35,7 @@ func (u iceURI) hostPort() string {
 }
 
 func (u iceURI) String() string {
-	text := u.scheme + ":" + bracket(u.host)
+	text := u.scheme + ":" + origin.Bracket(u.host)
 	if u.port != "" {
 		text += ":" + u.port
 	}
@@ -104,13 +106,13 @@ func (c *Client) iceServers(links []link) ([]ICEServer, error) {
 		}
 		uri, err := parseICE(l.target)
 		if kind := l.params["credential-type"]; err == nil && kind != "" && kind != "password" {
-			err = fmt.Errorf("credential-type %q is not supported", clean(kind))
+			err = fmt.Errorf("credential-type %q is not supported", origin.Clean(kind))
 		}
 		if err == nil && len(servers) == maxICEServers {
 			err = fmt.Errorf("more than %d servers", maxICEServers)
 		}
 		if err != nil {
-			c.log.Warn("ICE server of the endpoint left out", "server", clean(l.target), "error", err)
+			c.log.Warn("ICE server of the endpoint left out", "server", origin.Clean(l.target), "error", err)
 			continue
 		}
 		offered = append(offered, uri)
@@ -118,7 +120,7 @@ func (c *Client) iceServers(links []link) ([]ICEServer, error) {
 			URL: uri.String(), Username: l.params["username"], Credential: NewSecret(l.params["credential"]),
 		})
 	}
-	if err := c.trust.checkICE(offered...); err != nil {
+	if err := c.trust.check(offered...); err != nil {
 		return nil, err
 	}
 	return servers, nil

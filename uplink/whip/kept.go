@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 const (
@@ -96,7 +98,7 @@ func parseKept(data []byte, now time.Time) ([]keptSession, error) {
 	}
 	sessions := slices.DeleteFunc(file.Sessions, func(s keptSession) bool {
 		u, err := url.Parse(s.URL)
-		return err != nil || u.Host == "" || origin(u) != s.Origin || now.Sub(s.Created).Abs() > keptMaxAge
+		return err != nil || u.Host == "" || origin.Of(u) != s.Origin || now.Sub(s.Created).Abs() > keptMaxAge
 	})
 	for i := range sessions {
 		sessions[i].stale = true
@@ -109,7 +111,7 @@ func parseKept(data []byte, now time.Time) ([]keptSession, error) {
 func (k *kept) add(u *url.URL) {
 	k.mu.Lock()
 	k.drop(u.String())
-	k.sessions = append(k.sessions, keptSession{URL: u.String(), Origin: origin(u), Created: time.Now().UTC()})
+	k.sessions = append(k.sessions, keptSession{URL: u.String(), Origin: origin.Of(u), Created: time.Now().UTC()})
 	k.sessions = k.sessions[max(0, len(k.sessions)-keptMax):]
 	if k.trying == u.String() {
 		k.cancel() // the endpoint gave the URL again: it is ours now

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 // Session is one accepted offer. Its methods may be called concurrently.
@@ -35,7 +37,7 @@ func (s *Session) Answer() string { return s.answer }
 func (s *Session) ICEServers() []ICEServer { return s.ice }
 
 // URL returns where the session is, for people: without its query.
-func (s *Session) URL() string { return show(s.url) }
+func (s *Session) URL() string { return origin.Show(s.url) }
 
 // link returns the absolute URL of the 201's first link of relation type rel, as
 // in urn:bril:session, or nil when there is none. It is an error when the link
@@ -45,13 +47,13 @@ func (s *Session) link(rel string) (*url.URL, error) {
 		if !l.is(rel) {
 			continue
 		}
-		q := request{op: "follow link of session", url: s.url}
+		q := origin.Request{Op: "follow link of session", URL: s.url}
 		u, err := s.base.Parse(l.target)
 		if err != nil || u.Host == "" {
-			return nil, q.fail(fmt.Errorf("link %q is not a URL", rel))
+			return nil, q.Fail(fmt.Errorf("link %q is not a URL", rel))
 		}
-		if err := s.client.trust.check("link "+rel, u); err != nil {
-			return nil, q.fail(err)
+		if err := s.client.http.Check("link "+rel, u); err != nil {
+			return nil, q.Fail(err)
 		}
 		return u, nil
 	}
@@ -65,16 +67,16 @@ func (s *Session) Fetch(ctx context.Context, rel string) ([]byte, error) {
 	if u == nil || err != nil {
 		return nil, err
 	}
-	defer s.client.closeIdle()
-	q := request{op: "read", method: http.MethodGet, url: u}
-	r, err := s.client.do(ctx, s.client.timeout, q)
+	defer s.client.http.CloseIdle()
+	q := request("read", http.MethodGet, u, "", nil)
+	r, err := s.client.http.Do(ctx, s.client.timeout, q)
 	if err != nil {
 		return nil, err
 	}
-	if r.status != http.StatusOK {
+	if r.Status != http.StatusOK {
 		return nil, s.client.refused(q, r)
 	}
-	return r.body, nil
+	return r.Body, nil
 }
 
 // Put replaces what is behind a link of the 201 by JSON, with the token. Where
@@ -84,13 +86,13 @@ func (s *Session) Put(ctx context.Context, rel, json string) error {
 	if u == nil || err != nil {
 		return err
 	}
-	defer s.client.closeIdle()
-	q := request{op: "write", method: http.MethodPut, url: u, contentType: "application/json", body: json}
-	r, err := s.client.do(ctx, s.client.timeout, q)
+	defer s.client.http.CloseIdle()
+	q := request("write", http.MethodPut, u, json, map[string]string{"Content-Type": "application/json"})
+	r, err := s.client.http.Do(ctx, s.client.timeout, q)
 	if err != nil {
 		return err
 	}
-	if r.status > 299 {
+	if r.Status > 299 {
 		return s.client.refused(q, r)
 	}
 	return nil
@@ -103,26 +105,26 @@ func (s *Session) Put(ctx context.Context, rel, json string) error {
 func (s *Session) Trickle(ctx context.Context, f Fragment) error {
 	// The last request while the session is being set up: what follows must
 	// not keep a connection, and its goroutines, open.
-	defer s.client.closeIdle()
+	defer s.client.http.CloseIdle()
 	s.mu.Lock()
 	etag, unsupported := s.etag, s.noTrickle
 	s.mu.Unlock()
 	q := s.patch("trickle to session", etag, f)
 	if unsupported {
-		return q.fail(ErrNoPatch)
+		return q.Fail(ErrNoPatch)
 	}
-	r, err := s.client.do(ctx, s.client.timeout, q)
+	r, err := s.client.http.Do(ctx, s.client.timeout, q)
 	if err != nil {
 		return err
 	}
-	if r.status > 299 {
-		s.learn(r.status, &s.noTrickle)
+	if r.Status > 299 {
+		s.learn(r.Status, &s.noTrickle)
 		return s.client.refused(q, r)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// A restart that went out meanwhile brings the newer tag.
-	if tag := r.header.Get("ETag"); tag != "" && s.etag == etag {
+	if tag := r.Header.Get("ETag"); tag != "" && s.etag == etag {
 		s.etag = tag
 	}
 	return nil
@@ -134,7 +136,7 @@ func (s *Session) Trickle(ctx context.Context, f Fragment) error {
 // ErrSuperseded, since only the last counts. After an error the session goes on
 // as it was.
 func (s *Session) RestartICE(ctx context.Context, f Fragment) (Fragment, error) {
-	defer s.client.closeIdle()
+	defer s.client.http.CloseIdle()
 	s.mu.Lock()
 	s.restarts++
 	generation, unsupported := s.restarts, s.noRestart
@@ -143,46 +145,46 @@ func (s *Session) RestartICE(ctx context.Context, f Fragment) (Fragment, error) 
 	// field-value * of RFC 9110, section 13.1.1, which has none.
 	q := s.patch("restart ICE of session", "*", f)
 	if unsupported {
-		return Fragment{}, q.fail(ErrNoPatch)
+		return Fragment{}, q.Fail(ErrNoPatch)
 	}
-	r, err := s.client.do(ctx, s.client.timeout, q)
+	r, err := s.client.http.Do(ctx, s.client.timeout, q)
 	if err != nil {
 		return Fragment{}, err
 	}
-	if r.status > 299 {
-		s.learn(r.status, &s.noRestart)
+	if r.Status > 299 {
+		s.learn(r.Status, &s.noRestart)
 		return Fragment{}, s.client.refused(q, r)
 	}
 	return s.restarted(q, r, generation)
 }
 
-func (s *Session) restarted(q request, r *reply, generation int) (Fragment, error) {
-	if r.status != http.StatusOK {
-		e := q.fail(errors.New("the answer brings no ICE credentials: 200 with an SDP fragment is needed"))
-		e.Status = r.status
+func (s *Session) restarted(q origin.Request, r *origin.Reply, generation int) (Fragment, error) {
+	if r.Status != http.StatusOK {
+		e := q.Fail(errors.New("the answer brings no ICE credentials: 200 with an SDP fragment is needed"))
+		e.Status = r.Status
 		return Fragment{}, e
 	}
-	f, err := ParseFragment(string(r.body))
+	f, err := ParseFragment(string(r.Body))
 	if err == nil && (f.Ufrag == "" || f.Pwd == "") {
 		err = errors.New("no ice-ufrag and ice-pwd in it")
 	}
 	if err != nil {
-		return Fragment{}, q.fail(fmt.Errorf("read the server's fragment: %w", err))
+		return Fragment{}, q.Fail(fmt.Errorf("read the server's fragment: %w", err))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if generation != s.restarts {
-		return Fragment{}, q.fail(ErrSuperseded)
+		return Fragment{}, q.Fail(ErrSuperseded)
 	}
-	if tag := r.header.Get("ETag"); tag != "" {
+	if tag := r.Header.Get("ETag"); tag != "" {
 		s.etag = tag
 	}
 	return f, nil
 }
 
-func (s *Session) patch(op, etag string, f Fragment) request {
-	return request{op: op, method: http.MethodPatch, url: s.url,
-		contentType: typeFragment, accept: typeFragment, ifMatch: etag, body: f.String()}
+func (s *Session) patch(op, etag string, f Fragment) origin.Request {
+	return request(op, http.MethodPatch, s.url, f.String(),
+		map[string]string{"Content-Type": typeFragment, "Accept": typeFragment, "If-Match": etag})
 }
 
 // learn remembers what the session will never take: a 422 refuses one kind of

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 // pipes is a network of net.Pipe, on which synctest's clock runs: a test may
@@ -50,7 +52,7 @@ func inBubble(t *testing.T, handlers script, test func(t *testing.T, c *Client, 
 		h := &http.Server{Handler: s, ErrorLog: quiet}
 		go h.Serve(network)
 		defer h.Close()
-		transport := newTransport(Config{})
+		transport := origin.NewTransport(nil)
 		transport.DialContext = network.dial
 		c, err := New(Config{URL: "http://127.0.0.1/whip/a", Transport: transport})
 		if err != nil {
@@ -142,7 +144,7 @@ func TestDeleteIsBounded(t *testing.T) {
 func TestIdleConnectionIsClosed(t *testing.T) {
 	inBubble(t, script{"POST /whip/a": created()}, func(t *testing.T, c *Client, _ *server) {
 		publish(t, c)
-		time.Sleep(idleTimeout + time.Second)
+		time.Sleep(origin.IdleTimeout + time.Second)
 		synctest.Wait()
 		noGoroutines(t, "net/http.(*persistConn)")
 	})

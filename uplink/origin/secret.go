@@ -1,4 +1,4 @@
-package whip
+package origin
 
 // Secret is a text that formatting, logging and marshalling never show. The
 // zero value is no secret at all.

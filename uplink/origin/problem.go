@@ -1,4 +1,4 @@
-package whip
+package origin
 
 import (
 	"encoding/json"
@@ -10,10 +10,10 @@ import (
 	"unicode"
 )
 
-const (
-	maxSaid       = 200             // runes shown of each text of a server
-	maxRetryAfter = 5 * time.Minute // a longer Retry-After counts as this
-)
+const maxSaid = 200 // runes shown of each text of a server
+
+// MaxRetryAfter is what a longer Retry-After counts as.
+const MaxRetryAfter = 5 * time.Minute
 
 // Problem is what a server says about an error: problem details (RFC 9457), or
 // what servers send in their place. The texts are cleaned of control and format
@@ -37,27 +37,27 @@ func (p Problem) String() string {
 
 // problem reads the body of an error. The token is taken out, as a server may
 // echo what it got.
-func (r *reply) problem(token Secret) Problem {
+func (r *Reply) problem(token Secret) Problem {
 	p := r.rawProblem()
 	for _, text := range []*string{&p.Type, &p.Title, &p.Detail} {
 		if !token.IsZero() {
 			*text = strings.ReplaceAll(*text, token.Reveal(), token.String())
 		}
-		*text = clean(*text)
+		*text = Clean(*text)
 	}
 	return p
 }
 
 // rawProblem tries JSON whatever the content type says: one server in the field
 // sends its errors as JSON under the type that the request accepts.
-func (r *reply) rawProblem() Problem {
-	if kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type")); kind == "text/plain" {
-		return Problem{Detail: string(r.body)}
+func (r *Reply) rawProblem() Problem {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "text/plain" {
+		return Problem{Detail: string(r.Body)}
 	}
 	var said struct{ Type, Title, Detail, Message, Error string }
 	// A field of the wrong type leaves the others filled, and what is not JSON
 	// leaves all of them empty.
-	_ = json.Unmarshal(r.body, &said)
+	_ = json.Unmarshal(r.Body, &said)
 	for _, text := range []string{said.Message, said.Error} { // not RFC 9457, but common
 		if said.Detail == "" {
 			said.Detail = text
@@ -66,8 +66,8 @@ func (r *reply) rawProblem() Problem {
 	return Problem{Type: said.Type, Title: said.Title, Detail: said.Detail}
 }
 
-// clean makes a foreign text safe for one line of a terminal or a log.
-func clean(text string) string {
+// Clean makes a foreign text safe for one line of a terminal or a log.
+func Clean(text string) string {
 	printable := strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return ' '
@@ -84,13 +84,14 @@ func clean(text string) string {
 	return string(runes)
 }
 
-// isHTML also looks at the body: some servers send pages without saying so.
-func (r *reply) isHTML() bool {
-	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
+// IsHTML says that the answer is a web page. It also looks at the body: some
+// servers send pages without saying so.
+func (r *Reply) IsHTML() bool {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind == "text/html" || kind == "application/xhtml+xml" {
 		return true
 	}
-	start := strings.ToLower(strings.TrimSpace(string(r.body[:min(len(r.body), 64)])))
+	start := strings.ToLower(strings.TrimSpace(string(r.Body[:min(len(r.Body), 64)])))
 	return strings.HasPrefix(start, "<!doctype html") || strings.HasPrefix(start, "<html")
 }
 
@@ -103,5 +104,5 @@ func retryAfter(value string, now time.Time) time.Duration {
 	} else if at, err := http.ParseTime(value); err == nil {
 		wait = at.Sub(now)
 	}
-	return min(max(wait, 0), maxRetryAfter)
+	return min(max(wait, 0), MaxRetryAfter)
 }

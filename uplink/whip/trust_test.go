@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 func TestNewChecksItsConfiguration(t *testing.T) {
@@ -47,39 +49,6 @@ func TestNewChecksItsConfiguration(t *testing.T) {
 	}
 }
 
-func TestTrust(t *testing.T) {
-	for _, test := range []struct {
-		own, trusted, asked string
-		want                string // part of the error, "" for none
-	}{
-		{"https://a.example/whip", "", "https://a.example/other?x=1", ""},
-		{"https://a.example/whip", "", "https://A.EXAMPLE:443/", ""},
-		{"https://a.example:443/whip", "", "https://a.example/", ""},
-		{"http://127.0.0.1:80/whip", "", "http://127.0.0.1/", ""},
-		{"https://a.example/whip", "", "https://a.example:8443/", "https://a.example:8443"},
-		{"https://a.example/whip", "", "https://b.a.example/", "https://b.a.example"},
-		{"https://a.example/whip", "https://b.example", "https://b.example/x", ""},
-		{"https://a.example/whip", "https://b.example:8443", "https://b.example/x", "https://b.example"},
-		{"https://a.example/whip", "b.example", "https://b.example/x", "https://b.example"},
-		{"https://a.example/whip", "http://127.0.0.1:8080", "http://127.0.0.1:8080/", "from https to http"},
-		{"http://127.0.0.1:8080/whip", "http://[::1]:8080", "http://[::1]:8080/", ""},
-		{"http://127.0.0.1:8080/whip", "", "http://127.0.0.1:8081/", "http://127.0.0.1:8081"},
-		{"https://a.example/whip", "", "https://x:y@a.example/", "carries a user name"},
-		{"https://a.example/whip", "", "file:///etc/passwd", "not an http address"},
-	} {
-		own, _ := url.Parse(test.own)
-		asked, _ := url.Parse(test.asked)
-		trusted, err := newTrust(own, strings.Fields(test.trusted))
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = trusted.check("session", asked)
-		if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, ErrUntrusted) || !strings.Contains(err.Error(), test.want)) {
-			t.Errorf("%s, trusting %q, asked %s: got %v, want %q", test.own, test.trusted, test.asked, err, test.want)
-		}
-	}
-}
-
 func TestTrustOfICEServers(t *testing.T) {
 	for _, test := range []struct {
 		trusted, server string
@@ -105,11 +74,11 @@ func TestTrustOfICEServers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = trusted.checkICE(uri)
-		var h hinted
+		err = trusted.check(uri)
+		var h origin.Hinted
 		errors.As(err, &h)
-		if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, ErrUntrusted) || !strings.Contains(h.hint, test.want)) {
-			t.Errorf("trusting %q, %s: got %v with hint %q, want %s", test.trusted, test.server, err, h.hint, test.want)
+		if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, ErrUntrusted) || !strings.Contains(h.Hint(), test.want)) {
+			t.Errorf("trusting %q, %s: got %v with hint %q, want %s", test.trusted, test.server, err, h.Hint(), test.want)
 		}
 	}
 }
@@ -120,24 +89,14 @@ func TestHintOfUntrustedIsAnEntry(t *testing.T) {
 	for _, server := range []string{"turn:b.example:3478", "stuns:[2001:db8::1]:5349"} {
 		uri, _ := parseICE(server)
 		trusted, _ := newTrust(own, nil)
-		var h hinted
-		if !errors.As(trusted.checkICE(uri), &h) {
+		var h origin.Hinted
+		if !errors.As(trusted.check(uri), &h) {
 			t.Fatalf("%s: no hint", server)
 		}
-		entry := strings.Split(h.hint, `"`)[1]
+		entry := strings.Split(h.Hint(), `"`)[1]
 		trusted, err := newTrust(own, []string{entry})
-		if err != nil || trusted.checkICE(uri) != nil {
-			t.Errorf("%s: entry %q: %v, and then %v", server, entry, err, trusted.checkICE(uri))
-		}
-	}
-}
-
-func TestLocalhostIsHeldToLoopback(t *testing.T) {
-	for address, allowed := range map[string]bool{
-		"127.0.0.1:80": true, "[::1]:80": true, "[::ffff:127.0.0.1]:80": true, "192.0.2.1:80": false, "[2001:db8::1]:80": false, "nonsense": false,
-	} {
-		if err := loopbackOnly("tcp", address, nil); (err == nil) != allowed {
-			t.Errorf("%s: %v", address, err)
+		if err != nil || trusted.check(uri) != nil {
+			t.Errorf("%s: entry %q: %v, and then %v", server, entry, err, trusted.check(uri))
 		}
 	}
 }

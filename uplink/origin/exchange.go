@@ -1,0 +1,165 @@
+package origin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Bounds on what a server can make this client do.
+const (
+	maxRedirects = 5
+	maxBody      = 256 << 10 // bytes of an answer
+	maxErrorBody = 16 << 10  // bytes read of an error's explanation
+)
+
+// Request is one request as the protocol means it; redirects may make it several.
+type Request struct {
+	Op     string // for errors, as in "publish to"
+	Method string
+	URL    *url.URL
+	Header map[string]string // an empty value is not sent
+
+	// Body returns the body from its start, once for each hop; none when nil.
+	// As with http.RoundTripper, it may be read after the exchange, until it is
+	// closed.
+	Body   func() io.ReadCloser
+	Length int64 // of the body in bytes
+}
+
+// Text is a request's body and its length.
+func Text(body string) (func() io.ReadCloser, int64) {
+	return func() io.ReadCloser { return io.NopCloser(strings.NewReader(body)) }, int64(len(body))
+}
+
+// Reply is an answer that is not a redirect.
+type Reply struct {
+	URL    *url.URL // that answered
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Do sends a request and follows redirects that keep method and body. Its time
+// is bounded as a whole, so that slow bytes or many hops cannot stretch it;
+// where timeout is 0 the bound is ctx's. When an answer began and broke off, it
+// returns the reply so far beside the error.
+func (c *Client) Do(ctx context.Context, timeout time.Duration, q Request) (*Reply, error) {
+	bounded, cancel := ctx, context.CancelFunc(func() {})
+	if timeout > 0 {
+		bounded, cancel = context.WithTimeout(ctx, timeout)
+	}
+	defer cancel()
+	visited := map[string]bool{}
+	for {
+		visited[q.URL.String()] = true
+		r, err := c.once(bounded, q)
+		if err != nil {
+			return r, c.unanswered(ctx, q, err, timeout)
+		}
+		if r.Status < 300 || r.Status > 399 {
+			return r, nil
+		}
+		next, err := c.redirect(r)
+		if err != nil {
+			e := q.Fail(err)
+			e.Status = r.Status
+			return nil, e
+		}
+		if visited[next.String()] || len(visited) > maxRedirects {
+			return nil, q.Fail(fmt.Errorf("redirected in a loop or more than %d times, last to %s", maxRedirects, Show(next)))
+		}
+		q.URL = next
+	}
+}
+
+// redirect returns where a 307 or 308 leads. The others would turn a POST into
+// a GET (RFC 9110, section 15.4), so they cannot mean what they say here.
+func (c *Client) redirect(r *Reply) (*url.URL, error) {
+	if r.Status != http.StatusTemporaryRedirect && r.Status != http.StatusPermanentRedirect {
+		return nil, WithHint(
+			fmt.Errorf("%w: a redirect that drops the body", c.cfg.Foreign),
+			"only 307 and 308 are followed; is "+c.cfg.Key+" the final address?",
+		)
+	}
+	next, err := r.Resolve("Location")
+	if err != nil {
+		return nil, err
+	}
+	return next, c.trust.check("redirect", next)
+}
+
+// Resolve reads a header that holds a URL, relative to the one that answered.
+func (r *Reply) Resolve(header string) (*url.URL, error) {
+	value := strings.TrimSpace(r.Header.Get(header))
+	if value == "" {
+		return nil, fmt.Errorf("the answer has no %s", header)
+	}
+	u, err := r.URL.Parse(value)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("the answer's %s is not a URL", header)
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+// once sends one HTTP request. It goes by RoundTrip, because http.Client adds
+// redirects of its own and errors that show the query of a URL.
+func (c *Client) once(ctx context.Context, q Request) (*Reply, error) {
+	req, err := c.request(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.cfg.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	r := &Reply{URL: q.URL, Status: res.StatusCode, Header: res.Header}
+	if r.Status >= 300 {
+		// An explanation that breaks off is still one.
+		r.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
+		return r, ctx.Err()
+	}
+	r.Body, err = readBody(res)
+	return r, err
+}
+
+func (c *Client) request(ctx context.Context, q Request) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, q.Method, q.URL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if q.Body != nil && q.Length > 0 {
+		req.Body, req.ContentLength = q.Body(), q.Length
+	}
+	req.Header.Set("User-Agent", c.cfg.UserAgent)
+	for name, value := range q.Header {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
+	if !c.cfg.Token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+c.cfg.Token.Reveal())
+	}
+	return req, nil
+}
+
+func readBody(res *http.Response) ([]byte, error) {
+	// None was asked for, and decompressing would undo the bound on the size.
+	if coding := res.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return nil, fmt.Errorf("the answer is compressed (%s) unasked", Clean(coding))
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if len(body) > maxBody {
+		return nil, fmt.Errorf("%w: over %d KiB", ErrTooLarge, maxBody>>10)
+	}
+	return body, nil
+}
