@@ -24,7 +24,7 @@ var known = []string{"bril,virtual-board"}
 // tried is what every key is set to, where it takes it.
 var tried = []string{
 	"none", "off", "false", "true", "auto", "generic", "virtual", "[]", "{}", `""`, "LED1", "dark", "0", "1", "-1", "2", "90", "60", "80", "15",
-	"100ms", "10s", "30s", "1m", "12h", "6k", "100k", "8M", "64x64", "320x240", "live", "pause", "debug", "json", "H264", "YUYV",
+	"100ms", "10s", "30s", "1m", "12h", "6k", "100k", "8M", "1G", "64x64", "320x240", "live", "pause", "debug", "json", "H264", "YUYV",
 	"/dev/video7", "hw:1,0", "pattern", "tone", "/tmp/x", "lo", "http://127.0.0.1:2/x",
 }
 
@@ -128,8 +128,8 @@ func yaml(key []string, value string) string {
 // No control call and no press does, in whatever order: every action, every path
 // of the socket, every gesture on every button.
 func TestNoControlCallTurnsTheLightOff(t *testing.T) {
-	if n := reflect.TypeFor[control.Daemon]().NumMethod(); n != 2 {
-		t.Errorf("the daemon takes %d calls; this test knows Status and Live", n)
+	if n := reflect.TypeFor[control.Daemon]().NumMethod(); n != 6 {
+		t.Errorf("the daemon takes %d calls; this test knows Status, Live, Photo, Clip, Spool and SpoolAct", n)
 	}
 	g := newGlasses(t)
 	cfg := glassesConfig(startEndpoint(t))
@@ -142,8 +142,8 @@ func TestNoControlCallTurnsTheLightOff(t *testing.T) {
 	client := http.Client{Transport: socket, Timeout: patience}
 	calls := []func(){}
 	for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
-		for _, path := range []string{"status", "live", "light", "light/off", "board", "config", "devices"} {
-			for _, body := range []string{"", `{"action":"on"}`, `{"action":"off"}`, `{"action":"pause"}`, `{"action":"dark"}`, `{"light":"off"}`, `{"action":"on","light":"off"}`} {
+		for _, path := range []string{"status", "live", "light", "light/off", "board", "config", "devices", "photo", "clip", "spool"} {
+			for _, body := range []string{"", `{"action":"on"}`, `{"action":"off"}`, `{"action":"pause"}`, `{"action":"dark"}`, `{"light":"off"}`, `{"action":"on","light":"off"}`, `{"show":true}`, `{"action":"start"}`, `{"action":"stop"}`} {
 				calls = append(calls, func() {
 					request, err := http.NewRequestWithContext(t.Context(), method, "http://bril/v1/"+path, strings.NewReader(body))
 					if err != nil {

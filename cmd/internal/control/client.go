@@ -26,8 +26,9 @@ const maxAnswer = 1 << 20
 // not connect, and *Problem when the daemon refuses. It may be used by several
 // goroutines.
 type Client struct {
-	path string
-	http *http.Client
+	path    string
+	http    *http.Client
+	patient *http.Client // for what ends on a disk
 }
 
 // NewClient makes a client of the socket at path. It connects when it is used.
@@ -39,20 +40,26 @@ func NewClient(path string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	return &Client{path: path, http: &http.Client{Transport: &http.Transport{
-		DialContext:           dial,
-		ResponseHeaderTimeout: actionTime + requestTime,
-		DisableCompression:    true,
-	}}}
+	waiting := func(limit time.Duration) *http.Client {
+		return &http.Client{Transport: &http.Transport{
+			DialContext:           dial,
+			ResponseHeaderTimeout: limit + requestTime,
+			DisableCompression:    true,
+		}}
+	}
+	return &Client{path: path, http: waiting(actionTime), patient: waiting(mediaTime)}
 }
 
-// Close frees the connection. It may be called twice.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Close frees the connections. It may be called twice.
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.patient.CloseIdleConnections()
+}
 
 // Status asks for the daemon's status.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
-	err := c.call(ctx, http.MethodGet, "/v1/status", nil, &s)
+	err := c.call(ctx, c.http, http.MethodGet, "/v1/status", nil, &s)
 	if err == nil {
 		err = known(s)
 	}
@@ -64,21 +71,55 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 
 // Live asks for an action and returns the state after it.
 func (c *Client) Live(ctx context.Context, action Action) (state string, err error) {
-	body, err := json.Marshal(liveRequest{Action: string(action)})
+	r, err := post[liveResponse](ctx, c, c.http, "/v1/live", liveRequest{Action: string(action)})
 	if err != nil {
-		return "", err
-	}
-	var r liveResponse
-	if err := c.call(ctx, http.MethodPost, "/v1/live", body, &r); err != nil {
 		return "", c.explain("live "+string(action), err)
 	}
 	return r.State, nil
 }
 
+// Photo takes a photo and returns once it is safe; show marks it for the
+// customer's screen.
+func (c *Client) Photo(ctx context.Context, show bool) (Photo, error) {
+	p, err := post[Photo](ctx, c, c.patient, "/v1/photo", photoRequest{Show: show})
+	if err != nil {
+		return Photo{}, c.explain("take a photo", err)
+	}
+	return p, nil
+}
+
+// Clip begins a clip, or ends it and returns once it is safe.
+func (c *Client) Clip(ctx context.Context, action ClipAction) (Clip, error) {
+	clip, err := post[Clip](ctx, c, c.patient, "/v1/clip", clipRequest{Action: string(action)})
+	if err != nil {
+		return Clip{}, c.explain("clip "+string(action), err)
+	}
+	return clip, nil
+}
+
+// Spool asks for what waits for its upload.
+func (c *Client) Spool(ctx context.Context) (Spool, error) {
+	var s Spool
+	if err := c.call(ctx, c.http, http.MethodGet, "/v1/spool", nil, &s); err != nil {
+		return Spool{}, c.explain("list the spool", err)
+	}
+	return s, nil
+}
+
+// SpoolAct asks for an action on an item, or on all for "", and returns the spool
+// after it.
+func (c *Client) SpoolAct(ctx context.Context, action SpoolAction, id string) (Spool, error) {
+	s, err := post[Spool](ctx, c, c.patient, "/v1/spool", spoolRequest{Action: string(action), ID: id})
+	if err != nil {
+		return Spool{}, c.explain("spool "+string(action), err)
+	}
+	return s, nil
+}
+
 // Watch calls each with the status, at once and then every interval (50 ms to
 // 1 min), until each returns an error or ctx ends, which it returns.
 func (c *Client) Watch(ctx context.Context, interval time.Duration, each func(Status) error) error {
-	response, err := c.do(ctx, http.MethodGet, "/v1/status/stream?interval="+url.QueryEscape(interval.String()), nil)
+	response, err := c.do(ctx, c.http, http.MethodGet, "/v1/status/stream?interval="+url.QueryEscape(interval.String()), nil)
 	if err != nil {
 		return c.explain("watch the status", err)
 	}
@@ -113,9 +154,18 @@ func known(s Status) error {
 	return nil
 }
 
+// post sends a request with a body and returns its answer.
+func post[T any](ctx context.Context, c *Client, by *http.Client, path string, request any) (answer T, err error) {
+	body, err := json.Marshal(request)
+	if err == nil {
+		err = c.call(ctx, by, http.MethodPost, path, body, &answer)
+	}
+	return answer, err
+}
+
 // call sends a request and decodes its answer into out.
-func (c *Client) call(ctx context.Context, method, path string, body []byte, out any) error {
-	response, err := c.do(ctx, method, path, body)
+func (c *Client) call(ctx context.Context, by *http.Client, method, path string, body []byte, out any) error {
+	response, err := c.do(ctx, by, method, path, body)
 	if err != nil {
 		return err
 	}
@@ -139,13 +189,13 @@ func decode(body io.Reader, out any) error {
 }
 
 // do sends a request and returns its answer, which is a success.
-func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+func (c *Client) do(ctx context.Context, by *http.Client, method, path string, body []byte) (*http.Response, error) {
 	// The host is what the Host header holds; the socket is where it goes.
 	request, err := http.NewRequestWithContext(ctx, method, "http://bril"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.http.Do(request)
+	response, err := by.Do(request)
 	if urlErr := (*url.Error)(nil); errors.As(err, &urlErr) {
 		return nil, urlErr.Err // without the made-up address
 	}

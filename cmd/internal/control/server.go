@@ -19,6 +19,14 @@ type Daemon interface {
 	// Live does what action asks for and returns the state after it. It need
 	// not wait until live is reached.
 	Live(ctx context.Context, action Action) (state string, err error)
+	// Photo returns once the photo is safe on the disk.
+	Photo(ctx context.Context, show bool) (Photo, error)
+	// Clip returns once the clip's folder is safe, or after StopClip all of it.
+	Clip(ctx context.Context, action ClipAction) (Clip, error)
+	// Spool returns at once.
+	Spool() Spool
+	// SpoolAct does what action asks for to the item, or to all for "".
+	SpoolAct(ctx context.Context, action SpoolAction, id string) error
 }
 
 // The bounds of what a client can take up.
@@ -28,6 +36,7 @@ const (
 	maxStreams   = 16               // open status streams
 	requestTime  = 5 * time.Second  // to send a request, or to take an answer or a line
 	actionTime   = 10 * time.Second // for Daemon.Live
+	mediaTime    = time.Minute      // for what ends on a disk, which may be a slow one
 	idleTime     = 30 * time.Second
 	shutdownTime = 2 * time.Second // for answers on their way at the end
 	minInterval  = 50 * time.Millisecond
@@ -115,6 +124,10 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("GET /v1/status", h.bodiless(h.status))
 	mux.HandleFunc("GET /v1/status/stream", h.bodiless(h.stream))
 	mux.HandleFunc("POST /v1/live", h.live)
+	mux.HandleFunc("POST /v1/photo", h.photo)
+	mux.HandleFunc("POST /v1/clip", h.clip)
+	mux.HandleFunc("GET /v1/spool", h.bodiless(h.spool))
+	mux.HandleFunc("POST /v1/spool", h.spoolAct)
 	mux.HandleFunc("/", h.unknown)
 	return mux
 }
@@ -125,7 +138,7 @@ func (h *handler) bodiless(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			w.Header().Set("Connection", "close")
-			h.refuse(w, http.StatusBadRequest, r.Method+" takes no body")
+			h.refuse(w, http.StatusBadRequest, errors.New(r.Method+" takes no body"))
 			return
 		}
 		next(w, r)
@@ -141,14 +154,14 @@ func (h *handler) status(w http.ResponseWriter, _ *http.Request) {
 func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 	interval, err := parseInterval(r.URL.Query().Get("interval"))
 	if err != nil {
-		h.refuse(w, http.StatusBadRequest, err.Error())
+		h.refuse(w, http.StatusBadRequest, err)
 		return
 	}
 	select {
 	case h.streams <- struct{}{}:
 		defer func() { <-h.streams }()
 	default:
-		h.refuse(w, http.StatusServiceUnavailable, "too many status streams are open")
+		h.refuse(w, http.StatusServiceUnavailable, errors.New("too many status streams are open"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -188,58 +201,107 @@ func (h *handler) line(w http.ResponseWriter) error {
 }
 
 func (h *handler) live(w http.ResponseWriter, r *http.Request) {
-	action, err := readAction(w, r)
-	if err != nil {
-		h.refuse(w, http.StatusBadRequest, err.Error())
+	var request liveRequest
+	err := read(w, r, `{"action":"on|off|pause"}`, &request)
+	action := Action("")
+	if err == nil {
+		action, err = ParseAction(request.Action)
+	}
+	h.act(w, r, actionTime, err, func(ctx context.Context) (any, error) {
+		state, err := h.Daemon.Live(ctx, action)
+		return liveResponse{State: state}, err
+	})
+}
+
+func (h *handler) photo(w http.ResponseWriter, r *http.Request) {
+	var request photoRequest
+	err := read(w, r, `{"show":false|true}`, &request)
+	h.act(w, r, mediaTime, err, func(ctx context.Context) (any, error) { return h.Daemon.Photo(ctx, request.Show) })
+}
+
+func (h *handler) clip(w http.ResponseWriter, r *http.Request) {
+	var request clipRequest
+	err := read(w, r, `{"action":"start|stop"}`, &request)
+	action := ClipAction("")
+	if err == nil {
+		action, err = ParseClipAction(request.Action)
+	}
+	h.act(w, r, mediaTime, err, func(ctx context.Context) (any, error) { return h.Daemon.Clip(ctx, action) })
+}
+
+func (h *handler) spool(w http.ResponseWriter, _ *http.Request) {
+	h.write(w, http.StatusOK, h.Daemon.Spool().complete())
+}
+
+func (h *handler) spoolAct(w http.ResponseWriter, r *http.Request) {
+	var request spoolRequest
+	err := read(w, r, `{"action":"retry|drop","id":"…"}`, &request)
+	action := SpoolAction("")
+	if err == nil {
+		action, err = ParseSpoolAction(request.Action, request.ID)
+	}
+	h.act(w, r, mediaTime, err, func(ctx context.Context) (any, error) {
+		err := h.Daemon.SpoolAct(ctx, action, request.ID)
+		return h.Daemon.Spool().complete(), err
+	})
+}
+
+// act answers with what do returns, within limit; with wrong where that says what
+// is wrong with the request.
+func (h *handler) act(w http.ResponseWriter, r *http.Request, limit time.Duration, wrong error, do func(context.Context) (any, error)) {
+	if wrong != nil {
+		h.refuse(w, http.StatusBadRequest, wrong)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), actionTime)
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit + requestTime)); err != nil {
+		return // the connection is gone
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()
 	defer context.AfterFunc(h.stop, cancel)()
-	state, err := h.Daemon.Live(ctx, action)
+	answer, err := do(ctx)
 	if err != nil {
 		h.fail(w, err)
 		return
 	}
-	h.write(w, http.StatusOK, liveResponse{State: state})
+	h.write(w, http.StatusOK, answer)
 }
 
-// readAction reads the one object that the body is, which has to come in time.
-func readAction(w http.ResponseWriter, r *http.Request) (Action, error) {
+// read reads the one object that the body is, which has to come in time and look
+// like shape.
+func read(w http.ResponseWriter, r *http.Request, shape string, request any) error {
 	c := http.NewResponseController(w)
 	if err := c.SetReadDeadline(time.Now().Add(requestTime)); err != nil {
-		return "", err
+		return err
 	}
-	action, err := parseRequest(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
+	if err := parse(http.MaxBytesReader(w, r.Body, maxBody), shape, request); err != nil {
 		w.Header().Set("Connection", "close") // and do not wait for the rest
-		return "", err
+		return err
 	}
-	return action, c.SetReadDeadline(time.Time{})
+	return c.SetReadDeadline(time.Time{})
 }
 
-func parseRequest(body io.Reader) (Action, error) {
+func parse(body io.Reader, shape string, request any) error {
 	d := json.NewDecoder(body)
 	d.DisallowUnknownFields()
-	var request liveRequest
-	if err := d.Decode(&request); err != nil {
-		return "", errors.New(`the body is not {"action":"on|off|pause"}`)
+	if err := d.Decode(request); err != nil {
+		return errors.New("the body is not " + shape)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return "", errors.New("something follows the request's object")
+		return errors.New("something follows the request's object")
 	}
-	return ParseAction(request.Action)
+	return nil
 }
 
 // unknown also answers wrong methods: the pattern "/" matches them all.
 func (h *handler) unknown(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Connection", "close")
-	h.refuse(w, http.StatusNotFound, "there is no "+r.Method+" "+quote(r.URL.Path)+" in this daemon")
+	h.refuse(w, http.StatusNotFound, errors.New("there is no "+r.Method+" "+quote(r.URL.Path)+" in this daemon"))
 }
 
 // refuse answers a request that this package itself finds wrong.
-func (h *handler) refuse(w http.ResponseWriter, status int, message string) {
-	h.write(w, status, &Problem{Message: message, Code: codeUsage})
+func (h *handler) refuse(w http.ResponseWriter, status int, err error) {
+	h.write(w, status, &Problem{Message: err.Error(), Text: hintOf(err), Code: codeUsage})
 }
 
 func describe(err error) *Problem {

@@ -5,6 +5,10 @@
 //	GET  /v1/status                        one Status
 //	GET  /v1/status/stream?interval=1s     one Status a line, until the client goes
 //	POST /v1/live {"action":"on"}          {"state":"connecting"}
+//	POST /v1/photo {"show":false}          one Photo, once it is safe
+//	POST /v1/clip {"action":"start"}       one Clip, once its folder is safe, or after stop all of it
+//	GET  /v1/spool                         one Spool
+//	POST /v1/spool {"action":"retry","id":""}  the Spool after it
 //
 // Every other answer is a Problem.
 package control
@@ -32,6 +36,10 @@ type Status struct {
 	Uplink    Uplink  `json:"uplink"`
 	Video     Video   `json:"video"`
 	LatencyMS Latency `json:"latency_ms"`
+
+	Recording Recording   `json:"recording"`
+	Spool     SpoolStatus `json:"spool"`
+	Upload    Upload      `json:"upload"`
 
 	RSSBytes      int64   `json:"rss_bytes"`
 	UptimeSeconds float64 `json:"uptime_s"`
@@ -97,11 +105,13 @@ type Video struct {
 	Copies    uint64            `json:"copies"` // frames copied or converted between camera and encoder
 }
 
-// Latency is how long a frame takes in each stage.
+// Latency is how long a frame takes in each stage, and a photo in each of its own.
 type Latency struct {
 	Queue         Percentiles `json:"queue"`          // from the camera to the encoder's start
 	Encode        Percentiles `json:"encode"`         // in the encoder
 	PacketiseSend Percentiles `json:"packetise_send"` // from the access unit to its last packet sent
+
+	Photo PhotoLatency `json:"photo"`
 }
 
 // Percentiles are in milliseconds, over the last few seconds.
@@ -112,7 +122,7 @@ type Percentiles struct {
 
 // Fault is one component that does not work, and is being retried.
 type Fault struct {
-	Component string    `json:"component"` // camera, microphone, encoder, uplink, light or a button's name
+	Component string    `json:"component"` // camera, microphone, encoder, uplink, light, spool, upload or a button's name
 	Message   string    `json:"message"`
 	Hint      string    `json:"hint,omitempty"`
 	Since     time.Time `json:"since"`
