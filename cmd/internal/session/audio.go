@@ -12,13 +12,14 @@ import (
 // audioStage takes sound from the source through the encoder to the uplink.
 type audioStage struct {
 	stage
-	cfg *Config
-	out *outlet
+	cfg    *Config
+	out    *outlet
+	record *record
 
 	audio   Audio // what is open; Source is nil when nothing is
 	encoder AudioEncoder
 	label   atomic.Pointer[string] // for status
-	to      Publisher              // of the sound in hand
+	to      destination            // of the sound in hand
 }
 
 func (a *audioStage) open(ctx context.Context) error {
@@ -69,7 +70,7 @@ func (a *audioStage) guarded(ctx context.Context, reads func(context.Context) er
 // one takes one chunk all the way. What was captured in a pause is left out
 // here, what a press has overtaken in the encoder by the sink.
 func (a *audioStage) one(ctx context.Context) (err error) {
-	if a.to, err = a.out.wait(ctx); err != nil {
+	if a.to, err = a.out.anywhere(ctx); err != nil {
 		return err
 	}
 	a.guard.begin()
@@ -86,9 +87,13 @@ func (a *audioStage) one(ctx context.Context) (err error) {
 }
 
 func (a *audioStage) sink(p encoder.Packet) error {
-	if a.mayLeave(p.PTS, p.PTS+p.Length) {
-		_ = a.to.WriteAudio(p) // the session hears of a lost connection by itself
+	if !a.mayLeave(p.PTS, p.PTS+p.Length) {
+		return nil
 	}
+	if a.to.publisher != nil {
+		_ = a.to.publisher.WriteAudio(p) // the session hears of a lost connection by itself
+	}
+	a.record.audio(a.to.take, p)
 	return nil
 }
 

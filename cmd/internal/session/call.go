@@ -35,9 +35,9 @@ func (l *loop) dial(generation Generation) {
 	})
 }
 
-// attach sends over a new connection, and watches it.
-func (l *loop) attach(generation Generation, p Publisher) {
-	l.publisher = p
+// attach sends over the connection that has come, and watches it.
+func (l *loop) attach() {
+	p, generation := l.publisher, l.state.Generation
 	l.faults.clear("uplink")
 	l.media.out.set(p)
 	ctx, since, down := l.conversation, monotonic.Now(), l.state.DownSince

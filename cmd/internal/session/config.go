@@ -132,6 +132,15 @@ type Config struct {
 	// Phase hears of each new phase; nil when nobody needs to. It returns at once.
 	Phase func(Phase)
 
+	// Tap is shown what is captured while a conversation is live or interrupted; nil
+	// for none. Without one nothing is captured while it is interrupted.
+	Tap Tap
+	// KeyFrameEvery is the longest from one key frame to the next while a Tap is
+	// shown them; 0 leaves that to the encoder. One is forced where the encoder's own
+	// come so late that with two more frames it would be longer. What comes encoded
+	// has the key frames that it has.
+	KeyFrameEvery time.Duration
+
 	MaxBitRate encoder.BitRate
 	Limits     Limits
 	Version    string

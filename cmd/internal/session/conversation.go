@@ -11,7 +11,7 @@ func (l *loop) open(generation Generation) {
 	if l.media == nil {
 		l.conversation, l.end = context.WithCancel(l.ctx)
 		l.rates = newRateController(l.cfg.MaxBitRate)
-		l.media = newMedia(&l.cfg, &l.meter, &l.faults, l.rates.target)
+		l.media = newMedia(&l.cfg, &l.meter, &l.faults, &l.recording, l.rates.target)
 		l.ease(l.state.Heat)
 	}
 	ctx, m := l.conversation, l.media

@@ -32,3 +32,38 @@ func (g *keyGate) made(now time.Duration) {
 	g.wanted.Store(false)
 	g.last = now
 }
+
+// spacing says when a key frame is overdue for a recording, which can begin only
+// with one. It counts those that the encoder makes by itself, so that where they
+// come often enough none is forced. It belongs to the encoding goroutine; times are
+// PTS.
+type spacing struct {
+	every time.Duration // the longest from one to the next; 0 for no limit
+	last  time.Duration // the last that was made, or forced; 0 for none
+	now   time.Duration // the picture in hand
+	gap   time.Duration // the longest of late between two pictures
+	asked bool          // the next picture is forced to be one
+}
+
+// next takes the next picture. A gap of a source that stopped for a while says
+// little of the next one.
+func (s *spacing) next(pts time.Duration) {
+	if s.now != 0 {
+		s.gap = min(max(pts-s.now, s.gap-s.gap/8), s.every/4)
+	}
+	s.now = pts
+	if s.asked {
+		s.asked = false
+		s.made(pts)
+	}
+}
+
+// made says that a picture is one. One that was forced and is none is not forced
+// again before the next is overdue.
+func (s *spacing) made(pts time.Duration) { s.last = max(s.last, pts) }
+
+// overdue says whether the picture in hand must be one: if it is not, the next may
+// come too late, as the gap doubles when the board becomes hot.
+func (s *spacing) overdue() bool {
+	return s.every != 0 && (s.last == 0 || s.now+2*s.gap-s.last > s.every)
+}

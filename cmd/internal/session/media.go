@@ -17,15 +17,15 @@ type media struct {
 	audio *audioStage // nil when there is to be no sound
 }
 
-func newMedia(cfg *Config, m *meter, f *faults, rate encoder.BitRate) *media {
+func newMedia(cfg *Config, m *meter, f *faults, r *record, rate encoder.BitRate) *media {
 	media := &media{out: newOutlet()}
 	if cfg.OpenVideo != nil {
-		media.video = &videoStage{stage: newStage("camera", 0, f), cfg: cfg, out: media.out, meter: m}
+		media.video = &videoStage{stage: newStage("camera", 0, f), cfg: cfg, out: media.out, record: r, meter: m}
 		media.video.rate.Store(int64(rate))
 		media.video.showNothing()
 	}
 	if cfg.OpenAudio != nil {
-		media.audio = &audioStage{stage: newStage("microphone", capture.ChunkTime, f), cfg: cfg, out: media.out}
+		media.audio = &audioStage{stage: newStage("microphone", capture.ChunkTime, f), cfg: cfg, out: media.out, record: r}
 		media.audio.showName("")
 	}
 	return media

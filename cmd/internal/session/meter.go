@@ -48,8 +48,8 @@ type meter struct {
 	missed                             atomic.Uint64 // by the camera itself
 
 	// dropped, by stage: capture (the path was behind, or the frame was broken),
-	// encode (the encoder gave nothing), send (no connection, or paused), heat (the
-	// board is too hot for all of them).
+	// encode (the encoder gave nothing), send (paused, or encoded for the recording
+	// only as there is no connection), heat (the board is too hot for all of them).
 	droppedCapture, droppedEncode, droppedSend, droppedHeat atomic.Uint64
 
 	queue, encode, send percentiles

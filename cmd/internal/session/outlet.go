@@ -5,39 +5,62 @@ import (
 	"sync"
 )
 
-// outlet is where stages find the connection to write to.
+// destination is where goes what a stage makes. The zero value is nowhere.
+type destination struct {
+	publisher Publisher // nil while there is no connection
+	take      take      // 0 while there is no recording
+}
+
+// outlet is where stages find their destination.
 type outlet struct {
-	mu        sync.Mutex
-	publisher Publisher // nil while there is none
-	changed   chan struct{}
+	mu      sync.Mutex
+	to      destination
+	changed chan struct{}
 }
 
 func newOutlet() *outlet { return &outlet{changed: make(chan struct{})} }
 
-func (o *outlet) set(p Publisher) {
+// set changes the connection.
+func (o *outlet) set(p Publisher) { o.change(func(to *destination) { to.publisher = p }) }
+
+// record changes the take.
+func (o *outlet) record(t take) { o.change(func(to *destination) { to.take = t }) }
+
+func (o *outlet) change(how func(*destination)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.publisher = p
+	how(&o.to)
 	close(o.changed)
 	o.changed = make(chan struct{})
 }
 
-func (o *outlet) get() (Publisher, <-chan struct{}) {
+func (o *outlet) get() (destination, <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.publisher, o.changed
+	return o.to, o.changed
 }
 
 // wait returns the connection as soon as there is one, and ctx's error once that
 // has ended.
 func (o *outlet) wait(ctx context.Context) (Publisher, error) {
+	to, err := o.until(ctx, func(to destination) bool { return to.publisher != nil })
+	return to.publisher, err
+}
+
+// anywhere returns the destination as soon as there is one, be it a recording
+// only, and ctx's error once that has ended.
+func (o *outlet) anywhere(ctx context.Context) (destination, error) {
+	return o.until(ctx, func(to destination) bool { return to != destination{} })
+}
+
+func (o *outlet) until(ctx context.Context, enough func(destination) bool) (destination, error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return destination{}, err
 		}
-		publisher, changed := o.get()
-		if publisher != nil {
-			return publisher, nil
+		to, changed := o.get()
+		if enough(to) {
+			return to, nil
 		}
 		select {
 		case <-changed:

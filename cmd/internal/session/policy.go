@@ -47,6 +47,7 @@ type State struct {
 	Muted     bool // paused, or to be paused once connected
 	Opened    bool // sources and encoders run
 	Connected bool
+	Reached   bool // the endpoint, since the advisor went live: what is captured may be recorded
 	Quitting  bool // the daemon ends
 
 	// Generation counts the attempts to open sources and to call the endpoint,
@@ -161,7 +162,9 @@ type Action interface{ action() }
 type (
 	Open   struct{ Generation }    // open sources and encoders
 	Dial   struct{ Generation }    // call the endpoint
+	Attach struct{}                // send over the connection that has come
 	Detach struct{}                // stop sending, and forget the lost connection
+	Record struct{ On bool }       // begin to show the Tap what is captured, or end that
 	Blank  struct{ On bool }       // send black and silence, or what is captured
 	HangUp struct{ Reason Reason } // close sources and connection, and tell Hung
 	Ease   struct {                // do as much as the board can bear
@@ -176,7 +179,9 @@ type (
 
 func (Open) action()   {}
 func (Dial) action()   {}
+func (Attach) action() {}
 func (Detach) action() {}
+func (Record) action() {}
 func (Blank) action()  {}
 func (HangUp) action() {}
 func (Ease) action()   {}

@@ -78,7 +78,8 @@ func (c *rateController) judge(now time.Duration) {
 	}
 }
 
-// heard is a report of the far end. The policy knows nothing of it.
+// heard is a report of the far end. The policy knows nothing of it, only of the
+// strain that may come of it.
 type heard struct {
 	Generation
 	estimate rtc.Estimate
@@ -86,13 +87,15 @@ type heard struct {
 
 func (heard) event() {}
 
-// adapt sets the encoder's rate from what the far end reports.
-func (l *loop) adapt(e rtc.Estimate) {
+// adapt sets the encoder's rate from what the far end reports, and returns what
+// the policy is to know of it; nil for nothing.
+func (l *loop) adapt(e heard) Event {
 	if l.publisher == nil {
-		return // heard while the connection was being made
+		return nil // heard while the connection was being made
 	}
-	l.media.setRate(l.rates.heard(e, monotonic.Now()))
-	if l.rates.strained != l.state.Strained && l.state.Phase == Live {
-		l.handle(message{event: Strain{l.state.Generation, l.rates.strained}})
+	l.media.setRate(l.rates.heard(e.estimate, monotonic.Now()))
+	if l.rates.strained == l.state.Strained {
+		return nil
 	}
+	return Strain{e.Generation, l.rates.strained}
 }

@@ -25,6 +25,8 @@ type Session struct {
 	meter  meter
 	faults faults
 
+	recording record
+
 	started time.Duration
 	shown   atomic.Pointer[shown] // what Status may show; replaced whole
 }
@@ -53,6 +55,7 @@ func New(cfg Config) *Session {
 	}
 	s := &Session{cfg: cfg, events: make(chan message, eventQueue), done: make(chan struct{}), started: monotonic.Now()}
 	s.faults.log = cfg.Log
+	s.recording.tap = cfg.Tap
 	s.shown.Store(&shown{state: State{Phase: Off}})
 	return s
 }
@@ -124,6 +127,9 @@ func (l *loop) handle(m message) {
 		l.farewell(m.publisher)
 		return
 	}
+	if e, ok := m.event.(heard); ok {
+		m.event = l.adapt(e)
+	}
 	before := l.state.Phase
 	var actions []Action
 	l.state, actions = Step(l.state, m.event, monotonic.Now(), l.cfg.Limits)
@@ -151,13 +157,11 @@ func (l *loop) tellPhase() {
 func (l *loop) take(m message) {
 	switch e := m.event.(type) {
 	case Connected:
-		l.attach(e.Generation, m.publisher)
+		l.publisher = m.publisher
 	case Refused, Lost:
 		l.faults.report("uplink", m.err)
 	case Watched:
 		l.viewers = &e.Viewers
-	case heard:
-		l.adapt(e.estimate)
 	case Came:
 		if l.media != nil {
 			l.media.plugged(e.Camera, e.Microphone)
@@ -173,8 +177,12 @@ func (l *loop) act(a Action) {
 		l.open(a.Generation)
 	case Dial:
 		l.dial(a.Generation)
+	case Attach:
+		l.attach()
 	case Detach:
 		l.detach()
+	case Record:
+		l.record(a.On)
 	case Blank:
 		l.media.mute(a.On)
 		l.showPaused(a.On)

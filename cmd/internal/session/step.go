@@ -13,6 +13,21 @@ func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) 
 	if s.stale(e) {
 		return s, nil
 	}
+	next, actions := s.after(e, now, limits)
+	if on := next.records(); on != s.records() {
+		// First: a recording ends before anything else happens, and misses nothing of
+		// what it is begun for.
+		actions = append([]Action{Record{on}}, actions...)
+	}
+	return next, actions
+}
+
+// records says whether what is captured may be recorded: from when the
+// conversation became live to its end, but for pauses. A lost connection does not
+// end it.
+func (s State) records() bool { return s.Reached && !s.Muted }
+
+func (s State) after(e Event, now time.Duration, limits Limits) (State, []Action) {
 	switch e := e.(type) {
 	case On:
 		return goLive(s, now)
@@ -145,15 +160,16 @@ func hung(s State, now time.Duration) (State, []Action) {
 // at once. One that was there all the time and drops what it takes has to hold
 // first.
 func connected(s State, now time.Duration) (State, []Action) {
-	s.Connected, s.Phase = true, Live
+	s.Connected, s.Reached, s.Phase = true, true, Live
 	if s.Away {
 		s.Away, s.DownSince = false, now
 	}
+	cue := CueLive
 	if s.Muted {
-		s.Phase = Paused
-		return s.say(CuePaused)
+		s.Phase, cue = Paused, CuePaused
 	}
-	return s.say(CueLive)
+	s, cues := s.say(cue)
+	return s, append([]Action{Attach{}}, cues...)
 }
 
 // refuse is heard as the answer to a press; in an outage the advisor knows.

@@ -21,6 +21,8 @@ type world struct {
 	opening  []Generation // attempts under way
 	dialling []Generation
 	call     Generation // that is attached; 0 for none
+	reached  bool       // a call has been attached to this media
+	recorded bool       // the Tap is shown what is captured
 	hanging  int        // HangUps without their Hung
 	quit     bool
 	eased    easing
@@ -46,6 +48,8 @@ func FuzzStep(f *testing.F) {
 		"oOCsSszZz+++++tm.os.l.C", // strained, frozen
 		"oOC123oh0o4567",          // the battery is emptied, and fed; heat
 		"oaFaaFta.OCa",            // a camera comes
+		"oOmCoLmo.C",              // paused before it is live, then interrupted
+		"oOClmeohOmCl.oe",         // the next conversation has not been live
 	} {
 		f.Add([]byte(seed))
 	}
@@ -130,11 +134,9 @@ func (w *world) diallingEnds(well bool) {
 		w.event(Refused{g, time.Second, false})
 		return
 	}
-	if !w.state.stale(Connected{g}) {
-		w.must(w.call == 0, "one connection at a time")
-		w.call = g
-	}
+	current := !w.state.stale(Connected{g}) && !w.quit
 	w.event(Connected{g})
+	w.must(!current || w.call == g, "what has come is attached")
 }
 
 func (w *world) callReports(c byte) {
@@ -196,15 +198,24 @@ func (w *world) act(a Action) {
 		w.must(a.Generation == w.state.Generation, "an attempt of this generation")
 		w.must(w.opened && w.call == 0 && len(w.dialling) == 0, "one call at a time, once the sources run")
 		w.dialling = append(w.dialling, a.Generation)
+	case Attach:
+		w.must(w.call == 0 && w.media, "one connection at a time")
+		w.must(w.recorded != w.blank, "what is recorded is so from the first picture on, and nothing of a pause is")
+		w.call, w.reached = w.state.Generation, true
+	case Record:
+		w.must(w.media && w.recorded != a.On, "Record changes what is there")
+		w.recorded = a.On
 	case Detach:
 		w.must(w.call != 0, "only what is attached is detached")
 		w.call = 0
 	case Blank:
 		w.must(w.media && w.blank != a.On, "Blank changes what is there")
+		w.must(!a.On || !w.recorded, "a recording ends before the pause begins")
 		w.blank = a.On
 	case HangUp:
 		w.must(w.media && w.hanging == 0, "a conversation is ended once")
-		w.media, w.blank, w.opened, w.call = false, false, false, 0
+		w.must(!w.recorded, "a recording ends before the conversation")
+		w.media, w.blank, w.opened, w.reached, w.call = false, false, false, false, 0
 		w.hanging++
 	case Warn:
 		w.must(w.media && a.Left >= 0 && a.Left <= w.limits.Warn, "a warning of what is to come")
@@ -230,6 +241,14 @@ func (w *world) act(a Action) {
 // check compares the state with the world.
 func (w *world) check() {
 	s := w.state
+	w.must(w.recorded == (w.reached && !w.blank), "recorded is what is captured since the first connection, but for pauses")
+	w.must(!w.recorded || s.Wanted && s.Opened, "only a conversation is recorded")
+	switch s.Phase {
+	case Off, Ready, Fault, Paused, Stopping:
+		w.must(!w.recorded, "nothing is recorded that is not live or interrupted")
+	case Live:
+		w.must(w.recorded, "what is live is recorded")
+	}
 	w.must(s.Connected == (w.call != 0), "Connected is attached")
 	w.must(s.Opened == w.opened, "Opened is opened")
 	w.must(s.Muted == w.blank, "Muted is blank")

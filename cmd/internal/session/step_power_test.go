@@ -48,7 +48,7 @@ func TestStepBattery(t *testing.T) {
 				to.Wanted = false
 			case test.to == empty && s.Wanted:
 				to = ended(s).but(func(s *State) { s.Battery = empty })
-				does = []Action{HangUp{NoCharge}, CueEndedItself, CueBattery}
+				does = ending(name, HangUp{NoCharge}, CueEndedItself, CueBattery)
 			}
 			step(t, Battery{test.to}, now, row{name: name, from: from, to: to, does: does})
 		}

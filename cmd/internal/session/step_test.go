@@ -18,14 +18,15 @@ var (
 	faulty     = State{Phase: Fault, Wanted: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second, Told: CueRefused}
 	dialling   = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0}
 	refused    = State{Phase: Connecting, Wanted: true, Opened: true, Generation: 5, LiveSince: t0, DownSince: t0, RetryAt: t0 + time.Second, Told: CueRefused}
-	live       = State{Phase: Live, Wanted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0, DownSince: t0, Told: CueLive}
-	paused     = State{Phase: Paused, Wanted: true, Muted: true, Opened: true, Connected: true, Generation: 5, LiveSince: t0, DownSince: t0, Told: CuePaused}
+	live       = State{Phase: Live, Wanted: true, Opened: true, Connected: true, Reached: true, Generation: 5, LiveSince: t0, DownSince: t0, Told: CueLive}
+	paused     = State{Phase: Paused, Wanted: true, Muted: true, Opened: true, Connected: true, Reached: true, Generation: 5, LiveSince: t0, DownSince: t0, Told: CuePaused}
+	outage     = State{Phase: Connecting, Wanted: true, Opened: true, Reached: true, Generation: 5, LiveSince: t0, DownSince: t0, Told: CuePoorNetwork, PoorAt: t0}
 	stopping   = State{Phase: Stopping, Generation: 6}
 	wishing    = State{Phase: Stopping, Wanted: true, Generation: 6}
 	quitting   = State{Phase: Stopping, Quitting: true, Generation: 6}
 	everything = map[string]State{
 		"ready": ready, "opening": opening, "fault": faulty, "dialling": dialling, "refused": refused, "live": live,
-		"paused": paused, "stopping": stopping, "wishing": wishing, "quitting": quitting,
+		"paused": paused, "outage": outage, "stopping": stopping, "wishing": wishing, "quitting": quitting,
 	}
 )
 
@@ -35,8 +36,9 @@ func (s State) but(change func(*State)) State {
 	return s
 }
 
-func muted(s *State) { s.Muted, s.Told = true, CuePaused }
-func away(s *State)  { s.Away = true }
+func muted(s *State)   { s.Muted, s.Told = true, CuePaused }
+func reached(s *State) { s.Reached = true }
+func away(s *State)    { s.Away = true }
 
 // told returns a change: the advisor has heard c last.
 func told(c Cue) func(*State) { return func(s *State) { s.Told = c } }
@@ -59,22 +61,33 @@ func started(s State) State {
 	return State{Phase: Connecting, Wanted: true, Generation: s.Generation + 1, LiveSince: now, DownSince: now}
 }
 
+// ending returns what is done at the end of a conversation: what may be recorded
+// ends before anything else.
+func ending(name string, then ...Action) []Action {
+	if name == "live" || name == "outage" {
+		return append([]Action{Record{false}}, then...)
+	}
+	return then
+}
+
 func ended(s State) State { return State{Phase: Stopping, Generation: s.Generation + 1} }
 
 func TestStepOn(t *testing.T) {
 	steps(t, On{}, []row{
 		{"ready", ready, started(ready), []Action{Open{5}}},
-		{"paused", paused, live, []Action{Blank{false}, CueLive}},
+		{"paused", paused, live, []Action{Record{true}, Blank{false}, CueLive}},
 		{"stopping", stopping, wishing, nil},
 		{"paused while dialling", dialling.but(muted), dialling, []Action{Blank{false}}},
 		{"paused while opening", opening.but(muted), opening, []Action{Blank{false}}},
+		{"paused in an outage", outage.but(muted), outage.but(func(s *State) { s.Told, s.PoorAt = "", 0 }), []Action{Record{true}, Blank{false}}},
 		{"paused in a fault", faulty.but(muted), faulty.but(told("")), []Action{Blank{false}}},
 	})
 }
 
 func TestStepMute(t *testing.T) {
 	steps(t, Mute{}, []row{
-		{"live", live, paused, []Action{Blank{true}, CuePaused}},
+		{"live", live, paused, []Action{Record{false}, Blank{true}, CuePaused}},
+		{"outage", outage, outage.but(muted), []Action{Record{false}, Blank{true}, CuePaused}},
 		{"opening", opening, opening.but(muted), []Action{Blank{true}, CuePaused}},
 		{"fault", faulty, faulty.but(muted), []Action{Blank{true}, CuePaused}},
 		{"dialling", dialling, dialling.but(muted), []Action{Blank{true}, CuePaused}},
@@ -87,9 +100,9 @@ func TestStepEnd(t *testing.T) {
 		t.Run(string(reason), func(t *testing.T) {
 			quit := func(s *State) { s.Quitting = reason == Shutdown }
 			var rows []row
-			for _, name := range []string{"opening", "fault", "dialling", "refused", "live", "paused"} {
+			for _, name := range []string{"opening", "fault", "dialling", "refused", "live", "paused", "outage"} {
 				s := everything[name]
-				rows = append(rows, row{name, s, ended(s).but(quit), []Action{HangUp{reason}, reason.cue()}})
+				rows = append(rows, row{name, s, ended(s).but(quit), ending(name, HangUp{reason}, reason.cue())})
 			}
 			if reason == Shutdown {
 				rows = append(rows,
@@ -122,20 +135,22 @@ func TestStepReports(t *testing.T) {
 		{"opened", Opened{5}, row{from: opening, to: dialling, does: []Action{Dial{5}}}},
 		{"opened after a fault", Opened{5}, row{from: opening.but(func(s *State) { s.Phase = Fault }), to: dialling, does: []Action{Dial{5}}}},
 		{"failed", Failed{5, time.Second}, row{from: opening, to: opening.but(func(s *State) { s.Phase, s.RetryAt, s.Told = Fault, retry, CueRefused }), does: []Action{CueRefused}}},
-		{"connected", Connected{5}, row{from: dialling, to: live, does: []Action{CueLive}}},
-		{"connected for a pause", Connected{5}, row{from: dialling.but(muted), to: paused}},
+		{"connected", Connected{5}, row{from: dialling, to: live, does: []Action{Record{true}, Attach{}, CueLive}}},
+		{"connected for a pause", Connected{5}, row{from: dialling.but(muted), to: paused, does: []Action{Attach{}}}},
+		{"connected again", Connected{5}, row{from: outage, to: live.but(func(s *State) { s.PoorAt = t0 }), does: []Action{Attach{}, CueLive}}},
+		{"connected again in a pause", Connected{5}, row{from: outage.but(muted), to: paused.but(func(s *State) { s.PoorAt = t0 }), does: []Action{Attach{}}}},
 		{"not there", Refused{5, time.Second, true}, row{from: dialling, to: dialling.but(poor).but(func(s *State) { s.RetryAt, s.Away = retry, true }), does: []Action{CuePoorNetwork}}},
 		{"refused after it was not there", Refused{5, time.Second, false}, row{from: dialling.but(away).but(poor), to: dialling.but(away).but(poor).but(func(s *State) { s.RetryAt = retry })}},
-		{"back", Connected{5}, row{from: dialling.but(away), to: live.but(func(s *State) { s.DownSince = now }), does: []Action{CueLive}}},
+		{"back", Connected{5}, row{from: dialling.but(away), to: live.but(func(s *State) { s.DownSince = now }), does: []Action{Record{true}, Attach{}, CueLive}}},
 		{"refused", Refused{5, time.Second, false}, row{from: dialling, to: dialling.but(told(CueRefused)).but(func(s *State) { s.RetryAt = retry }), does: []Action{CueRefused}}},
-		{"lost", Lost{5, 0}, row{from: live, to: dialling.but(poor).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}, CuePoorNetwork}}},
-		{"lost in a pause", Lost{5, 0}, row{from: paused, to: dialling.but(muted).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
-		{"lost soon", Lost{5, time.Second}, row{from: live, to: dialling.but(poor).but(func(s *State) { s.Generation, s.RetryAt = 6, retry }), does: []Action{Detach{}, CuePoorNetwork}}},
+		{"lost", Lost{5, 0}, row{from: live, to: dialling.but(reached).but(poor).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}, CuePoorNetwork}}},
+		{"lost in a pause", Lost{5, 0}, row{from: paused, to: dialling.but(reached).but(muted).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}}}},
+		{"lost soon", Lost{5, time.Second}, row{from: live, to: dialling.but(reached).but(poor).but(func(s *State) { s.Generation, s.RetryAt = 6, retry }), does: []Action{Detach{}, CuePoorNetwork}}},
 		{"alone", Watched{5, 0}, row{from: live, to: live.but(func(s *State) { s.AloneFrom = now })}},
 		{"still alone", Watched{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom = t0 }), to: live.but(func(s *State) { s.AloneFrom = t0 })}},
 		{"watched", Watched{5, 2}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: live}},
 		{"watched and warned of the other", Watched{5, 1}, row{from: live.but(func(s *State) { s.Warned = TooLong }), to: live.but(func(s *State) { s.Warned = TooLong })}},
-		{"lost while alone", Lost{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: dialling.but(poor).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}, CuePoorNetwork}}},
+		{"lost while alone", Lost{5, 0}, row{from: live.but(func(s *State) { s.AloneFrom, s.Warned = t0, NoViewer }), to: dialling.but(reached).but(poor).but(func(s *State) { s.Generation, s.DownSince = 6, now }), does: []Action{Detach{}, Dial{6}, CuePoorNetwork}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { step(t, test.event, now, test.row) })
@@ -179,14 +194,14 @@ func TestStepTick(t *testing.T) {
 		{"warn", end - testLimits.Warn, row{from: live, to: warned(live, TooLong), does: []Action{Warn{TooLong, testLimits.Warn}, CueEnding}}},
 		{"warn late", end - time.Second, row{from: live, to: warned(live, TooLong), does: []Action{Warn{TooLong, time.Second}, CueEnding}}},
 		{"warn once", end - time.Second, row{from: warned(live, TooLong), to: warned(live, TooLong)}},
-		{"too long", end, row{from: warned(live, TooLong), to: ended(live), does: []Action{HangUp{TooLong}, CueEndedItself}}},
-		{"too long, unwarned", end + time.Hour, row{from: live, to: ended(live), does: []Action{HangUp{TooLong}, CueEndedItself}}},
+		{"too long", end, row{from: warned(live, TooLong), to: ended(live), does: ending("live", HangUp{TooLong}, CueEndedItself)}},
+		{"too long, unwarned", end + time.Hour, row{from: live, to: ended(live), does: ending("live", HangUp{TooLong}, CueEndedItself)}},
 		{"too long in a pause", end, row{from: paused, to: ended(paused), does: []Action{HangUp{TooLong}, CueEndedItself}}},
 		{"too long unreached", end, row{from: refused, to: ended(refused), does: []Action{HangUp{TooLong}, CueEndedItself}}},
 		{"too long in a fault", end, row{from: faulty, to: ended(faulty), does: []Action{HangUp{TooLong}, CueEndedItself}}},
 		{"alone, warn", left - testLimits.Warn, row{from: alone, to: warned(alone, NoViewer), does: []Action{Warn{NoViewer, testLimits.Warn}, CueEnding}}},
 		{"alone, warn once", left - 1, row{from: warned(alone, NoViewer), to: warned(alone, NoViewer)}},
-		{"alone too long", left, row{from: warned(alone, NoViewer), to: ended(alone), does: []Action{HangUp{NoViewer}, CueEndedItself}}},
+		{"alone too long", left, row{from: warned(alone, NoViewer), to: ended(alone), does: ending("live", HangUp{NoViewer}, CueEndedItself)}},
 		{"warn and dial", end - testLimits.Warn, row{from: refused, to: warned(dialling, TooLong).but(told(CueRefused)).but(func(s *State) { s.Generation = 6 }), does: []Action{Warn{TooLong, testLimits.Warn}, CueEnding, Dial{6}}}},
 		{"ready", end, row{from: ready, to: ready}},
 		{"stopping", end, row{from: stopping, to: stopping}},

@@ -29,8 +29,10 @@ type videoStage struct {
 	stage
 	cfg     *Config
 	out     *outlet
+	record  *record
 	meter   *meter
 	gate    keyGate
+	spacing spacing
 	rate    atomic.Int64 // bit rate that the encoder is to have
 	thinner thinner
 	fixed   atomic.Bool // what the source delivers cannot be thinned
@@ -40,11 +42,13 @@ type videoStage struct {
 	// What others read: profile-level-id for the offer, the rest for status.
 	profile, label, encoderLabel, warning atomic.Pointer[string]
 
-	to      Publisher     // of the frame in hand; nil while opening
+	to      destination   // of the frame in hand; nowhere while opening
+	shown   capture.Frame // the frame in hand while the Tap sees it: its address costs nothing
 	started time.Duration // when the encoder got it
 	pts     time.Duration // of it
 	before  time.Duration // when the encoder got the frame before
 	stale   time.Duration // PTS up to which what the encoder makes was for a connection before; 0 for none
+	old     time.Duration // likewise, for a take before
 	tallied EncoderState  // what the meter and status know of the encoder
 	whole   time.Duration // when the last picture was not broken
 	next    uint64        // sequence number expected next; 0 for any
@@ -78,13 +82,17 @@ func (v *videoStage) startEncoder(ctx context.Context) error {
 	}
 	v.encoder, v.asked, v.tallied = enc, rate, EncoderState{}
 	v.pts = 0 // of another source it says nothing
+	v.spacing = spacing{}
+	if thinnable(v.video) {
+		v.spacing.every = v.cfg.KeyFrameEvery
+	}
 	return v.guarded(ctx, v.learnProfile)
 }
 
 // learnProfile reads a camera's own H.264 up to its first key frame, because the
 // endpoint is told the profile before anything can be sent.
 func (v *videoStage) learnProfile(ctx context.Context) error {
-	v.to = nil
+	v.to = destination{}
 	for v.encoder.ProfileLevelID() == "" {
 		v.guard.begin()
 		f, err := v.video.Source.Next(ctx)
@@ -118,7 +126,7 @@ func (v *videoStage) captured(ctx context.Context) error {
 		}
 	}
 	v.uncover()
-	v.to = nil
+	v.to = destination{}
 	err := v.guarded(ctx, v.read)
 	if ctx.Err() == nil {
 		v.close()
@@ -145,18 +153,22 @@ func (v *videoStage) guarded(ctx context.Context, reads func(context.Context) er
 
 // one takes one frame all the way.
 func (v *videoStage) one(ctx context.Context) error {
-	out, err := v.out.wait(ctx)
+	to, err := v.out.anywhere(ctx)
 	if err != nil {
 		return err
 	}
-	if out != v.to {
-		v.begin(out)
+	if to != v.to {
+		v.turn(to)
 	}
 	v.guard.begin()
 	f, err := v.video.Source.Next(ctx)
 	v.guard.end()
-	if err != nil || v.thin(f) {
+	if err != nil {
 		return err
+	}
+	v.show(f)
+	if v.thin(f) {
+		return nil
 	}
 	v.before, v.started, v.pts = v.started, monotonic.Now(), f.PTS
 	v.count(f)
@@ -181,12 +193,39 @@ func (v *videoStage) process(f capture.Frame) (err error) {
 	return v.encode(f)
 }
 
-// begin starts on a connection, or after a pause: with a key frame, and without
-// counting as dropped what nobody was to see.
-func (v *videoStage) begin(out Publisher) {
-	v.to, v.next, v.stale = out, 0, v.pts
+// turn goes over to another destination. A connection and a take begin with a key
+// frame, and without counting as dropped what nobody was to see.
+func (v *videoStage) turn(to destination) {
+	from := v.to
+	v.to = to
+	connected := to.publisher != nil && to.publisher != from.publisher
+	taken := to.take != 0 && to.take != from.take
+	if connected {
+		v.stale = v.pts
+	}
+	if taken {
+		v.old = v.pts
+	}
+	if connected || taken {
+		v.next, v.spacing.asked = 0, true
+		v.forceKeyFrame()
+	}
+}
+
+// forceKeyFrame serves everybody who waits for one.
+func (v *videoStage) forceKeyFrame() {
 	v.encoder.ForceKeyFrame()
 	v.gate.made(monotonic.Now())
+}
+
+// show shows the Tap what may leave, without a copy.
+func (v *videoStage) show(f capture.Frame) {
+	if v.to.take == 0 || !v.mayLeave(f.PTS, f.PTS) {
+		return
+	}
+	v.shown = f
+	v.record.frame(v.to.take, &v.shown)
+	v.shown = capture.Frame{}
 }
 
 // broken counts a picture that could not be converted, and says when it is one
@@ -208,8 +247,10 @@ func (v *videoStage) encode(f capture.Frame) error {
 			return &failure{"encoder", err}
 		}
 	}
-	if v.gate.due(v.started) {
-		v.encoder.ForceKeyFrame()
+	v.spacing.next(f.PTS)
+	if v.gate.due(v.started) || v.to.take != 0 && v.spacing.overdue() {
+		v.forceKeyFrame()
+		v.spacing.made(f.PTS)
 	}
 	err := v.encoder.Encode(f)
 	v.tally()
@@ -253,9 +294,9 @@ func (v *videoStage) count(f capture.Frame) {
 // sink takes what the encoder makes. What was captured before a press, and is
 // ready only after it, leaves; what was captured after it does not. What an
 // encoder kept until there was another connection does not either: a viewer there
-// begins with a key frame.
+// begins with a key frame. So does a recording.
 func (v *videoStage) sink(au encoder.AccessUnit) error {
-	if v.to == nil {
+	if v.to == (destination{}) {
 		return nil // read to learn the profile
 	}
 	ready := monotonic.Now()
@@ -263,12 +304,16 @@ func (v *videoStage) sink(au encoder.AccessUnit) error {
 	v.meter.encode.add(ready - v.startedAt(au.PTS))
 	if au.Key {
 		v.meter.keyFrames.Add(1)
+		v.spacing.made(au.PTS)
 	}
-	if v.stale != 0 && au.PTS <= v.stale || !v.mayLeave(au.PTS, au.PTS) {
+	if !v.mayLeave(au.PTS, au.PTS) {
 		v.meter.droppedSend.Add(1)
 		return nil
 	}
 	v.send(au, ready)
+	if v.old == 0 || au.PTS > v.old {
+		v.record.video(v.to.take, au)
+	}
 	return nil
 }
 
@@ -281,8 +326,13 @@ func (v *videoStage) startedAt(pts time.Duration) time.Duration {
 	return v.started
 }
 
+// send sends to whom there is: to nobody while only the recording goes on.
 func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
-	if err := v.to.WriteVideo(au); err != nil {
+	if v.to.publisher == nil || v.stale != 0 && au.PTS <= v.stale {
+		v.meter.droppedSend.Add(1)
+		return
+	}
+	if err := v.to.publisher.WriteVideo(au); err != nil {
 		v.meter.droppedSend.Add(1)
 		return // the session hears of a lost connection by itself
 	}
