@@ -6,8 +6,8 @@ import "time"
 // delivers is brought to it where it enters.
 const (
 	SampleRate   = 48000                 // samples a second
-	ChunkSamples = 960                   // samples of one chunk
-	ChunkTime    = 20 * time.Millisecond // length of one chunk
+	ChunkSamples = 480                   // samples of one chunk
+	ChunkTime    = 10 * time.Millisecond // length of one chunk
 )
 
 // SoundFormat says which of a Sound's fields holds the sound.

@@ -12,7 +12,7 @@ import (
 	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
-// Sound delivers the sound of a file, paced: 20 ms of PCM at 48 kHz at a time
+// Sound delivers the sound of a file, paced: 10 ms of PCM at 48 kHz at a time
 // from a WAV, the packets as they are from an Ogg/Opus file. A consumer that is
 // more than 100 ms late misses what it is late for, and Sequence shows the gap.
 // One goroutine calls Next; Close may be called from any.

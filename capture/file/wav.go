@@ -44,7 +44,7 @@ func newWAV(m media, opts Options) (*Sound, error) {
 	}, 0)
 }
 
-// pcm is the sound of a WAV file in chunks of 20 ms.
+// pcm is the sound of a WAV file in chunks of 10 ms.
 type pcm struct {
 	window    *window
 	header    wav.Header
@@ -77,7 +77,7 @@ func (p *pcm) next(s *capture.Sound) error {
 	return nil
 }
 
-// read converts 20 ms, or what is left of the file. A loop has no seam: the
+// read converts 10 ms, or what is left of the file. A loop has no seam: the
 // resampler goes on.
 func (p *pcm) read() error {
 	size := int64(p.header.FrameSize())

@@ -19,9 +19,9 @@ type clock struct {
 }
 
 const (
-	// slew is the part of a late arrival that is believed: with buffers of 20 ms it
+	// slew is the part of a late arrival that is believed: with buffers of 10 ms it
 	// follows within 5 s.
-	slew = 256
+	slew = 512
 	// jump is the error beyond which samples must have been lost (an overrun, a
 	// suspend): the clock starts anew.
 	jump = 150 * time.Millisecond

@@ -1,5 +1,5 @@
 // Package microphone takes sound from an ALSA device and brings it to the
-// agent's one shape: 48 kHz, mono, chunks of 20 ms, stamped on CLOCK_MONOTONIC.
+// agent's one shape: 48 kHz, mono, chunks of 10 ms, stamped on CLOCK_MONOTONIC.
 // It encodes nothing, and nothing waits for it: sound that no one fetches is
 // dropped, oldest first.
 package microphone
@@ -68,7 +68,7 @@ func Open(cfg Config) (*Microphone, error) {
 }
 
 // The device holds 80 ms until sound is lost when the machine stalls.
-const periods = 4
+const periods = 8
 
 func open(name string, cfg Config) (*Microphone, error) {
 	m := &Microphone{name: name, feed: newRecorder(cfg.Gain)}
@@ -86,7 +86,7 @@ func open(name string, cfg Config) (*Microphone, error) {
 // Name returns the ALSA name of the device.
 func (m *Microphone) Name() string { return m.name }
 
-// Next returns the next 20 ms of sound. It blocks until they are there, ctx
+// Next returns the next 10 ms of sound. It blocks until they are there, ctx
 // ends, or the microphone is closed (os.ErrClosed) or unplugged (alsa.ErrGone; close it
 // soon, the sound library keeps a processor busy until then). A gap in Sequence is
 // sound that was not fetched in time.

@@ -11,7 +11,7 @@ import (
 
 // ringChunks is how much sound waits for Next, 200 ms: more than a stall of the
 // encoder, and little enough to catch up with the picture afterwards.
-const ringChunks = 10
+const ringChunks = 20
 
 type chunk struct {
 	samples  [capture.ChunkSamples]int16

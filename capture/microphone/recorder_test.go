@@ -66,11 +66,11 @@ func TestBuffersBecomeChunks(t *testing.T) {
 func TestOldestSoundIsDropped(t *testing.T) {
 	r := newRecorder(0)
 	for i := range ringChunks + 3 {
-		r.write(ramp(i, capture.ChunkSamples), time.Duration(i+1)*20*ms)
+		r.write(ramp(i, capture.ChunkSamples), time.Duration(i+1)*capture.ChunkTime)
 	}
 	for i := range ringChunks {
 		s := mustNext(t, r)
-		if s.Sequence != uint64(i+3) || s.Samples[0] != int16(i+3) || s.PTS != time.Duration(i+3)*20*ms {
+		if s.Sequence != uint64(i+3) || s.Samples[0] != int16(i+3) || s.PTS != time.Duration(i+3)*capture.ChunkTime {
 			t.Errorf("sequence %d, sample %d, PTS %v, want number %d", s.Sequence, s.Samples[0], s.PTS, i+3)
 		}
 	}
@@ -78,12 +78,12 @@ func TestOldestSoundIsDropped(t *testing.T) {
 
 func TestWhatWasReturnedStays(t *testing.T) {
 	r := newRecorder(0)
-	r.write(ramp(1, capture.ChunkSamples), 20*ms)
+	r.write(ramp(1, capture.ChunkSamples), capture.ChunkTime)
 	s := mustNext(t, r)
 	for i := range 2 * ringChunks {
-		r.write(ramp(1000, capture.ChunkSamples), time.Duration(i+2)*20*ms)
+		r.write(ramp(1000, capture.ChunkSamples), time.Duration(i+2)*capture.ChunkTime)
 	}
-	if s.Samples[0] != 1 || s.Samples[959] != 960 {
+	if s.Samples[0] != 1 || s.Samples[capture.ChunkSamples-1] != capture.ChunkSamples {
 		t.Error("the chunk changed before the next call")
 	}
 }
@@ -102,7 +102,7 @@ func TestNextEnds(t *testing.T) {
 		{"closed, which stops the device", func(r *recorder, _ func()) { r.close(); r.fail(broken) }, os.ErrClosed},
 		{"closed, and the device delivers once more", func(r *recorder, _ func()) {
 			r.close()
-			r.write(ramp(1, capture.ChunkSamples), 20*ms)
+			r.write(ramp(1, capture.ChunkSamples), capture.ChunkTime)
 		}, os.ErrClosed},
 	}
 	for _, test := range tests {
@@ -168,18 +168,18 @@ func TestClockFollowsDriftWithoutJitter(t *testing.T) {
 		var c clock
 		last := time.Duration(-1)
 		worst := time.Duration(0)
-		for i := 1; i <= 50*120; i++ { // two minutes
-			done := time.Duration(float64(i) * 20e6 * (1 + ppm/1e6))
+		for i := 1; i <= 100*120; i++ { // two minutes
+			done := time.Duration(float64(i) * 10e6 * (1 + ppm/1e6))
 			jitter := time.Duration(i*7919%5000) * time.Microsecond
 			pts := c.stamp(c.advance(capture.ChunkSamples, done+jitter), 0)
 			if pts <= last {
 				t.Fatalf("%g ppm: stamp %d went from %v to %v", ppm, i, last, pts)
 			}
-			if step := pts - last; i > 500 && (step < 19*ms || step > 21*ms) {
+			if step := pts - last; i > 1000 && (step < 9*ms || step > 11*ms) {
 				t.Fatalf("%g ppm: step of %v at %d", ppm, step, i)
 			}
 			last = pts
-			if off := (pts - (done - 20*ms)).Abs(); i > 500 {
+			if off := (pts - (done - capture.ChunkTime)).Abs(); i > 1000 {
 				worst = max(worst, off)
 			}
 		}

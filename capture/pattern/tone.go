@@ -23,7 +23,7 @@ const (
 
 	// backlog is how many chunks a late consumer still gets, as from the ring
 	// buffer of a sound card. Older ones are dropped.
-	backlog = 5
+	backlog = 10
 )
 
 // Tone is a sound source: a quiet hum of 440 Hz, and at each whole second of the

@@ -49,8 +49,8 @@ func beeps(samples []int16) (begins, lengths []int) {
 func exactly(int) time.Duration { return 0 }
 
 func TestBeepsAtEachWholeSecond(t *testing.T) {
-	for _, early := range []time.Duration{0, 990 * time.Millisecond, 250 * time.Millisecond, 7 * time.Millisecond, 20 * time.Millisecond, 20*time.Millisecond - 1} {
-		samples := record(t, second.Add(-early), 160, exactly)
+	for _, early := range []time.Duration{0, 990 * time.Millisecond, 250 * time.Millisecond, 7 * time.Millisecond, capture.ChunkTime, capture.ChunkTime - 1} {
+		samples := record(t, second.Add(-early), 320, exactly)
 		begins, lengths := beeps(samples)
 		first := int(math.Round(early.Seconds() * capture.SampleRate))
 		for i, begin := range begins {
@@ -79,12 +79,12 @@ func TestBeepsOnceWhateverTheClockSays(t *testing.T) {
 		{"late by 0.1 ms", func(int) time.Duration { return 100 * time.Microsecond }, 2},
 		{"to and fro", func(i int) time.Duration { return time.Duration(i%2*200-100) * time.Microsecond }, 2},
 		{"fro and to", func(i int) time.Duration { return time.Duration(100-i%2*200) * time.Microsecond }, 2},
-		{"stepped back a little after the beep", func(i int) time.Duration { return -time.Duration(i/10) * 30 * time.Millisecond / 5 }, 2},
-		{"stepped an hour back", func(i int) time.Duration { return -time.Duration(i/60) * time.Hour }, 2},
+		{"stepped back a little after the beep", func(i int) time.Duration { return -time.Duration(i/20) * 30 * time.Millisecond / 5 }, 2},
+		{"stepped an hour back", func(i int) time.Duration { return -time.Duration(i/120) * time.Hour }, 2},
 	}
 	for _, test := range tests {
-		// The first second is at the start of chunk 5, the next at that of chunk 55.
-		begins, _ := beeps(record(t, second.Add(-5*capture.ChunkTime), 90, test.skew))
+		// The first second is at the start of chunk 5, the next at that of chunk 105.
+		begins, _ := beeps(record(t, second.Add(-5*capture.ChunkTime), 180, test.skew))
 		if len(begins) != test.want {
 			t.Errorf("%s: beeps at samples %v, want %d", test.name, begins, test.want)
 		}
@@ -92,7 +92,7 @@ func TestBeepsOnceWhateverTheClockSays(t *testing.T) {
 }
 
 func TestHumIsQuietAndContinuous(t *testing.T) {
-	samples := record(t, second.Add(100*time.Millisecond), 40, exactly) // no beep in these 0.8 s
+	samples := record(t, second.Add(100*time.Millisecond), 80, exactly) // no beep in these 0.8 s
 	peak, jump, crossings := 0, 0, 0
 	for i := 1; i < len(samples); i++ {
 		peak = max(peak, int(samples[i]))
@@ -137,13 +137,13 @@ func TestToneDeliversChunksWhenComplete(t *testing.T) {
 func TestLateListenerLosesTheOldest(t *testing.T) {
 	tone := openTone(t)
 	first := listen(t, tone)
-	tone.start -= 70 * time.Millisecond // as if the listener had been away for so long
+	tone.start -= (backlog - 1) * capture.ChunkTime // as if the listener had been away for so long
 	if s := listen(t, tone); s.Sequence != first.Sequence+1 {
-		t.Errorf("70 ms late: chunk %d follows %d, want no gap", s.Sequence, first.Sequence)
+		t.Errorf("a little late: chunk %d follows %d, want no gap", s.Sequence, first.Sequence)
 	}
 	tone.start -= time.Second
 	s := listen(t, tone)
-	if behind := monotonic.Now() - s.PTS; s.Sequence < 45 || behind < backlog*capture.ChunkTime {
+	if behind := monotonic.Now() - s.PTS; s.Sequence < 90 || behind < backlog*capture.ChunkTime {
 		t.Errorf("a second late: chunk %d, %v old", s.Sequence, behind)
 	}
 }

@@ -97,7 +97,7 @@ func TestProcessAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkProcess converts 20 ms at a time.
+// BenchmarkProcess converts 10 ms at a time.
 func BenchmarkProcess(b *testing.B) {
 	for _, rate := range []int{16000, 44100, 47999, 96000} {
 		b.Run(fmt.Sprint(rate), func(b *testing.B) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/encoder"
 )
 
@@ -18,7 +19,7 @@ func TestDecode(t *testing.T) {
 	for i := range 20 {
 		encode(t, e, chunk(440, i))
 		n, err := d.Decode(packets[i].Data, pcm)
-		if err != nil || n != 960 {
+		if err != nil || n != capture.ChunkSamples {
 			t.Fatalf("packet %d: %d samples, %v", i, n, err)
 		}
 		sound = append(sound, pcm[:n]...)

@@ -1,5 +1,5 @@
 // Package opus encodes and decodes sound by libopus, as pion/mediadevices ships
-// it: 48 kHz mono, in chunks of 20 ms, to Opus packets as they are and back.
+// it: 48 kHz mono, in chunks of 10 ms, to Opus packets as they are and back.
 package opus
 
 // The library is linked by mediadevices' package, whose own encoder is read
@@ -54,7 +54,7 @@ const (
 	setLossPerc   = 4014
 
 	channels = 1
-	// maxPacket is more than libopus can make of 20 ms: 1275 bytes (RFC 6716, 3.4).
+	// maxPacket is more than libopus can make of 10 ms: 1275 bytes (RFC 6716, 3.4).
 	maxPacket = 1500
 )
 

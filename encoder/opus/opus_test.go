@@ -23,24 +23,24 @@ func TestPacketFollowsItsChunk(t *testing.T) {
 		s := chunk(440, i)
 		encode(t, e, s)
 		p := packets[i]
-		if p.PTS != s.PTS || p.Length != 20*time.Millisecond || len(p.Data) < 10 {
+		if p.PTS != s.PTS || p.Length != capture.ChunkTime || len(p.Data) < 10 {
 			t.Errorf("chunk at %v became %d bytes at %v of %v", s.PTS, len(p.Data), p.PTS, p.Length)
 		}
-		// The packet's first byte says 20 ms, mono, one frame (RFC 6716, 3.1).
-		if config := p.Data[0] >> 3; !twentyMilliseconds(config) || p.Data[0]&0x07 != 0 {
+		// The packet's first byte says 10 ms, mono, one frame (RFC 6716, 3.1).
+		if config := p.Data[0] >> 3; !tenMilliseconds(config) || p.Data[0]&0x07 != 0 {
 			t.Errorf("TOC byte %#02x", p.Data[0])
 		}
 	}
 }
 
-func twentyMilliseconds(config byte) bool {
+func tenMilliseconds(config byte) bool {
 	switch {
 	case config < 12: // SILK: 10, 20, 40, 60 ms
-		return config%4 == 1
+		return config%4 == 0
 	case config < 16: // hybrid: 10, 20 ms
-		return config%2 == 1
+		return config%2 == 0
 	}
-	return config%4 == 3 // CELT: 2.5, 5, 10, 20 ms
+	return config%4 == 2 // CELT: 2.5, 5, 10, 20 ms
 }
 
 // From the default rate on only the transform is used, which looks less far ahead;
@@ -136,7 +136,7 @@ func TestEncodeRefusesBadSound(t *testing.T) {
 		want  string
 	}{
 		{capture.Sound{}, "sound of format 0"},
-		{capture.Sound{Format: capture.PCM16}, "chunk of 0 samples, want 960"},
+		{capture.Sound{Format: capture.PCM16}, "chunk of 0 samples, want 480"},
 		{capture.Sound{Format: capture.PCM16, Samples: make([]int16, 1920)}, "chunk of 1920 samples"},
 		{capture.Sound{Format: capture.Opus, Sequence: 7}, "packet 7 on: it is empty"},
 	}

@@ -41,7 +41,7 @@ func TestPause(t *testing.T) {
 		if n := len(pictures); n != 10*stillFPS || slices.ContainsFunc(pictures, func(w written) bool { return w.what != black16 }) {
 			t.Errorf("%d pictures in 10 s of a pause: %+v", n, pictures)
 		}
-		if n := len(sounds); n < 500 || n > 502 || slices.ContainsFunc(sounds, func(w written) bool { return w.what != 0 }) {
+		if n := len(sounds); n < 1000 || n > 1002 || slices.ContainsFunc(sounds, func(w written) bool { return w.what != 0 }) {
 			t.Errorf("%d sounds in 10 s of a pause: %+v", n, sounds)
 		}
 		resumed := monotonic.Now()
