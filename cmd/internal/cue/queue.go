@@ -35,16 +35,20 @@ func standing(c session.Cue) bool {
 	return false
 }
 
+// counted says that a cue answers one press, and the next one another: who takes
+// two photos hears two.
+func counted(c session.Cue) bool { return c == session.CuePhoto }
+
 // stale says whether now makes old pointless.
 func stale(old, now session.Cue) bool {
 	over := now == session.CueEnded || now == session.CueEndedItself
-	return standing(old) && standing(now) || old == session.CueEnding && over
+	return standing(old) && standing(now) || old == session.CueEnding && over || old == session.CueClip && now == session.CueClipEnd
 }
 
 // push takes a cue, and says whether what is playing is to be cut short for it.
 func (q *queue) push(c session.Cue) (cut bool) {
 	q.waiting = slices.DeleteFunc(q.waiting, func(old session.Cue) bool { return old == c || stale(old, c) })
-	if q.playing == c {
+	if q.playing == c && !counted(c) {
 		return false // it is being said
 	}
 	at := slices.IndexFunc(q.waiting, func(old session.Cue) bool { return rank(old) > rank(c) })

@@ -13,6 +13,7 @@ func TestQueue(t *testing.T) {
 		ending, refused             = session.CueEnding, session.CueRefused
 		poor, frozen                = session.CuePoorNetwork, session.CueFrozen
 		battery, heat               = session.CueBattery, session.CueHeat
+		photo, clip, clipEnd        = session.CuePhoto, session.CueClip, session.CueClipEnd
 	)
 	type cues = []session.Cue
 	tests := []struct {
@@ -35,6 +36,11 @@ func TestQueue(t *testing.T) {
 		{"an answer before a warning", "", cues{battery, heat, live}, cues{live, battery, heat}, false},
 		{"a warning is not cut", battery, cues{ended}, cues{ended}, false},
 		{"an answer stays", "", cues{refused, live}, cues{refused, live}, false},
+		{"two photos are two", photo, cues{photo}, cues{photo}, false},
+		{"not more than one photo waits", photo, cues{photo, photo}, cues{photo}, false},
+		{"a clip that has ended meanwhile", "", cues{clip, photo, clipEnd}, cues{photo, clipEnd}, false},
+		{"a clip's end while its beginning is heard", clip, cues{clipEnd}, cues{clipEnd}, true},
+		{"a photo does not cut what is said", live, cues{photo}, cues{photo}, false},
 		{"everything", heat, cues{battery, ending, refused, poor}, cues{refused, poor, ending, battery}, false},
 	}
 	for _, test := range tests {
@@ -73,7 +79,7 @@ func FuzzQueue(f *testing.F) {
 			}
 			stand := slices.DeleteFunc(slices.Clone(q.waiting), func(c session.Cue) bool { return !standing(c) })
 			sorted := slices.Sorted(slices.Values(q.waiting))
-			if len(stand) > 1 || len(q.waiting) > 5 || len(slices.Compact(sorted)) != len(q.waiting) {
+			if len(stand) > 1 || len(q.waiting) > 8 || len(slices.Compact(sorted)) != len(q.waiting) {
 				t.Fatalf("%v", q.waiting)
 			}
 			if !slices.IsSortedFunc(q.waiting, func(a, b session.Cue) int { return rank(a) - rank(b) }) {

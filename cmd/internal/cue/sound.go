@@ -2,6 +2,7 @@ package cue
 
 import (
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/session"
@@ -20,6 +21,7 @@ type note struct {
 	from, to float64 // Hz
 	length   time.Duration
 	harsh    bool // odd harmonics, as of a buzzer
+	noise    bool // below the frequency, as of a mechanism
 }
 
 // Frequencies of equal temperament, A4 = 440 Hz, in the range that small
@@ -37,13 +39,21 @@ const (
 )
 
 // notes returns the sound of a cue. No two have the same contour and rhythm: what
-// begins rises, what ends falls, troubles repeat, and only a refusal buzzes.
+// begins rises, what ends falls, troubles repeat, only a refusal buzzes, and only a
+// camera clicks.
 func notes(c session.Cue) []note {
-	tone := func(hz float64, ms int) note { return note{hz, hz, time.Duration(ms) * time.Millisecond, false} }
-	glide := func(from, to float64, ms int) note {
-		return note{from, to, time.Duration(ms) * time.Millisecond, false}
+	tone := func(hz float64, ms int) note {
+		return note{from: hz, to: hz, length: time.Duration(ms) * time.Millisecond}
 	}
-	buzz := func(hz float64, ms int) note { return note{hz, hz, time.Duration(ms) * time.Millisecond, true} }
+	glide := func(from, to float64, ms int) note {
+		return note{from: from, to: to, length: time.Duration(ms) * time.Millisecond}
+	}
+	buzz := func(hz float64, ms int) note {
+		return note{from: hz, to: hz, length: time.Duration(ms) * time.Millisecond, harsh: true}
+	}
+	click := func(hz float64, ms int) note {
+		return note{from: hz, to: hz, length: time.Duration(ms) * time.Millisecond, noise: true}
+	}
 	rest := func(ms int) note { return note{length: time.Duration(ms) * time.Millisecond} }
 	switch c {
 	case session.CueLive: // up
@@ -66,6 +76,14 @@ func notes(c session.Cue) []note {
 		return []note{glide(a5, e5, 230), rest(90), glide(e5, g4, 330)}
 	case session.CueHeat: // a siren
 		return []note{glide(c5, e6, 260), rest(40), glide(c5, e6, 260)}
+	case session.CuePhoto: // a shutter opens and closes
+		return []note{click(c6, 40), rest(50), click(g4, 120)}
+	case session.CueClip: // a film camera starts
+		return []note{click(c6, 40), rest(40), glide(g4, g5, 240)}
+	case session.CueClipEnd: // and stops
+		return []note{glide(g5, g4, 240), rest(40), click(c6, 40)}
+	case session.CueFull: // a buzzer, down
+		return []note{buzz(g5, 90), buzz(c5, 90), buzz(g4, 300)}
 	}
 	return nil
 }
@@ -82,6 +100,7 @@ func synthesise(c session.Cue) []int16 {
 func (n note) append(out []int16) []int16 {
 	count := count(n.length)
 	phase := 0.0
+	hiss := hiss{random: rand.NewPCG(1, 2)} // the same each time
 	for i := range count {
 		share := float64(i) / float64(count)
 		// A glide is even to the ear: its pitch moves by equal ratios.
@@ -90,9 +109,29 @@ func (n note) append(out []int16) []int16 {
 			hz = n.from * math.Pow(n.to/n.from, share)
 		}
 		phase += 2 * math.Pi * hz / alsa.SampleRate
-		out = append(out, int16(math.Round(math.MaxInt16*level*n.envelope(i, count)*n.wave(phase))))
+		wave := n.wave(phase)
+		if n.noise {
+			wave = hiss.next(hz)
+		}
+		out = append(out, int16(math.Round(math.MaxInt16*level*n.envelope(i, count)*wave)))
 	}
 	return out
+}
+
+// hiss is noise whose peaks are little above its average, so that it is as loud as
+// a tone of the same peak.
+type hiss struct {
+	random    *rand.PCG
+	low, soft float64 // after one low-pass, and after two
+}
+
+// next returns a sample from -1 to 1 with little above hz.
+func (h *hiss) next(hz float64) float64 {
+	white := float64(int64(h.random.Uint64())) / (1 << 63)
+	pole := 2 * math.Pi * hz / alsa.SampleRate
+	h.low += pole * (white - h.low)
+	h.soft += pole * (h.low - h.soft)
+	return math.Tanh(5 * h.soft / math.Sqrt(pole))
 }
 
 // wave is from -1 to 1: a tone with some of its octave and twelfth, which makes it

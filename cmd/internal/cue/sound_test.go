@@ -92,6 +92,8 @@ func shape(c session.Cue) string {
 			b.WriteString(" falling")
 		case n.harsh:
 			b.WriteString(" buzz")
+		case n.noise:
+			b.WriteString(" click")
 		default:
 			b.WriteString(" tone")
 		}

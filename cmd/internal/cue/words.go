@@ -29,6 +29,7 @@ func All() []session.Cue {
 	return []session.Cue{
 		session.CueLive, session.CuePaused, session.CueEnded, session.CueEndedItself, session.CueEnding,
 		session.CueRefused, session.CuePoorNetwork, session.CueFrozen, session.CueBattery, session.CueHeat,
+		session.CuePhoto, session.CueClip, session.CueClipEnd, session.CueFull,
 	}
 }
 
@@ -45,6 +46,10 @@ func Meaning(c session.Cue) string {
 		session.CueFrozen:      "live, and no picture leaves",
 		session.CueBattery:     "the battery is low",
 		session.CueHeat:        "the board is too hot",
+		session.CuePhoto:       "a photo is safe on the glasses",
+		session.CueClip:        "a clip has begun",
+		session.CueClipEnd:     "a clip is safe on the glasses",
+		session.CueFull:        "refused: the storage is full",
 	}[c]
 }
 
@@ -66,6 +71,10 @@ func Words(c session.Cue, l Language) string {
 		session.CueFrozen:      {"Beeld staat stil.", "Bild steht still.", "Picture frozen."},
 		session.CueBattery:     {"Batterij bijna leeg.", "Akku fast leer.", "Battery low."},
 		session.CueHeat:        {"Bril is te warm.", "Brille ist zu warm.", "Glasses too hot."},
+		session.CuePhoto:       {"Foto bewaard.", "Foto gespeichert.", "Photo saved."},
+		session.CueClip:        {"Clip loopt.", "Clip läuft.", "Clip started."},
+		session.CueClipEnd:     {"Clip bewaard.", "Clip gespeichert.", "Clip saved."},
+		session.CueFull:        {"Opslag vol.", "Speicher voll.", "Storage full."},
 	}
 	return words[c][i]
 }

@@ -18,6 +18,10 @@ const (
 	CueFrozen      Cue = "frozen"       // live, and no picture leaves
 	CueBattery     Cue = "battery"      // low
 	CueHeat        Cue = "heat"         // too hot
+	CuePhoto       Cue = "photo"        // it is safe
+	CueClip        Cue = "clip"         // it has begun
+	CueClipEnd     Cue = "clip-end"     // it has ended, and is safe
+	CueFull        Cue = "full"         // storage: what was asked for is refused
 )
 
 func (Cue) action() {}
