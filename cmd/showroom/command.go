@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -33,8 +32,11 @@ func newCommand(out, errOut io.Writer, args []string) *cobra.Command {
 		Use:   "showroom",
 		Short: "Bril's reference endpoint: WHIP in, WHEP and the customer's page out",
 		Long: `showroom takes what glasses publish at /whip/NAME and shows it at /NAME, or to
-any WHEP player at /whep/NAME. On loopback it is open; on any other address it
-wants TLS, publishers' tokens, and gives each conversation an access key.
+any WHEP player at /whep/NAME. With --data it also takes the photos and clips
+that they upload, keeps them in DIR/sessions/NAME and shows them on the page;
+whoever has DIR/age.key can read what is still on its way. On loopback it is
+open; on any other address it wants TLS, publishers' tokens, and gives each
+conversation an access key.
 ` + exitCodes,
 		Example: `  showroom --listen 127.0.0.1:8080 --data ./showroom-data
   showroom --listen 192.0.2.10:443 --data /var/lib/showroom --token-file tokens \
@@ -49,7 +51,8 @@ wants TLS, publishers' tokens, and gives each conversation an access key.
 	f := c.Flags()
 	f.StringVar(&cfg.Listen, "listen", showroom.DefaultListen, "IP:port for HTTP; media takes the same UDP port where it is free")
 	f.StringVar(&cfg.Advertise, "advertise", "", "another IP that clients reach this server's media at, as behind a NAT")
-	f.StringVar(&cfg.DataDir, "data", "", "data directory, made when missing")
+	f.StringVar(&cfg.DataDir, "data", "", "data directory, made when missing; without it nothing is stored")
+	f.Var((*days)(&cfg.Retention), "retention", "photos and clips are kept so long, as 30d or 12h (default and at most 182d)")
 	f.StringVar(&cfg.TokenFile, "token-file", "", "publishers' bearer tokens, one a line (default: open on loopback)")
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate chain, PEM")
 	f.StringVar(&cfg.TLSKey, "tls-key", "", "private key, PEM")
@@ -61,7 +64,7 @@ wants TLS, publishers' tokens, and gives each conversation an access key.
 	c.SetErr(errOut)
 	c.SetArgs(args)
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(newLinkCommand(&asJSON))
+	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON))
 	return c
 }
 
@@ -92,51 +95,6 @@ func serve(c *cobra.Command, cfg showroom.Config, asJSON bool) error {
 		}
 		fmt.Fprintf(c.OutOrStdout(), "listening on %s\n", url)
 	})
-}
-
-func newLinkCommand(asJSON *bool) *cobra.Command {
-	var dir, base string
-	c := &cobra.Command{
-		Use:   "link NAME",
-		Short: "Print the address to give to a customer, with its access key",
-		Long: `link prints the address of a conversation's page. The access key is in the
-fragment, behind the #, which a browser sends to no server. Whoever has the
-link can watch. The key comes from the secret in the data directory; delete
-access.key there and restart to make all links void.
-` + exitCodes,
-		Example: "  showroom link anna --data /var/lib/showroom --url https://showroom.example",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 || !showroom.ValidName(args[0]) {
-				return usageError{errors.New("link takes one name of 1 to 64 letters, digits, - and _")}
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			if dir == "" {
-				return usageError{errors.New("link needs --data DIR, the server's data directory")}
-			}
-			if _, err := os.Stat(dir); err != nil { // a key made here no server would know
-				return &showroom.ConfigError{Problem: fmt.Errorf("data directory: %w", err), Hint: "give the one that showroom runs with: --data DIR"}
-			}
-			keys, err := showroom.LoadKeys(dir)
-			if err != nil {
-				return err
-			}
-			return printLink(c.OutOrStdout(), keys.Link(base, args[0]), *asJSON)
-		},
-	}
-	c.Flags().StringVar(&dir, "data", "", "the server's data directory")
-	c.Flags().StringVar(&base, "url", "http://"+showroom.DefaultListen, "where customers reach the server")
-	return c
-}
-
-func printLink(out io.Writer, link string, asJSON bool) error {
-	if asJSON {
-		printJSON(out, map[string]any{"schema_version": schemaVersion, "link": link})
-		return nil
-	}
-	_, err := fmt.Fprintln(out, link)
-	return err
 }
 
 func printJSON(out io.Writer, value any) {

@@ -2,8 +2,9 @@
 // customer's page. It is the default for demos, development and tests, and
 // built for what a dropped, stalled or hostile client does to it.
 //
-// It stores no media. Off loopback it serves nothing without TLS, publishers'
-// tokens and the conversations' access keys.
+// It stores what glasses upload, and nothing of what they stream. Off loopback it
+// serves nothing without TLS, publishers' tokens and the conversations' access
+// keys.
 package showroom
 
 import (
@@ -13,6 +14,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 )
 
 // DefaultListen is where a server listens unless told otherwise.
@@ -22,7 +25,7 @@ const DefaultListen = "127.0.0.1:8080"
 type Config struct {
 	Listen    string       // IP:port; default DefaultListen; port 0 takes a free one
 	Advertise string       // IP that clients are offered for media beside Listen's, as behind a NAT; default: none
-	DataDir   string       // holds the secret of the access keys; needed with RequireKey and off loopback
+	DataDir   string       // holds secrets, photos and clips; needed with RequireKey and off loopback; default: nothing is stored
 	TokenFile string       // publishers' bearer tokens, one a line; default: publishing is open
 	TLSCert   string       // PEM files; default: plain HTTP
 	TLSKey    string       //
@@ -31,6 +34,10 @@ type Config struct {
 	// RequireKey asks viewers for the conversation's access key on loopback too.
 	// Off loopback it is always asked for.
 	RequireKey bool
+
+	// Retention is how long photos and clips are kept after they were taken;
+	// default and at most media.MaxRetention, six months.
+	Retention time.Duration
 
 	Limits Limits
 }
@@ -42,6 +49,9 @@ type Limits struct {
 	Sessions       int           // publishers and viewers together; default 512
 	Watchers       int           // pages that wait for news; default 512
 	Connections    int           // TCP connections; default 2048
+	UploadSize     int64         // of one upload, in bytes; default 1 GiB
+	Uploads        int           // begun and not finished; default 256
+	UploadStall    time.Duration // an upload that sends nothing for so long is cut; default 30 s
 	ConnectTimeout time.Duration // of a new media session; default 10 s
 	Silence        time.Duration // a session ends after twice this without a packet; default 3 s
 	Grace          time.Duration // viewers wait so long for a lost publisher; default 60 s
@@ -103,6 +113,9 @@ func (c Config) check(addr netip.AddrPort) error {
 	}
 	if c.RequireKey && c.DataDir == "" {
 		return refuse("add --data DIR", "access keys need a data directory")
+	}
+	if c.Retention < 0 || c.Retention > media.MaxRetention {
+		return refuse("give at most 182d", "retention of %v: it is above 0 and at most %v", c.Retention, media.MaxRetention)
 	}
 	if addr.Addr().Unmap().IsLoopback() {
 		return nil

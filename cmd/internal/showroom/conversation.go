@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 )
 
@@ -87,7 +88,7 @@ func (s *Server) access(w http.ResponseWriter, r *http.Request) error {
 }
 
 // events is a stream of server-sent events: the state at first and whenever it
-// changes.
+// changes, as messages, and what is stored, as events of the type media.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return notAllowed(w, "GET")
@@ -101,6 +102,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer cancel()
+	var stored <-chan media.Event // none where nothing is stored
+	if s.media != nil {
+		events, cancel := s.media.Watch(name)
+		defer cancel()
+		stored = events
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	stream := eventStream{w: w, control: http.NewResponseController(w), instance: s.instance}
@@ -108,7 +115,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if err := stream.control.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("stream events: %w", err)
 	}
-	stream.run(r.Context(), s.stopping, states)
+	stream.run(r.Context(), s.stopping, states, stored)
 	return nil
 }
 
@@ -120,7 +127,7 @@ type eventStream struct {
 }
 
 // run ends when the client or the server goes, or the client stops reading.
-func (e eventStream) run(ctx context.Context, stopping <-chan struct{}, states <-chan relay.State) {
+func (e eventStream) run(ctx context.Context, stopping <-chan struct{}, states <-chan relay.State, stored <-chan media.Event) {
 	heartbeat := time.NewTicker(heartbeatInterval)
 	defer heartbeat.Stop()
 	for {
@@ -135,6 +142,12 @@ func (e eventStream) run(ctx context.Context, stopping <-chan struct{}, states <
 		case state := <-states:
 			text = fmt.Sprintf("data: {\"state\":%q,\"publication\":%d,\"server\":%q}\n\n",
 				state.Phase, state.Publication, e.instance)
+		case event := <-stored:
+			data, err := json.Marshal(event)
+			if err != nil {
+				return
+			}
+			text = "event: media\ndata: " + string(data) + "\n\n"
 		}
 		if e.send(text) != nil {
 			return
@@ -153,8 +166,13 @@ func (e eventStream) send(text string) error {
 }
 
 func writeJSON(w http.ResponseWriter, value any) error {
+	return writeStatusJSON(w, http.StatusOK, value)
+}
+
+func writeStatusJSON(w http.ResponseWriter, status int, value any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(value) // the client has gone
 	return nil
 }

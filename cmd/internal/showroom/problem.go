@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay/fragment"
 )
@@ -49,6 +50,12 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 func problemOf(err error) *problem {
 	var p *problem
 	if errors.As(err, &p) {
+		return p
+	}
+	var refused *media.Error
+	if errors.As(err, &refused) {
+		p := failure(refused.Status, refused.Detail)
+		p.retryAfter = refused.RetryAfter
 		return p
 	}
 	var tooLarge *http.MaxBytesError

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/web"
 )
 
@@ -31,6 +32,11 @@ func (s *Server) routes() http.Handler {
 	add("/api/sessions/{name}", named(s.session))
 	add("/api/sessions/{name}/events", named(s.events))
 	add("/api/sessions/{name}/access", named(s.access))
+	add("/api/sessions/{name}/media", named(s.mediaList))
+	add("/media/{name}/{file}", named(s.mediaFile))
+	add(media.BasePath, s.upload)
+	add(media.BasePath+"{id}/receipt", s.receipt)
+	add("GET /.well-known/bril", s.wellKnown)
 	add("GET /healthz", health)
 	add("GET /assets/{file}", web.ServeAsset)
 	add("GET /{name}", named(func(w http.ResponseWriter, r *http.Request) error { return web.ServePage(w, r) }))
@@ -59,7 +65,9 @@ func secured(next http.Handler, overTLS bool) http.Handler {
 		if overTLS {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if !strings.HasPrefix(r.URL.Path, media.BasePath) { // which bounds its own
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -98,7 +106,7 @@ func validName(name string) bool {
 		return false
 	}
 	switch name {
-	case "api", "assets", "healthz", "whep", "whip": // our own paths
+	case "api", "assets", "healthz", "media", "whep", "whip": // our own paths
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {

@@ -13,8 +13,10 @@ import (
 	"net/netip"
 	"time"
 
+	"filippo.io/age"
 	"golang.org/x/net/netutil"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 )
 
@@ -36,10 +38,12 @@ type Server struct {
 	advertised netip.Addr // none when not valid
 	log        *slog.Logger
 	tokens     tokens
-	keys       *Keys // nil when viewing is open
+	keys       *Keys               // nil when viewing is open
+	identity   *age.X25519Identity // nil without a data directory: then nothing is stored
 	tls        *tls.Config
 
 	relay    *relay.Relay    // while Run runs
+	media    *media.Store    // likewise; nil where nothing is stored
 	instance string          // tells pages that the server was started anew
 	stopping <-chan struct{} // closed when Run is to end
 }
@@ -81,13 +85,15 @@ func (s *Server) readSecrets() (err error) {
 		s.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
 	}
 	if s.cfg.RequireKey || !s.addr.Addr().Unmap().IsLoopback() {
-		s.keys, err = LoadKeys(s.cfg.DataDir)
-		return err
+		if s.keys, err = LoadKeys(s.cfg.DataDir); err != nil {
+			return err
+		}
 	}
-	if s.cfg.DataDir != "" {
-		return makeDataDir(s.cfg.DataDir)
+	if s.cfg.DataDir == "" {
+		return nil
 	}
-	return nil
+	s.identity, err = LoadIdentity(s.cfg.DataDir)
+	return err
 }
 
 // Run serves until ctx ends, which is no error, and returns after everything
@@ -105,10 +111,12 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) error {
 	}
 	defer s.relay.Close()
 	s.instance = rand.Text()
-	return s.serve(ctx, listener, func() {
-		if ready != nil {
-			ready(s.url(at))
-		}
+	return s.withMedia(ctx, func(ctx context.Context) error {
+		return s.serve(ctx, listener, func() {
+			if ready != nil {
+				ready(s.url(at))
+			}
+		})
 	})
 }
 

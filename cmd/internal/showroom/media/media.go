@@ -1,0 +1,237 @@
+// Package media is where the photos and clips of conversations arrive at the
+// endpoint: encrypted uploads by tus, which are checked, decrypted and stored
+// under their conversation, listed, and purged at the end of their retention.
+//
+// What a device was told is stored is durable: only then does it delete its own
+// copy. Whatever order things end in, by a crash or a full disk, an item is
+// stored once and answered for by one receipt. The package knows nothing of who
+// may look at what; its user asks that before.
+//
+// In the data directory, all of it readable by its owner only:
+//
+//	age.key                   the identity that devices encrypt to
+//	uploads/{id}, {id}.info   what has arrived, still encrypted
+//	incoming/                 decrypted, being made; emptied at each start
+//	receipts/{id}.json        what was answered
+//	sessions/{name}/{id}.jpg|.mp4, {id}.json
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+	tus "github.com/tus/tusd/v2/pkg/handler"
+)
+
+// MaxRetention is how long an item is kept at most: six months.
+const MaxRetention = 4380 * time.Hour
+
+// Config is what a store is made of. Zero means the default.
+type Config struct {
+	Dir       string              // the data directory; needed, and there
+	Identity  *age.X25519Identity // needed, by LoadIdentity
+	Retention time.Duration       // after it was taken; default and at most MaxRetention
+	MaxSize   int64               // of one upload, in bytes; default 1 GiB
+	MaxCount  int                 // uploads that are not finished; default 256
+	Stall     time.Duration       // an upload that sends nothing for so long is cut; default 30 s
+	ValidName func(string) bool   // of a conversation; needed
+	Log       *slog.Logger        // default: none
+}
+
+// Error is a refusal that a client is told, with its HTTP status.
+type Error struct {
+	Status     int
+	Detail     string
+	RetryAfter string // seconds; empty for none
+}
+
+func (e *Error) Error() string { return e.Detail }
+
+// Store keeps what has arrived. Its methods may be called from any goroutine,
+// before Run too.
+type Store struct {
+	cfg  Config
+	log  *slog.Logger
+	tus  http.Handler
+	lock *os.File      // of the directory
+	wake chan struct{} // something is pending
+
+	slots  chan struct{} // requests that upload
+	active sync.WaitGroup
+	ending context.Context // done when uploads are to end
+	end    context.CancelCauseFunc
+
+	fault func(step string) error // of tests: what happens at a step; nil for nothing
+
+	mu       sync.Mutex
+	closed   bool
+	items    map[string]map[string]Item // by conversation and ID
+	watchers map[string]map[chan Event]struct{}
+	pending  map[string]time.Time // complete uploads, and when they are to be worked on
+
+	creating sync.Mutex // one upload is made at a time
+}
+
+func (c *Config) fill() {
+	if c.Retention == 0 || c.Retention > MaxRetention {
+		c.Retention = MaxRetention
+	}
+	if c.MaxSize == 0 {
+		c.MaxSize = 1 << 30
+	}
+	if c.MaxCount == 0 {
+		c.MaxCount = 256
+	}
+	if c.Stall == 0 {
+		c.Stall = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Open takes up what a data directory holds. It starts nothing; Close is owed.
+func Open(cfg Config) (*Store, error) {
+	cfg.fill()
+	s := &Store{
+		cfg: cfg, log: cfg.Log, wake: make(chan struct{}, 1), slots: make(chan struct{}, maxRequests),
+		items: map[string]map[string]Item{}, watchers: map[string]map[chan Event]struct{}{}, pending: map[string]time.Time{},
+	}
+	s.ending, s.end = context.WithCancelCause(context.Background())
+	for _, dir := range []string{uploadsDir, incomingDir, receiptsDir, sessionsDir} {
+		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
+			return nil, fmt.Errorf("make the media directory: %w", err)
+		}
+	}
+	var err error
+	if s.lock, err = lockDir(s.path(uploadsDir)); err != nil {
+		return nil, err
+	}
+	if err := s.recover(); err != nil {
+		s.lock.Close()
+		return nil, err
+	}
+	if s.tus, err = s.newTus(); err != nil {
+		s.lock.Close()
+		return nil, fmt.Errorf("set up uploads: %w", err)
+	}
+	return s, nil
+}
+
+// Close ends running uploads, which can go on later, and gives the directory
+// free. It may be called more than once.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end(tus.ErrServerShutdown)
+	s.active.Wait()
+	if err := s.lock.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
+		return fmt.Errorf("close the media directory: %w", err)
+	}
+	return nil
+}
+
+// Recipient is what devices encrypt to.
+func (s *Store) Recipient() string { return s.cfg.Identity.Recipient().String() }
+
+const (
+	uploadsDir  = "uploads"
+	incomingDir = "incoming"
+	receiptsDir = "receipts"
+	sessionsDir = "sessions"
+)
+
+func (s *Store) path(elements ...string) string {
+	return filepath.Join(append([]string{s.cfg.Dir}, elements...)...)
+}
+
+// at is called wherever a crash or a full disk would matter.
+func (s *Store) at(step string) error {
+	if s.fault == nil {
+		return nil
+	}
+	return s.fault(step)
+}
+
+// retryAfter is how long the machine's own trouble, like a full disk, is given
+// before a complete upload is tried again.
+const retryAfter = 10 * time.Second
+
+// purgeInterval is how often the store looks for what has had its time.
+const purgeInterval = 10 * time.Minute
+
+// Run works on what has arrived, one item at a time, and purges. It returns when
+// ctx ends; what it was working on is taken up at the next start.
+func (s *Store) Run(ctx context.Context) error {
+	purge := time.NewTicker(purgeInterval)
+	defer purge.Stop()
+	s.purge(time.Now())
+	for ctx.Err() == nil {
+		id, wait := s.next(time.Now())
+		if id != "" {
+			s.work(ctx, id)
+			continue
+		}
+		retry := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-retry.C:
+		case <-purge.C:
+			s.purge(time.Now())
+		}
+		retry.Stop()
+	}
+	return nil
+}
+
+// enqueue marks an upload as complete.
+func (s *Store) enqueue(id string) {
+	s.mu.Lock()
+	s.pending[id] = time.Time{}
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next returns an upload to work on, or how long to wait for one.
+func (s *Store) next(now time.Time) (id string, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait = time.Hour
+	for candidate, due := range s.pending {
+		left := due.Sub(now)
+		if left <= 0 {
+			return candidate, 0
+		}
+		wait = min(wait, left)
+	}
+	return "", wait
+}
+
+// work does what can be done for a complete upload, and comes back to it later
+// where the machine was at fault.
+func (s *Store) work(ctx context.Context, id string) {
+	err := s.process(ctx, id)
+	s.mu.Lock()
+	delete(s.pending, id)
+	if err != nil {
+		s.pending[id] = time.Now().Add(retryAfter)
+	}
+	s.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("store an upload; it is tried again", "id", id, "error", err)
+	}
+}
