@@ -1,45 +1,11 @@
 package session
 
 import (
-	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/percentile"
 )
-
-// window is how many frames the percentiles look back on: about 17 s at 30 fps.
-const window = 512
-
-// percentiles keeps the last durations of one stage. One goroutine adds, any
-// may read; a read during an add is off by one sample at most.
-type percentiles struct {
-	ring  [window]atomic.Uint32 // in microseconds
-	count atomic.Uint64
-}
-
-func (p *percentiles) add(d time.Duration) {
-	n := p.count.Load()
-	p.ring[n%window].Store(uint32(min(max(d, 0), time.Hour).Microseconds()))
-	p.count.Store(n + 1)
-}
-
-// read returns the median and the 95th percentile in milliseconds.
-func (p *percentiles) read() control.Percentiles {
-	n := min(p.count.Load(), window)
-	if n == 0 {
-		return control.Percentiles{}
-	}
-	sorted := make([]uint32, n)
-	for i := range sorted {
-		sorted[i] = p.ring[i].Load()
-	}
-	slices.Sort(sorted)
-	at := func(share float64) float64 {
-		return float64(sorted[min(int(share*float64(n)), int(n)-1)]) / 1000
-	}
-	return control.Percentiles{P50: at(0.50), P95: at(0.95)}
-}
 
 // meter counts what passes the stages, since the daemon's start.
 type meter struct {
@@ -52,7 +18,7 @@ type meter struct {
 	// only as there is no connection), heat (the board is too hot for all of them).
 	droppedCapture, droppedEncode, droppedSend, droppedHeat atomic.Uint64
 
-	queue, encode, send percentiles
+	queue, encode, send percentile.Window
 }
 
 func (m *meter) video() control.Video {
@@ -73,5 +39,5 @@ func (m *meter) video() control.Video {
 }
 
 func (m *meter) latency() control.Latency {
-	return control.Latency{Queue: m.queue.read(), Encode: m.encode.read(), PacketiseSend: m.send.read()}
+	return control.Latency{Queue: m.queue.Read(), Encode: m.encode.Read(), PacketiseSend: m.send.Read()}
 }

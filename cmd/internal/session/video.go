@@ -177,7 +177,7 @@ func (v *videoStage) one(ctx context.Context) error {
 		f.Release()
 		return nil
 	}
-	v.meter.queue.add(v.started - f.Ready)
+	v.meter.queue.Add(v.started - f.Ready)
 	return v.process(f)
 }
 
@@ -301,7 +301,7 @@ func (v *videoStage) sink(au encoder.AccessUnit) error {
 	}
 	ready := monotonic.Now()
 	v.meter.encoded.Add(1)
-	v.meter.encode.add(ready - v.startedAt(au.PTS))
+	v.meter.encode.Add(ready - v.startedAt(au.PTS))
 	if au.Key {
 		v.meter.keyFrames.Add(1)
 		v.spacing.made(au.PTS)
@@ -337,7 +337,7 @@ func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
 		return // the session hears of a lost connection by itself
 	}
 	v.meter.sent.Add(1)
-	v.meter.send.add(monotonic.Now() - ready)
+	v.meter.send.Add(monotonic.Now() - ready)
 }
 
 // black sends a black picture until ctx ends. A real camera is closed meanwhile,

@@ -1,4 +1,4 @@
-package session
+package percentile
 
 import (
 	"testing"
@@ -16,16 +16,16 @@ func TestPercentiles(t *testing.T) {
 		{"none", nil, control.Percentiles{}},
 		{"one", []time.Duration{1500 * time.Microsecond}, control.Percentiles{P50: 1.5, P95: 1.5}},
 		{"a hundred", ramp(100), control.Percentiles{P50: 51, P95: 96}},
-		{"the oldest are forgotten", append(make([]time.Duration, 3*window), constant(window, 2*time.Millisecond)...), control.Percentiles{P50: 2, P95: 2}},
+		{"the oldest are forgotten", append(make([]time.Duration, 3*length), constant(length, 2*time.Millisecond)...), control.Percentiles{P50: 2, P95: 2}},
 		{"a clock that went backwards", []time.Duration{-time.Second}, control.Percentiles{}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			var p percentiles
+			var w Window
 			for _, d := range test.samples {
-				p.add(d)
+				w.Add(d)
 			}
-			if got := p.read(); got != test.want {
+			if got := w.Read(); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
