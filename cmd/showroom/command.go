@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -154,6 +155,8 @@ func classify(err error) (code int, hint string) {
 			return codePermission, hint
 		}
 		return codeConfiguration, hint
+	case errors.Is(err, syscall.EADDRINUSE):
+		return codeFailed, "another program has the port; --listen 127.0.0.1:0 takes one that is free"
 	case errors.Is(err, fs.ErrPermission):
 		return codePermission, "choose a port above 1023 and a data directory of your own"
 	}

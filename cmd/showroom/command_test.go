@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,11 +26,17 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	for _, c := range []struct {
 		args []string
 		code int
 		says string // on stderr
 	}{
+		{[]string{"--listen", taken.Addr().String(), "--data", dir}, 1, "address already in use\nhint: another program has the port; --listen"},
 		{[]string{"--help"}, 0, ""},
 		{[]string{"--bogus"}, 3, "hint: showroom --help"},
 		{[]string{"serve"}, 3, `unknown command "serve"`},

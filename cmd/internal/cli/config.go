@@ -31,9 +31,12 @@ func newConfig(o *options) *cobra.Command {
 func newConfigCheck(o *options) *cobra.Command {
 	var path string
 	c := &cobra.Command{
-		Use:     "check",
-		Short:   "Check a configuration file",
-		Long:    "check reads a file and names every line that is wrong, and what it allows.\n\n" + ExitCodes,
+		Use:   "check",
+		Short: "Check a configuration file",
+		Long: `check reads a file and names every line that is wrong, and what it allows.
+Without --config it checks the built-in defaults.
+
+` + ExitCodes,
 		Example: "  bril config check --config /etc/bril/bril.yaml",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -51,7 +54,11 @@ func newConfigCheck(o *options) *cobra.Command {
 				for _, problem := range warnings {
 					fmt.Fprintf(c.ErrOrStderr(), "bril: warning: %v\n", problem)
 				}
-				_, err := fmt.Fprintln(w, "configuration is valid")
+				what := "configuration is valid"
+				if path == "" {
+					what = "the built-in defaults are valid; --config FILE checks a file"
+				}
+				_, err := fmt.Fprintln(w, what)
 				return err
 			})
 		},

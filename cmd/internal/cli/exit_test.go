@@ -83,7 +83,7 @@ func TestPrintError(t *testing.T) {
 		{"the endpoint's", wrap(&whip.Error{Op: "publish to", URL: "http://a", Hint: "set uplink.token_file", Err: whip.ErrUnauthorized}),
 			"bril: do this: publish to http://a: not authorised\nhint: set uplink.token_file\n"},
 		{"several problems", badKeys, "bril: bril.yaml:1: camra: unknown key (did you mean camera?)\n" +
-			"bril: bril.yaml:2: video.gop: \"1\" is not a duration such as 500ms, 30s, 10m or 2h\nhint: bril config show --reference explains every key\n"},
+			"bril: bril.yaml:2: video.gop: \"1\" is not a duration such as 500ms, 30s, 10m, 2h or 7d\nhint: bril config show --reference explains every key\n"},
 		{"from the daemon", &control.Problem{Message: "x", Text: "y", Code: 5}, "bril: x\nhint: y\n"},
 		{"a terminal's codes", errors.New("a\x1b[2Jb\u009bc"), "bril: a [2Jb c\n"},
 	} {

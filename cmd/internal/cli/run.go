@@ -98,12 +98,12 @@ given. What fails is tried again and shown by ` + "`bril status`" + `; the daemo
 	return c
 }
 
-// runDaemon runs the agent and its control socket until ctx ends.
 // heapGrowth is how much the heap may grow between two collections, in percent. Of
 // the few megabytes that live, half instead of Go's whole keeps the board's memory
 // free, for a collection more every few seconds. GOGC in the environment wins.
 const heapGrowth = 50
 
+// runDaemon runs the agent and its control socket until ctx ends.
 func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
@@ -128,6 +128,9 @@ func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) e
 	}
 	defer a.Close()
 	log.Info("bril "+o.app.Version, "endpoint", cfg.Uplink.WHIPURL, "state", state)
+	if !live {
+		log.Info("waiting: a button or `bril live on` goes live")
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Run(ctx, live) })
 	g.Go(func() error { return control.Server{Daemon: a, Describe: Describe, Log: log}.Run(ctx, listener) })

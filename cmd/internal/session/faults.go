@@ -46,9 +46,14 @@ func (f *faults) report(part string, err error) {
 	if errors.As(err, &of) {
 		now.Component = of.Component()
 	}
-	if !f.replace(now) {
-		f.log.Warn(now.Component+" failed, will be tried again", "error", err)
+	if f.replace(now) {
+		return
 	}
+	attrs := []any{"error", err}
+	if now.Hint != "" {
+		attrs = append(attrs, "hint", now.Hint)
+	}
+	f.log.Warn(now.Component+" failed, will be tried again", attrs...)
 }
 
 // replace returns whether the last fault said the same.

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
@@ -23,8 +25,12 @@ func TestFaultsKeepTheHint(t *testing.T) {
 		{"of a device", fmt.Errorf("open: %w", &control.Problem{Message: "busy", Text: "close the other program"}), "close the other program"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := faults{log: slog.New(slog.DiscardHandler)}
+			var logged bytes.Buffer
+			f := faults{log: slog.New(slog.NewTextHandler(&logged, nil))}
 			f.report("uplink", test.err)
+			if shown := strings.Contains(logged.String(), "hint="); shown != (test.want != "") || shown && !strings.Contains(logged.String(), test.want) {
+				t.Errorf("logged %s", logged.String())
+			}
 			if got := f.snapshot()[0].Hint; got != test.want {
 				t.Errorf("hint %q, want %q", got, test.want)
 			}

@@ -243,13 +243,28 @@ func (s *Session) Live(ctx context.Context, action control.Action) (string, erro
 	}
 	select {
 	case phase := <-reply:
-		if action == control.On && s.shown.Load().state.Battery == hardware.BatteryEmpty {
-			return "", errNoCharge{}
-		}
-		return string(phase), nil
+		return string(phase), s.refused(action, phase)
 	case <-s.done:
 		return string(Off), nil
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
 }
+
+// refused says why an action did nothing, by the phase after it.
+func (s *Session) refused(action control.Action, after Phase) error {
+	idle := after == Off || after == Ready || after == Stopping
+	switch {
+	case action == control.On && s.shown.Load().state.Battery == hardware.BatteryEmpty:
+		return errNoCharge{}
+	case action == control.Pause && idle:
+		return errNothingLive{}
+	}
+	return nil
+}
+
+// errNothingLive is why nothing is paused.
+type errNothingLive struct{}
+
+func (errNothingLive) Error() string { return "there is no conversation to pause" }
+func (errNothingLive) Hint() string  { return "bril live on begins one" }
