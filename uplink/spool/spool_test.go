@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"io"
 	"math/rand/v2"
@@ -71,10 +72,11 @@ func clip() Meta {
 	return Meta{Session: "mrs-jansen", Kind: Clip, TakenAt: noon, ClockConfirmed: true, ContentType: "video/mp4"}
 }
 
-// noise is n bytes that look like nothing else.
+// noise is n bytes that look like nothing else, not even like n+1 of them.
 func noise(n int) []byte {
 	b := make([]byte, n)
 	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], uint64(n))
 	rand.NewChaCha8(seed).Read(b)
 	return b
 }
