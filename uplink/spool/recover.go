@@ -42,14 +42,16 @@ func (s *Spool) recover(id string) error {
 	case err != nil:
 		return missingBroken(err)
 	case side.State == Ready && found.size == side.Bytes && found.sum == side.SHA256:
-		return s.promote(id, side) // all of it was on disk, only not its name
+		// All of it is there, only its name is missing. Whether it is durable
+		// nobody knows: Finish may have failed for that.
 	case found.whole == 0:
 		return s.dropEmpty(id)
+	default:
+		side.State, side.Bytes, side.SHA256 = Interrupted, found.whole, found.wholeSum
 	}
-	if err := s.truncate(filepath.Join(dir, mediaName), found.whole); err != nil {
+	if err := s.truncate(filepath.Join(dir, mediaName), side.Bytes); err != nil {
 		return err
 	}
-	side.State, side.Bytes, side.SHA256 = Interrupted, found.whole, found.wholeSum
 	if err := side.write(s.fsys, dir); err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func (s *Spool) promote(id string, side sidecar) error {
 	if err := s.load(id, side.State); err != nil {
 		return err
 	}
-	s.cfg.Log.Warn("a clip was cut off and is kept up to there", "item", id, "state", side.State, "bytes", side.Bytes)
+	s.cfg.Log.Warn("a clip that was not finished is kept as far as it goes", "item", id, "state", side.State, "bytes", side.Bytes)
 	if s.cfg.Audit == nil || s.cfg.Audit.Last(id) == "" {
 		s.mu.Lock()
 		s.entries[id].fresh = true
@@ -87,6 +89,7 @@ func (s *Spool) dropEmpty(id string) error {
 	return nil
 }
 
+// truncate also makes durable what is left.
 func (s *Spool) truncate(path string, size int64) error {
 	f, err := s.fsys.Edit(path)
 	if err != nil {

@@ -104,6 +104,7 @@ func (s *Spool) compare(key string, g glance, there []State) error {
 			g.e.state = state
 			s.wake()
 			s.mu.Unlock()
+			errs = append(errs, s.fsys.SyncDir(s.cfg.Dir))
 		default:
 			errs = append(errs, s.setAside(key+"."+string(state), "a second folder of the same item"))
 		}

@@ -35,7 +35,7 @@ type Log struct {
 	last Entry // the last line; only Seq and Hash when that is an anchor
 	// oldest is the first time in the file, so that Prune need not read it.
 	oldest time.Time
-	size int64 // of the file, up to the end of the last whole line
+	size   int64 // of the file, up to the end of the last whole line
 	// torn says that there may be more in the file than size: an append failed.
 	torn bool
 	// open are the items that were captured and not deleted since, as the log
