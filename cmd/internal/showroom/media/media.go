@@ -29,7 +29,6 @@ import (
 	"time"
 
 	"filippo.io/age"
-	tus "github.com/tus/tusd/v2/pkg/handler"
 )
 
 // MaxRetention is how long an item is kept at most: six months.
@@ -68,7 +67,7 @@ type Store struct {
 	slots  chan struct{} // requests that upload
 	active sync.WaitGroup
 	ending context.Context // done when uploads are to end
-	end    context.CancelCauseFunc
+	end    context.CancelFunc
 
 	fault func(step string) error // of tests: what happens at a step; nil for nothing
 
@@ -106,7 +105,7 @@ func Open(cfg Config) (*Store, error) {
 		cfg: cfg, log: cfg.Log, wake: make(chan struct{}, 1), slots: make(chan struct{}, maxRequests),
 		items: map[string]map[string]Item{}, watchers: map[string]map[chan Event]struct{}{}, pending: map[string]time.Time{},
 	}
-	s.ending, s.end = context.WithCancelCause(context.Background())
+	s.ending, s.end = context.WithCancel(context.Background())
 	for _, dir := range []string{uploadsDir, incomingDir, receiptsDir, sessionsDir} {
 		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
 			return nil, fmt.Errorf("make the media directory: %w", err)
@@ -133,7 +132,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	s.end(tus.ErrServerShutdown)
+	s.end()
 	s.active.Wait()
 	if err := s.lock.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
 		return fmt.Errorf("close the media directory: %w", err)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/tus/tusd/v2/pkg/filestore"
 	tus "github.com/tus/tusd/v2/pkg/handler"
-	"github.com/tus/tusd/v2/pkg/memorylocker"
 	"golang.org/x/exp/slog"
 )
 
@@ -30,14 +29,13 @@ const (
 	reserve     = 16 << 20        // bytes that are kept free on the disk
 )
 
-// newTus sets up what speaks the protocol. Who asks for an upload that another
-// request holds, as after a broken connection, gets it: the other is cut.
+// newTus sets up what speaks the protocol: the core and creation.
 func (s *Store) newTus() (http.Handler, error) {
 	files := filestore.New(s.path(uploadsDir))
 	files.DirModePerm, files.FileModePerm = 0o700, 0o600
 	composer := tus.NewStoreComposer()
 	composer.UseCore(uploadStore{files, s})
-	memorylocker.New().UseIn(composer)
+	composer.UseLocker(&locker{held: map[string]holder{}})
 	return tus.NewHandler(tus.Config{
 		StoreComposer: composer, BasePath: BasePath, MaxSize: s.cfg.MaxSize,
 		DisableDownload: true, DisableTermination: true, DisableConcatenation: true,
@@ -66,11 +64,11 @@ func (s *Store) ServeUpload(w http.ResponseWriter, r *http.Request) error {
 		return &Error{Status: http.StatusServiceUnavailable, Detail: "the server ends", RetryAfter: "5"}
 	}
 	defer s.active.Done()
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(s.ending, func() { cancel(context.Cause(s.ending)) })()
-	r = r.WithContext(ctx)
-	r.Body = &limitedBody{r.Body, time.Now().Add(maxRequest)}
+	request := newRequest(w, r)
+	defer request.close()
+	defer context.AfterFunc(s.ending, func() { request.end(tus.ErrServerShutdown) })()
+	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, request))
+	r.Body = request
 	http.StripPrefix(BasePath, s.tus).ServeHTTP(w, r)
 	return nil
 }
@@ -82,20 +80,6 @@ func (s *Store) begin() bool {
 		s.active.Add(1)
 	}
 	return !s.closed
-}
-
-// limitedBody ends at a time, so that nobody holds a connection for ever with a
-// byte now and then.
-type limitedBody struct {
-	io.ReadCloser
-	until time.Time
-}
-
-func (b *limitedBody) Read(p []byte) (int, error) {
-	if time.Now().After(b.until) {
-		return 0, os.ErrDeadlineExceeded
-	}
-	return b.ReadCloser.Read(p)
 }
 
 // answer is an error that tusd hands on as it is.
