@@ -4,56 +4,27 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/bril-edge/bril/uplink/internal/pipes"
 	"github.com/bril-edge/bril/uplink/origin"
 )
-
-// pipes is a network of net.Pipe, on which synctest's clock runs: a test may
-// wait for the real bounds without waiting.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { close(p.closed); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case p.conns <- there:
-		return here, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
 
 // inBubble runs a test on a client and a server that are joined by pipes and
 // must both be gone when it ends. The client has its own transport and bounds.
 func inBubble(t *testing.T, handlers script, test func(t *testing.T, c *Client, s *server)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{handlers: handlers}
-		network := &pipes{make(chan net.Conn), make(chan struct{})}
+		network := pipes.New()
 		h := &http.Server{Handler: s, ErrorLog: quiet}
 		go h.Serve(network)
 		defer h.Close()
 		transport := origin.NewTransport(nil)
-		transport.DialContext = network.dial
+		transport.DialContext = network.Dial
 		c, err := New(Config{URL: "http://127.0.0.1/whip/a", Transport: transport})
 		if err != nil {
 			t.Fatal(err)
