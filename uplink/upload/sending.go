@@ -1,0 +1,137 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/bril-edge/bril/uplink/spool"
+)
+
+const (
+	// pieceSize is what one PATCH sends: a cut behind a proxy that buffers
+	// bodies costs that much, what is confirmed is shown as often, and it is the
+	// most that nginx lets pass unless told otherwise.
+	pieceSize = 1 << 20
+
+	maxCorrections = 3 // of the offset in one try
+)
+
+// errLocal is a fault of this machine.
+var errLocal = errors.New("cannot be read")
+
+// sending is one try to send an item:
+//
+//	receipt? ──stored──> acknowledged
+//	   │ unknown, receiving
+//	   v
+//	 HEAD ──gone──> POST        wrong offset: HEAD again
+//	   │             │          nonsense:     DELETE, POST
+//	   v             v
+//	 PATCH … PATCH ──> receipt? ──> acknowledged, pending or refused
+type sending struct {
+	spool.Entry
+	client   client
+	pace     *pace
+	spool    Spool
+	progress func(id string, sent, from int64)
+	log      *slog.Logger
+
+	advanced bool // the endpoint has confirmed more than it had before
+	anew     bool // what the endpoint has is to be thrown away
+}
+
+func (s *sending) run(ctx context.Context) error {
+	if done, err := s.settled(ctx, false); done || err != nil {
+		return err
+	}
+	for corrections := 0; ; corrections++ {
+		err := s.send(ctx)
+		if err == nil {
+			break
+		}
+		s.anew = errors.Is(err, ErrNonsense)
+		if corrections == maxCorrections || !s.anew && !is(err, errOffset, errGone) {
+			return err
+		}
+		if s.anew {
+			s.log.Warn("an upload begins anew", "item", s.ID, "error", err)
+			s.client.terminate(ctx, s.Entry)
+		}
+	}
+	_, err := s.settled(ctx, true)
+	return err
+}
+
+// settled asks for the receipt and acts on it. What was sent to its end and has
+// no receipt yet is pending.
+func (s *sending) settled(ctx context.Context, sent bool) (bool, error) {
+	r, err := s.client.receipt(ctx, s.Entry)
+	switch {
+	case err != nil:
+		return false, err
+	case r.State == stateStored:
+		return true, s.acknowledge(r)
+	case r.State == stateProcessing, sent && r.State == stateReceiving:
+		return false, errPending
+	case sent:
+		return false, fmt.Errorf("item %s was sent, and the endpoint has no receipt for it: %w", s.ID, errGone)
+	}
+	return false, nil
+}
+
+func (s *sending) acknowledge(r receipt) error {
+	if !strings.EqualFold(r.SHA256, s.SHA256) {
+		return fmt.Errorf("receipt for item %s: %w", s.ID, ErrChecksum)
+	}
+	if err := s.spool.Acknowledge(s.ID, s.SHA256); err != nil {
+		return fmt.Errorf("delete item %s, which the endpoint has: %w: %w", s.ID, errLocal, err)
+	}
+	return nil
+}
+
+// send brings the endpoint to the end of the item, from wherever it is.
+func (s *sending) send(ctx context.Context) error {
+	offset, err := s.start(ctx)
+	if err != nil {
+		return err
+	}
+	s.progress(s.ID, offset, offset)
+	if offset == s.Bytes {
+		return nil
+	}
+	file, err := s.spool.Open(s.ID)
+	if err != nil {
+		return fmt.Errorf("open item %s: %w: %w", s.ID, errLocal, err)
+	}
+	defer file.Close()
+	return s.pieces(ctx, file, offset)
+}
+
+func (s *sending) pieces(ctx context.Context, file io.ReadSeeker, from int64) error {
+	for offset := from; offset < s.Bytes; {
+		p := &piece{file: file, start: offset, length: min(pieceSize, s.Bytes-offset), pace: s.pace}
+		after, err := s.client.patch(ctx, s.Entry, offset, p)
+		if err != nil {
+			return err
+		}
+		offset, s.advanced = after, true
+		s.progress(s.ID, offset, from)
+	}
+	return nil
+}
+
+// start returns the offset to go on from. An upload that the endpoint does not
+// know is created.
+func (s *sending) start(ctx context.Context) (int64, error) {
+	if !s.anew {
+		offset, err := s.client.head(ctx, s.Entry)
+		if !errors.Is(err, errGone) {
+			return offset, err
+		}
+	}
+	return 0, s.client.create(ctx, s.Entry)
+}
