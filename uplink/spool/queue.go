@@ -32,6 +32,9 @@ const (
 // ErrUnknown is an id that the spool does not hold.
 var ErrUnknown = errors.New("no such item in the spool")
 
+// errMoving is somebody else's business with the same item, for a moment.
+var errMoving = errors.New("it is being moved")
+
 // Entry is what the spool knows of an item.
 type Entry struct {
 	ID     string
@@ -194,7 +197,7 @@ func (s *Spool) settled(id string) (*entry, error) {
 	case e.item != nil:
 		return nil, fmt.Errorf("item %s is still being written", id)
 	case e.busy:
-		return nil, fmt.Errorf("item %s is being moved", id)
+		return nil, fmt.Errorf("item %s: %w", id, errMoving)
 	}
 	return e, nil
 }

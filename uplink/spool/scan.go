@@ -149,6 +149,8 @@ func (s *Spool) adopt(name string) error {
 		return s.keepBroken(name, info, "set aside before")
 	case state == Broken, !info.IsDir():
 		return s.setAside(name, "not an item of the spool")
+	case state != Gone && s.holds(id):
+		return s.setAside(name, "a second folder of the same item")
 	}
 	switch state {
 	case New, Gone:
@@ -165,6 +167,12 @@ func (s *Spool) adopt(name string) error {
 		return fmt.Errorf("take in item %s: %w", id, err)
 	}
 	return nil
+}
+
+func (s *Spool) holds(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entries[id] != nil
 }
 
 // load takes in an item that is whole.
