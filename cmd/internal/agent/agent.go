@@ -48,6 +48,8 @@ type Agent struct {
 	stdin  *file.Y4MStream // drained from the start; nil without
 	cues   *cue.Player     // nil without
 
+	tap session.Tap // shown what is captured; nil for none
+
 	board   *board
 	devices *lit.Devices // cameras and microphones, under the board's light
 
@@ -94,6 +96,8 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 		Notice:          notice(cfg.Cues.Language),
 		Cue:             a.cue,
 		Phase:           a.board.signals.phase,
+		Tap:             a.tap,
+		KeyFrameEvery:   keyFrameEvery,
 		MaxBitRate:      encoder.BitRate(cfg.Video.MaxBitRate),
 		Limits: session.Limits{
 			MaxLive:  time.Duration(cfg.Session.MaxLive),

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +23,10 @@ func (a *Agent) newVideoEncoder(v session.Video, rate encoder.BitRate, sink func
 	if v.Format.Format == capture.H264 {
 		return newPassthrough(v, sink)
 	}
-	soft := func(rate encoder.BitRate) (session.VideoEncoder, error) { return a.newSoftware(v.Format, rate, sink) }
+	gop := a.gop(v)
+	soft := func(rate encoder.BitRate) (session.VideoEncoder, error) {
+		return a.newSoftware(v.Format, gop, rate, sink)
+	}
 	if v.Source == nil || a.cfg.Video.Encoder == configs.EncoderSoftware {
 		return soft(rate)
 	}
@@ -39,13 +43,30 @@ func (a *Agent) newVideoEncoder(v session.Video, rate encoder.BitRate, sink func
 	h.open = func(rate encoder.BitRate) (chipEncoder, error) {
 		return m2m.Open(m2m.Config{
 			Device: chip.Path, Format: v.Format.Format, Width: v.Format.Width, Height: v.Format.Height,
-			FPS: v.Format.FPS, BitRate: rate, GOP: time.Duration(a.cfg.Video.GOP), Log: a.opts.Log,
+			FPS: v.Format.FPS, BitRate: rate, GOP: gop, Log: a.opts.Log,
 		}, sink)
 	}
 	if err := h.start(); err != nil {
 		return nil, err
 	}
 	return h, nil
+}
+
+// keyFrameEvery is the longest from one key frame to the next of what is recorded:
+// a clip begins with one.
+const keyFrameEvery = 2 * time.Second
+
+// gop returns the distance of key frames that the encoder of v keeps by itself:
+// that of the configuration, or of what is recorded one so short that the session
+// has none to force, for which some drivers start anew. A tenth is left to a camera
+// slower than it says, and three pictures are how far the session looks ahead.
+func (a *Agent) gop(v session.Video) time.Duration {
+	gop := time.Duration(a.cfg.Video.GOP)
+	if a.tap == nil || v.Source == nil {
+		return gop
+	}
+	ahead := time.Duration(3 / cmp.Or(v.Format.FPS, 30) * float64(time.Second))
+	return min(gop, max(keyFrameEvery*9/10-ahead, keyFrameEvery/4))
 }
 
 // chips returns the board's encoders that may be used.
@@ -75,7 +96,7 @@ type software struct {
 	copied    uint64
 }
 
-func (a *Agent) newSoftware(f capture.VideoFormat, rate encoder.BitRate, sink func(encoder.AccessUnit) error) (session.VideoEncoder, error) {
+func (a *Agent) newSoftware(f capture.VideoFormat, gop time.Duration, rate encoder.BitRate, sink func(encoder.AccessUnit) error) (session.VideoEncoder, error) {
 	converter, err := pixel.New(pixel.Config{Log: a.opts.Log})
 	if err != nil {
 		return nil, err
@@ -84,7 +105,7 @@ func (a *Agent) newSoftware(f capture.VideoFormat, rate encoder.BitRate, sink fu
 		Width: f.Width, Height: f.Height,
 		FPS:     f.FPS,
 		BitRate: rate,
-		GOP:     time.Duration(a.cfg.Video.GOP),
+		GOP:     gop,
 		Log:     a.opts.Log,
 	}, sink)
 	if err != nil {

@@ -136,9 +136,9 @@ type Config struct {
 	// for none. Without one nothing is captured while it is interrupted.
 	Tap Tap
 	// KeyFrameEvery is the longest from one key frame to the next while a Tap is
-	// shown them; 0 leaves that to the encoder. One is forced where the encoder's own
-	// come so late that with two more frames it would be longer. What comes encoded
-	// has the key frames that it has.
+	// shown them; 0 leaves that to the encoder. Of an encoder whose own are that far
+	// apart less three frames, none is forced. What comes encoded has the key frames
+	// that it has.
 	KeyFrameEvery time.Duration
 
 	MaxBitRate encoder.BitRate

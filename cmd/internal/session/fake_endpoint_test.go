@@ -81,6 +81,7 @@ type publisher struct {
 	lost     chan struct{}
 	once     sync.Once
 	counts   [256]atomic.Int64 // of pictures
+	heard    atomic.Int64      // captured sounds
 
 	mu    sync.Mutex
 	video []written
@@ -98,6 +99,9 @@ func (p *publisher) WriteVideo(au encoder.AccessUnit) error {
 func (p *publisher) WriteAudio(a encoder.Packet) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if a.Data[0] == 'c' {
+		p.heard.Add(1)
+	}
 	p.audio = append(p.audio, written{a.Data[0], false, a.PTS, monotonic.Now()})
 	return p.Err()
 }

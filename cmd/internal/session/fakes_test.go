@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -170,6 +171,7 @@ type device struct {
 	takes    time.Duration // of open; it cannot be interrupted
 
 	silent  atomic.Bool  // it delivers nothing, and says nothing
+	ends    atomic.Bool  // there is no more of it
 	running atomic.Int32 // open now
 	opened  atomic.Int32 // ever
 
@@ -245,6 +247,9 @@ func (s *source) Next(ctx context.Context) (capture.Frame, error) {
 			return capture.Frame{}, os.ErrClosed
 		}
 	}
+	if s.ends.Load() {
+		return capture.Frame{}, io.EOF
+	}
 	if err := s.failure(); err != nil {
 		return capture.Frame{}, err
 	}
@@ -276,7 +281,11 @@ type videoEncoder struct {
 	sink    func(encoder.AccessUnit) error
 	profile string
 	began   bool
+	gop     int  // pictures from one key frame to the next; 0: only what is forced
+	made    int  // pictures since a key frame
+	deaf    bool // to what is forced
 	force   atomic.Bool
+	forced  atomic.Int32
 	rate    atomic.Int64
 	fails   atomic.Pointer[error]
 }
@@ -286,8 +295,11 @@ func (e *videoEncoder) Encode(f capture.Frame) error {
 	if err := e.fails.Load(); err != nil {
 		return *err
 	}
-	key := e.force.Swap(false) || !e.began
-	e.began = true
+	e.made++
+	key := e.force.Swap(false) && !e.deaf || !e.began || e.made == e.gop
+	if e.began = true; key {
+		e.made = 0
+	}
 	what := f.Planes[0].Data[:1]
 	if what[0] == black16 && slices.ContainsFunc(f.Planes[0].Data, func(v byte) bool { return v > black16 }) {
 		what = []byte{'n'}
@@ -297,7 +309,7 @@ func (e *videoEncoder) Encode(f capture.Frame) error {
 
 func (e *videoEncoder) State() EncoderState                   { return EncoderState{Name: "fake"} }
 func (e *videoEncoder) ProfileLevelID() string                { return e.profile }
-func (e *videoEncoder) ForceKeyFrame()                        { e.force.Store(true) }
+func (e *videoEncoder) ForceKeyFrame()                        { e.force.Store(true); e.forced.Add(1) }
 func (e *videoEncoder) SetBitRate(rate encoder.BitRate) error { e.rate.Store(int64(rate)); return nil }
 func (e *videoEncoder) Close() error                          { return nil }
 

@@ -60,7 +60,11 @@ func (s *spacing) next(pts time.Duration) {
 
 // made says that a picture is one. One that was forced and is none is not forced
 // again before the next is overdue.
-func (s *spacing) made(pts time.Duration) { s.last = max(s.last, pts) }
+func (s *spacing) made(pts time.Duration) {
+	if s.last == 0 || pts > s.last {
+		s.last = pts
+	}
+}
 
 // overdue says whether the picture in hand must be one: if it is not, the next may
 // come too late, as the gap doubles when the board becomes hot.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"testing"
@@ -209,6 +210,7 @@ func TestPauseRaces(t *testing.T) {
 				pauses = append(pauses, p)
 			}
 			r.nextPicture('c')
+			r.nextSound() // its goroutine may not have had a turn in all the pauses
 			r.checkPauses(pauses)
 		})
 	}
@@ -320,10 +322,22 @@ func (r *rig) reach(want Phase) {
 func (r *rig) nextPicture(what byte) {
 	r.t.Helper()
 	p, _ := r.endpoint.last()
-	from := p.count(what)
-	for deadline := time.Now().Add(10 * time.Second); p.count(what) == from; runtime.Gosched() {
+	r.grows(func() int64 { return p.count(what) }, fmt.Sprintf("picture of kind %d", what))
+}
+
+// nextSound waits likewise for a new captured sound.
+func (r *rig) nextSound() {
+	r.t.Helper()
+	p, _ := r.endpoint.last()
+	r.grows(p.heard.Load, "sound")
+}
+
+func (r *rig) grows(count func() int64, of string) {
+	r.t.Helper()
+	from := count()
+	for deadline := time.Now().Add(10 * time.Second); count() == from; runtime.Gosched() {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("no picture of kind %d", what)
+			r.t.Fatalf("no %s", of)
 		}
 	}
 }

@@ -48,7 +48,6 @@ type videoStage struct {
 	pts     time.Duration // of it
 	before  time.Duration // when the encoder got the frame before
 	stale   time.Duration // PTS up to which what the encoder makes was for a connection before; 0 for none
-	old     time.Duration // likewise, for a take before
 	tallied EncoderState  // what the meter and status know of the encoder
 	whole   time.Duration // when the last picture was not broken
 	next    uint64        // sequence number expected next; 0 for any
@@ -203,9 +202,6 @@ func (v *videoStage) turn(to destination) {
 	if connected {
 		v.stale = v.pts
 	}
-	if taken {
-		v.old = v.pts
-	}
 	if connected || taken {
 		v.next, v.spacing.asked = 0, true
 		v.forceKeyFrame()
@@ -293,8 +289,8 @@ func (v *videoStage) count(f capture.Frame) {
 
 // sink takes what the encoder makes. What was captured before a press, and is
 // ready only after it, leaves; what was captured after it does not. What an
-// encoder kept until there was another connection does not either: a viewer there
-// begins with a key frame. So does a recording.
+// encoder kept until there was another connection goes into the recording only: a
+// viewer there begins with a key frame.
 func (v *videoStage) sink(au encoder.AccessUnit) error {
 	if v.to == (destination{}) {
 		return nil // read to learn the profile
@@ -311,9 +307,7 @@ func (v *videoStage) sink(au encoder.AccessUnit) error {
 		return nil
 	}
 	v.send(au, ready)
-	if v.old == 0 || au.PTS > v.old {
-		v.record.video(v.to.take, au)
-	}
+	v.record.video(v.to.take, au)
 	return nil
 }
 
