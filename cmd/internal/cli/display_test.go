@@ -24,7 +24,15 @@ func busy() control.Status {
 		Video: control.Video{Captured: 108_000, Encoded: 107_990, Sent: 107_990, KeyFrames: 1, Dropped: map[string]uint64{"capture": 10, "heat": 7}},
 		LatencyMS: control.Latency{
 			Queue: control.Percentiles{P50: 0.3, P95: 0.7}, Encode: control.Percentiles{P50: 3.6, P95: 17.4}, PacketiseSend: control.Percentiles{P50: 0.2, P95: 104},
+			Photo: control.PhotoLatency{
+				Choose: control.Percentiles{P50: 58.2, P95: 131}, Encode: control.Percentiles{P50: 9.1, P95: 14}, Store: control.Percentiles{P50: 16.6, P95: 1240},
+			},
 		},
+		Recording: control.Recording{Armed: true, RingBytes: 1_562_000, RingLimitBytes: 9_400_000, RingSeconds: 5.2, Sound: true},
+		Spool: control.SpoolStatus{Items: 3, Bytes: 12_400_000, QuotaBytes: 2e9, Recipient: "configured",
+			Oldest: time.Date(2026, 11, 22, 9, 5, 0, 0, time.Local)},
+		Upload: control.Upload{State: "waiting", URL: "https://showroom.example/api/uploads/", Problem: "connection refused\x1b[2J",
+			RetryAt: time.Date(2026, 11, 23, 13, 42, 0, 0, time.Local)},
 		RSSBytes: 41_496_576, UptimeSeconds: 3723.9, Viewers: &viewers,
 		Errors: []control.Fault{{
 			Component: "microphone", Message: "open microphone hw:1,0: device in use by another process, which said \x1b[2J and went on",
@@ -51,10 +59,17 @@ battery     9 %, very low
 heat        78 °C, hot (cpu-thermal)
 uplink      connected https://showroom.example/whip/anna
             2.41 of 2.50 Mb/s, round trip 12.3 ms, 3 NACK, 1 PLI
+recording   ready, 5.2 s kept for the next clip, 1.6 MB of 9.4 MB, with sound
+spool       3 items, 12.4 MB of 2.0 GB, the oldest of 2026-11-22 09:05
+            recipient: configured
+upload      waiting, again at 13:42:00, https://showroom.example/api/uploads/:
+            connection refused [2J
 pictures    108000 captured, 0 copied, 107990 encoded, 107990 sent, 1 key frame
 dropped     10 by the capture, 0 by the encoder, 0 at sending, 7 for heat
 latency     median  queue   0.3   encode   3.6   send   0.2 ms
             95 %    queue   0.7   encode  17.4   send 104.0 ms
+photos      median  choose  58.2   encode   9.1   store  16.6 ms
+            95 %    choose 131.0   encode  14.0   store 1240.0 ms
 daemon      version 1.2.3, up 1h2m3s, 41 MB
 `
 	var b strings.Builder
@@ -63,6 +78,64 @@ daemon      version 1.2.3, up 1h2m3s, 41 MB
 	}
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestWriteSpool(t *testing.T) {
+	until := time.Date(2026, 12, 7, 18, 50, 0, 0, time.Local)
+	spool := control.Spool{Items: []control.SpoolItem{
+		{ID: "kq3x5vjm2n7aijklmnopqrstuv", Kind: "clip", State: "ready", Bytes: 2_100_000, Sent: 861_000, DeleteAfter: until},
+		{ID: "kq3x5vjm2n7bijklmnopqrstuv", State: "interrupted", Bytes: 999, DeleteAfter: until, Problem: "the endpoint says: \x1b[2J no"},
+	}}
+	s := busy()
+	s.Upload = control.Upload{State: "sending", Item: spool.Items[0].ID, Sent: 861_000, Bytes: 2_100_000}
+	const want = `ID                          KIND   STATE            SIZE  DELETED AFTER
+kq3x5vjm2n7aijklmnopqrstuv  clip   ready          2.1 MB  2026-12-07 18:50
+  ████████░░░░░░░░░░░░  41 %   861 kB of 2.1 MB   1.2 Mb/s   8s left
+kq3x5vjm2n7bijklmnopqrstuv  ?      interrupted     999 B  2026-12-07 18:50
+  the endpoint says: [2J no
+
+spool       3 items, 12.4 MB of 2.0 GB, the oldest of 2026-11-22 09:05
+upload      sending 41 % 861 kB of 2.1 MB
+`
+	var b strings.Builder
+	writeSpool(&b, spool, s, 150_000, true)
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	for _, tc := range []struct {
+		sent, bytes int64
+		rate        float64
+		want        string
+	}{
+		{0, 0, 0, "░░░░░░░░░░░░░░░░░░░░   0 %   0 B of 0 B"},
+		{10, 5, 0, "████████████████████ 100 %   10 B of 5 B"},
+		{999_949_999, 999_950_000, 1e9, "███████████████████░ 100 %   999.9 MB of 1.0 GB   8000.0 Mb/s   0s left"},
+		{1000, 64e9, 10, "░░░░░░░░░░░░░░░░░░░░   0 %   1 kB of 64.0 GB   0.0 Mb/s   1777777h45m0s left"},
+	} {
+		got := progress(tc.sent, tc.bytes, tc.rate, true)
+		if got != tc.want || len([]rune(got)) > columns {
+			t.Errorf("%d of %d: got %q, want %q", tc.sent, tc.bytes, got, tc.want)
+		}
+	}
+}
+
+func TestUploadMeter(t *testing.T) {
+	start := time.Unix(1000, 0)
+	var m uploadMeter
+	for i, step := range []struct {
+		item  string
+		state string
+		sent  int64
+		want  float64
+	}{{"", "idle", 0, 0}, {"a", "sending", 100, 0}, {"a", "sending", 300, 200}, {"a", "sending", 300, 140}, {"a", "sending", 200, 0}, {"b", "sending", 500, 0}, {"b", "waiting", 600, 0}} {
+		got := m.next(control.Upload{State: step.state, Item: step.item, Sent: step.sent}, start.Add(time.Duration(i)*time.Second))
+		if got < step.want-0.01 || got > step.want+0.01 {
+			t.Errorf("step %d: %.1f, want %.1f", i, got, step.want)
+		}
 	}
 }
 

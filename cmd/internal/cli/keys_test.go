@@ -2,15 +2,20 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/cmd/internal/cli"
+	"github.com/bril-edge/bril/cmd/internal/control"
 )
 
 // screen is a terminal of 80 columns with a program on it.
@@ -27,20 +32,7 @@ type screen struct {
 // shown at once.
 func TestDemoKeys(t *testing.T) {
 	s, slave := newScreen(t)
-	path, err := exec.LookPath("bril")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "demo", "--listen", "127.0.0.1:0", "--camera", "pattern:320x180@15", "--microphone", "none")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have ended
-	slave.Close()
+	done := start(t, slave, "demo", "--listen", "127.0.0.1:0", "--camera", "pattern:320x180@15", "--microphone", "none")
 
 	s.expect("in a browser.")
 	s.expect("LIVE ")
@@ -55,14 +47,83 @@ func TestDemoKeys(t *testing.T) {
 	s.expect("LIVE ")
 	s.press("q")
 	select {
-	case err := <-done:
-		if err != nil {
-			t.Errorf("it ended with %v", err)
+	case code := <-done:
+		if code != 0 {
+			t.Errorf("it ended with %d", code)
 		}
 	case <-time.After(patience):
 		t.Fatal("q does not end it")
 	}
 	s.expect("\x1b[?25h") // the cursor is back
+}
+
+// TestDropAsks answers the question before something is gone for ever.
+func TestDropAsks(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "control.sock")
+	k := &keeper{what: "live"}
+	id := k.add("photo", "ready")
+	listener, err := control.Listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- control.Server{Daemon: k, Describe: cli.Describe}.Run(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range []struct {
+		answer string
+		code   int
+		says   string
+		left   int
+	}{
+		{"\r", 1, "bril: nothing was dropped", 1},
+		{"no\r", 1, "bril: nothing was dropped", 1},
+		{"y\r", 0, id + " is gone for ever", 0},
+		{"", 1, "there is no item", 0},
+	} {
+		s, slave := newScreen(t)
+		done := start(t, slave, "spool", "drop", id, "--control", socket)
+		if c.answer != "" {
+			s.expect("The photo " + id + " (205 kB) is deleted for ever: the cloud does not have it.")
+			s.expect("Delete it? [y/N] ")
+			s.press(c.answer)
+		}
+		s.expect(c.says)
+		if code := <-done; code != c.code {
+			t.Errorf("%q: it ends with %d, want %d", c.answer, code, c.code)
+		}
+		if n := len(k.Spool().Items); n != c.left {
+			t.Errorf("%q: %d items are left, want %d", c.answer, n, c.left)
+		}
+	}
+}
+
+// start runs bril on a terminal, and tells its exit code.
+func start(t *testing.T, slave *os.File, args ...string) <-chan int {
+	t.Helper()
+	path, err := exec.LookPath("bril")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan int, 1)
+	go func() { // ends with the process, which the test's end ends
+		_ = cmd.Wait() // its code tells
+		done <- cmd.ProcessState.ExitCode()
+	}()
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have ended
+	slave.Close()
+	return done
 }
 
 // newScreen opens a pseudo-terminal; see pty(7).

@@ -109,7 +109,8 @@ Try it on this machine:  bril demo
 	root.SetErr(app.Stderr)
 	root.SetArgs(app.Args)
 	root.AddCommand(
-		newRun(o), newDemo(o), newLive(o), newStatus(o), newDevices(o), newCue(o), newConfig(o), newVersion(o),
+		newRun(o), newDemo(o), newLive(o), newPhoto(o), newClip(o), newSpool(o), newStatus(o),
+		newDevices(o), newCue(o), newConfig(o), newVersion(o),
 	)
 	root.InitDefaultCompletionCmd(app.Args...)
 	return root

@@ -48,31 +48,59 @@ until interrupted.
 // as JSON one a line.
 func (o *options) watch(c *cobra.Command, client *control.Client) error {
 	out := c.OutOrStdout()
-	clear := ""
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		clear = "\x1b[H\x1b[J"
-		fmt.Fprint(out, "\x1b[?25l") // the cursor would flicker
-		defer fmt.Fprint(out, "\x1b[?25h")
-	}
+	clear, restore := clearing(out)
+	defer restore()
 	err := client.Watch(c.Context(), time.Second, func(s control.Status) error {
 		if o.json {
 			return printLine(out, s)
 		}
 		var b strings.Builder
-		b.WriteString(clear)
 		if err := writeStatus(&b, s); err != nil {
 			return err
 		}
-		if clear == "" {
-			b.WriteByte('\n')
-		}
-		_, err := io.WriteString(out, b.String())
-		return err
+		return redraw(out, clear, b.String())
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil // the way to end it
 	}
 	return err
+}
+
+// clearing returns what begins a new screen on a terminal, without its cursor, which
+// would flicker, until restore is called; "" where nobody looks.
+func clearing(out io.Writer) (clear string, restore func()) {
+	if !isTerminal(out) {
+		return "", func() {}
+	}
+	fmt.Fprint(out, hideCursor)
+	return "\x1b[H" + clearBelow, func() { fmt.Fprint(out, showCursor) }
+}
+
+// redraw writes text over the last one on a terminal, and below it elsewhere. Of
+// what is higher than the terminal the end is left out: the problems stand first.
+func redraw(out io.Writer, clear, text string) error {
+	if clear == "" {
+		_, err := io.WriteString(out, text+"\n")
+		return err
+	}
+	rows := height(out) - 1 // the cursor takes one
+	if lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n"); rows > 1 && len(lines) > rows {
+		text = strings.Join(lines[:rows-1], "") + fmt.Sprintf("… and %d lines more\n", len(lines)-rows+1)
+	}
+	_, err := io.WriteString(out, clear+text)
+	return err
+}
+
+// height of a terminal in lines; 0 where it does not tell.
+func height(out io.Writer) int {
+	f, ok := out.(*os.File)
+	if !ok {
+		return 0
+	}
+	if _, h, err := term.GetSize(int(f.Fd())); err == nil {
+		return h
+	}
+	return 0
 }
 
 // writeStatus writes a status for people: problems at the top, nothing wider than
@@ -86,6 +114,7 @@ func writeStatus(w io.Writer, s control.Status) error {
 	row(&b, "encoder", orDash(s.Encoder))
 	writeBoard(&b, s)
 	writeUplink(&b, s.Uplink)
+	writeKept(&b, s)
 	v := s.Video
 	row(&b, "pictures", fmt.Sprintf("%d captured, %d copied, %d encoded, %d sent, %s",
 		v.Captured, v.Copies, v.Encoded, v.Sent, count(v.KeyFrames, "key frame")))
@@ -96,6 +125,7 @@ func writeStatus(w io.Writer, s control.Status) error {
 	}
 	row(&b, "dropped", dropped)
 	writeLatency(&b, s.LatencyMS)
+	writePhotoLatency(&b, s.LatencyMS.Photo)
 	row(&b, "daemon", fmt.Sprintf("version %s, up %v, %.0f MB",
 		s.Version, time.Duration(s.UptimeSeconds)*time.Second, float64(s.RSSBytes)/1e6))
 	_, err := io.WriteString(w, b.String())
@@ -178,7 +208,7 @@ func writeUplink(b *strings.Builder, u control.Uplink) {
 }
 
 func writeLatency(b *strings.Builder, l control.Latency) {
-	if l == (control.Latency{}) {
+	if l.Queue == (control.Percentiles{}) && l.Encode == (control.Percentiles{}) && l.PacketiseSend == (control.Percentiles{}) {
 		row(b, "latency", "-")
 		return
 	}
