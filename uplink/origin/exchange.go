@@ -23,6 +23,7 @@ type Request struct {
 	Method string
 	URL    *url.URL
 	Header map[string]string // an empty value is not sent
+	Here   bool              // a redirect is an error, also within the origin
 
 	// Body returns the body from its start, once for each hop; none when nil.
 	// As with http.RoundTripper, it may be read after the exchange, until it is
@@ -64,7 +65,7 @@ func (c *Client) Do(ctx context.Context, timeout time.Duration, q Request) (*Rep
 		if r.Status < 300 || r.Status > 399 {
 			return r, nil
 		}
-		next, err := c.redirect(r)
+		next, err := c.redirect(q, r)
 		if err != nil {
 			e := q.Fail(err)
 			e.Status = r.Status
@@ -79,7 +80,10 @@ func (c *Client) Do(ctx context.Context, timeout time.Duration, q Request) (*Rep
 
 // redirect returns where a 307 or 308 leads. The others would turn a POST into
 // a GET (RFC 9110, section 15.4), so they cannot mean what they say here.
-func (c *Client) redirect(r *Reply) (*url.URL, error) {
+func (c *Client) redirect(q Request, r *Reply) (*url.URL, error) {
+	if q.Here {
+		return nil, fmt.Errorf("%w: a redirect, and none is followed here", c.cfg.Foreign)
+	}
 	if r.Status != http.StatusTemporaryRedirect && r.Status != http.StatusPermanentRedirect {
 		return nil, WithHint(
 			fmt.Errorf("%w: a redirect that drops the body", c.cfg.Foreign),

@@ -121,11 +121,6 @@ func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
-	return LiteralLoopback(host)
-}
-
-// LiteralLoopback is true for 127.0.0.0/8 and ::1 as addresses, and for no name.
-func LiteralLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
 }

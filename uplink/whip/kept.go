@@ -15,8 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/bril-edge/bril/uplink/internal/durable"
 	"github.com/bril-edge/bril/uplink/origin"
 )
 
@@ -200,23 +199,11 @@ func writeKept(path string, sessions []keptSession) error {
 			}
 			return err
 		}
-		return syncDir(filepath.Dir(path))
+		return durable.SyncDir(filepath.Dir(path))
 	}
 	data, err := json.MarshalIndent(keptFile{keptVersion, sessions}, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600)); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return durable.WriteFile(path, data)
 }
