@@ -172,12 +172,12 @@ func TestLiveLine(t *testing.T) {
 func TestLiveBlock(t *testing.T) {
 	var b strings.Builder
 	block := liveBlock{out: &b}
-	block.draw([]string{"LIVE and many figures for it", "a problem with /a/path/that/has/no/end: the cause"}, 23)
+	block.draw([]string{"LIVE and many figures for it"}, []string{"a problem with /a/path/that/has/no/end: the cause"}, 23)
 	if want := hideCursor + "\r" + clearBelow + "  LIVE and many figur…\r\n  a problem with\r\n  /a/path/that/has/no…\r\n  the cause\r\x1b[3A"; b.String() != want {
 		t.Errorf("drew %q, want %q", b.String(), want)
 	}
 	b.Reset()
-	block.draw([]string{"LIVE"}, 80)
+	block.draw([]string{"LIVE"}, nil, 80)
 	block.end()
 	if want := hideCursor + "\r" + clearBelow + "  LIVE\r\n\r" + showCursor; b.String() != want {
 		t.Errorf("drew %q, want %q", b.String(), want)

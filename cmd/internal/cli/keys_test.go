@@ -45,7 +45,9 @@ func TestDemoKeys(t *testing.T) {
 	s.expect("READY")
 	s.press(" ")
 	s.expect("LIVE ")
+	s.expect("q quit")
 	s.press("q")
+	s.expect("ENDED")
 	select {
 	case code := <-done:
 		if code != 0 {
@@ -55,6 +57,9 @@ func TestDemoKeys(t *testing.T) {
 		t.Fatal("q does not end it")
 	}
 	s.expect("\x1b[?25h") // the cursor is back
+	if rest := s.text(); strings.Contains(rest, "LIVE") {
+		t.Errorf("the last it says is %q", rest)
+	}
 }
 
 // TestDropAsks answers the question before something is gone for ever.

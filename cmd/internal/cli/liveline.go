@@ -20,13 +20,16 @@ type liveLine struct {
 	fps  float64
 }
 
-// next returns the line, and below it what does not work.
+// next returns the line, and below it the clip that runs and what does not work.
 func (l *liveLine) next(s control.Status, now time.Time) []string {
 	l.count(s, now)
 	lines := []string{strings.ToUpper(s.State)}
 	if s.State == "live" || s.State == "paused" {
 		lines[0] = fmt.Sprintf("%-11s%4.1f fps   %4.2f Mb/s   latency %4.1f ms   %.0f MB%s", lines[0], l.fps,
 			float64(s.Uplink.SentBPS)/1e6, latency(s.LatencyMS), float64(s.RSSBytes)/1e6, watching(s.Viewers))
+	}
+	if s.Recording.Clip != "" {
+		lines = append(lines, fmt.Sprintf("CLIP        is running for %v", since(s.Recording.ClipSince)))
 	}
 	for _, fault := range s.Errors {
 		lines = append(lines, fault.Component+": "+printable(fault.Message))
@@ -76,12 +79,15 @@ const (
 	clearBelow = "\x1b[J"
 )
 
-// draw leaves the cursor at the beginning of the block. The first line is cut to
-// the terminal's width, what follows is folded: the end of an error is its cause.
-func (b *liveBlock) draw(lines []string, width int) {
+// draw leaves the cursor at the beginning of the block. The head is cut to the
+// terminal's width, what follows is folded: the end of an error is its cause.
+func (b *liveBlock) draw(head, lines []string, width int) {
 	width = max(width-3, 20) // some terminals wrap after their last column
-	rows := []string{cut(lines[0], width)}
-	for _, line := range lines[1:] {
+	var rows []string
+	for _, line := range head {
+		rows = append(rows, cut(line, width))
+	}
+	for _, line := range lines {
 		for _, part := range fold(line, width) {
 			rows = append(rows, cut(part, width))
 		}
