@@ -34,7 +34,7 @@ func interact(ctx context.Context, d control.Daemon, terminal *os.File, out io.W
 		block.draw([]string{keyLine(status), "", lines[0]}, b.with(lines[1:]), width(terminal))
 		select {
 		case <-ended:
-			block.draw([]string{keyLine(control.Status{}), "", "ENDED"}, b.with(nil), width(terminal))
+			block.draw([]string{"ENDED"}, b.with(nil), width(terminal))
 			return nil
 		case <-ticker.C:
 		case b.said = <-b.done:
