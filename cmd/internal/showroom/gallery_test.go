@@ -31,8 +31,16 @@ func tinyJPEG(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// sendPhoto uploads as glasses do: it asks the well-known address what to encrypt to.
-func sendPhoto(t *testing.T, url, id string, show bool, header ...string) {
+// upload is a photo to be sent as glasses do.
+type upload struct {
+	base, url string
+	cipher    []byte
+	metadata  string
+	header    []string // of each request
+}
+
+// newUpload asks the well-known address what to encrypt to.
+func newUpload(t *testing.T, url, id string, show bool, jpg []byte, header ...string) upload {
 	t.Helper()
 	var known wellKnownAnswer
 	_, text := request(t, http.MethodGet, url+"/.well-known/bril", "")
@@ -43,20 +51,41 @@ func sendPhoto(t *testing.T, url, id string, show bool, header ...string) {
 	w, err := age.Encrypt(&cipher, recipient)
 	check(t, err)
 	fmt.Fprintf(w, `{"schema_version":1,"id":%q,"kind":"photo","session":"anna","taken_at":"2026-11-30T10:00:00Z","clock":"confirmed","show":%v,"content_type":"image/jpeg"}`+"\n", id, show)
-	_, err = w.Write(tinyJPEG(t))
+	_, err = w.Write(jpg)
 	check(t, err)
 	check(t, w.Close())
 	sum := sha256.Sum256(cipher.Bytes())
 	encoded := base64.StdEncoding.EncodeToString
 	metadata := "id " + encoded([]byte(id)) + ",sha256 " + encoded([]byte(hex.EncodeToString(sum[:]))) + ",state " + encoded([]byte("ready")) + ",audit "
-	header = append(header, "Tus-Resumable", "1.0.0")
-	answer, text := request(t, http.MethodPost, known.Uploads, "", append(header, "Upload-Length", strconv.Itoa(cipher.Len()), "Upload-Metadata", metadata)...)
-	if want := known.Uploads + id; answer.StatusCode != http.StatusCreated || answer.Header.Get("Location") != want {
-		t.Fatalf("POST: %s %q, Location %q, want %q", answer.Status, text, answer.Header.Get("Location"), want)
+	return upload{known.Uploads, known.Uploads + id, cipher.Bytes(), metadata, append(header, "Tus-Resumable", "1.0.0")}
+}
+
+func (u upload) create(t *testing.T) {
+	t.Helper()
+	header := append(u.header, "Upload-Length", strconv.Itoa(len(u.cipher)), "Upload-Metadata", u.metadata)
+	answer, text := request(t, http.MethodPost, u.base, "", header...)
+	if answer.StatusCode != http.StatusCreated || answer.Header.Get("Location") != u.url {
+		t.Fatalf("POST: %s %q, Location %q, want %q", answer.Status, text, answer.Header.Get("Location"), u.url)
 	}
-	header = append(header, "Upload-Offset", "0", "Content-Type", "application/offset+octet-stream")
-	answer, text = request(t, http.MethodPatch, known.Uploads+id, cipher.String(), header...)
-	if answer.StatusCode != http.StatusNoContent {
+}
+
+func (u upload) patchHeader() http.Header {
+	h := http.Header{"Upload-Offset": {"0"}, "Content-Type": {"application/offset+octet-stream"}}
+	for i := 0; i < len(u.header); i += 2 {
+		h.Set(u.header[i], u.header[i+1])
+	}
+	return h
+}
+
+func sendPhoto(t *testing.T, url, id string, show bool, header ...string) {
+	t.Helper()
+	u := newUpload(t, url, id, show, tinyJPEG(t), header...)
+	u.create(t)
+	var list []string
+	for key, value := range u.patchHeader() {
+		list = append(list, key, value[0])
+	}
+	if answer, text := request(t, http.MethodPatch, u.url, string(u.cipher), list...); answer.StatusCode != http.StatusNoContent {
 		t.Fatalf("PATCH: %s %q", answer.Status, text)
 	}
 }

@@ -1,6 +1,7 @@
 package showroom
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -20,8 +21,9 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 )
 
-// What a slow client is allowed. Media does not pass here, so that every request
-// but a page's wait for news is over at once.
+// What a slow client is allowed. Streams do not pass here, so that every request
+// is over at once, but for a page's wait for news and for photos and clips, which
+// have limits of their own.
 const (
 	headerTimeout   = 5 * time.Second
 	readTimeout     = 10 * time.Second // of a whole request
@@ -41,6 +43,8 @@ type Server struct {
 	keys       *Keys               // nil when viewing is open
 	identity   *age.X25519Identity // nil without a data directory: then nothing is stored
 	tls        *tls.Config
+
+	readTimeout, writeTimeout time.Duration // of tests
 
 	relay    *relay.Relay    // while Run runs
 	media    *media.Store    // likewise; nil where nothing is stored
@@ -153,8 +157,8 @@ func (s *Server) serve(ctx context.Context, listener net.Listener, ready func())
 	server := &http.Server{
 		Handler:           s.routes(),
 		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
+		ReadTimeout:       cmp.Or(s.readTimeout, readTimeout),
+		WriteTimeout:      cmp.Or(s.writeTimeout, writeTimeout),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(debugLog{s.log}, "", 0),

@@ -167,11 +167,13 @@ func (s *Store) at(step string) error {
 const retryAfter = 10 * time.Second
 
 // purgeInterval is how often the store looks for what has had its time.
-const purgeInterval = 10 * time.Minute
+const purgeInterval = time.Hour
 
 // Run works on what has arrived, one item at a time, and purges. It returns when
-// ctx ends; what it was working on is taken up at the next start.
+// ctx ends, and lets running uploads end, too; what it was working on is taken up
+// at the next start. It is called once.
 func (s *Store) Run(ctx context.Context) error {
+	defer s.end() // the server, which ends now, too, waits for its requests
 	purge := time.NewTicker(purgeInterval)
 	defer purge.Stop()
 	s.purge(time.Now())
