@@ -48,6 +48,12 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--listen", "nonsense"}, 4, "hint: give it as IP:port"},
 		{[]string{"--token-file", empty}, 4, "holds none"},
 		{[]string{"--token-file", filepath.Join(dir, "none")}, 4, "no such file"},
+		{[]string{"recipient"}, 3, "needs --data"},
+		{[]string{"recipient", "--data", "/no/such/place"}, 4, "data directory"},
+		{[]string{"--retention", "soon"}, 3, "hint: showroom --help"},
+		{[]string{"--retention", "0d"}, 3, "not a number of days"},
+		{[]string{"--retention", "-1h"}, 3, "not above 0"},
+		{[]string{"--retention", "183d"}, 4, "hint: give at most 182d"},
 		{[]string{"--listen", "192.0.2.1:0", "--token-file", empty}, 4, "without TLS"},
 	} {
 		code, _, errOut := execute(t, c.args...)
@@ -74,6 +80,24 @@ func TestLinkIsTheSameEachTime(t *testing.T) {
 	_, again, _ := execute(t, "link", "anna", "--data", dir, "--url", "https://showroom.example")
 	if first != again || !strings.HasPrefix(first, "https://showroom.example/anna#") || len(first) != len("https://showroom.example/anna#")+32+1 {
 		t.Errorf("%q, then %q", first, again)
+	}
+}
+
+func TestRecipientIsTheSameEachTime(t *testing.T) {
+	dir := t.TempDir()
+	_, first, _ := execute(t, "recipient", "--data", dir)
+	if !strings.HasPrefix(first, "age1") || !strings.HasSuffix(first, "\n") {
+		t.Errorf("printed %q", first)
+	}
+	_, again, _ := execute(t, "recipient", "--data", dir, "--json")
+	if want := `{"recipient":"` + strings.TrimSpace(first) + `","schema_version":1}` + "\n"; again != want {
+		t.Errorf("printed %q, want %q", again, want)
+	}
+	if err := os.Chmod(filepath.Join(dir, "age.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errOut := execute(t, "recipient", "--data", dir); code != 4 || !strings.Contains(errOut, "hint: chmod 600") {
+		t.Errorf("read by others: code %d, %s", code, errOut)
 	}
 }
 
