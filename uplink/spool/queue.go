@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -31,9 +32,6 @@ const (
 
 // ErrUnknown is an id that the spool does not hold.
 var ErrUnknown = errors.New("no such item in the spool")
-
-// errMoving is somebody else's business with the same item, for a moment.
-var errMoving = errors.New("it is being moved")
 
 // Entry is what the spool knows of an item.
 type Entry struct {
@@ -180,24 +178,29 @@ func (s *Spool) Open(id string) (io.ReadSeekCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.fsys.Open(path + "/" + mediaName)
+	f, err := s.fsys.Open(filepath.Join(path, mediaName))
 	if err != nil {
 		return nil, fmt.Errorf("open item %s: %w", id, err)
 	}
 	return f, nil
 }
 
-// settled is an item that is neither being written nor set aside. The caller
-// holds mu.
+// settled is an item that is neither being written nor set aside. It waits for
+// who is changing its folder, for as long as that takes. The caller holds mu.
 func (s *Spool) settled(id string) (*entry, error) {
 	e := s.entries[id]
+	for e != nil && e.busy {
+		changed := s.changed
+		s.mu.Unlock()
+		<-changed
+		s.mu.Lock()
+		e = s.entries[id]
+	}
 	switch {
 	case e == nil, e.state == Broken:
 		return nil, fmt.Errorf("%w: %.64q", ErrUnknown, id)
 	case e.item != nil:
 		return nil, fmt.Errorf("item %s is still being written", id)
-	case e.busy:
-		return nil, fmt.Errorf("item %s: %w", id, errMoving)
 	}
 	return e, nil
 }

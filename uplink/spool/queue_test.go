@@ -144,11 +144,11 @@ func TestQuota(t *testing.T) {
 				t.Errorf("a photo: %v", err)
 			}
 			if i != nil {
-				err = i.Abort()
+				_ = i.Abort()
 			}
 			break
 		}
-		if err = i.Finish(); err != nil {
+		if err := i.Finish(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -182,10 +182,9 @@ func (s *Spool) tend() {
 	}
 	if err == nil {
 		s.compareLog()
-		err = s.retain()
 	}
-	s.settle(err)
-	_ = s.record() // Status tells
+	s.settle(errors.Join(err, s.retain())) // one item's trouble keeps no other for ever
+	_ = s.record()                         // Status tells
 }
 
 // probe finds out whether a disk that failed takes something again.
