@@ -53,6 +53,7 @@ func TestPage(t *testing.T) {
 		a.paused.Store(true)
 		request(t, http.MethodPut, url+"/api/sessions/anna", `{"state":"paused"}`, "Content-Type", "application/json")
 		chromiumtest.WaitFor(t, ctx, `brilStats.state === "paused"`, patience)
+		chromiumtest.WaitFor(t, ctx, `getComputedStyle(document.getElementById("picture")).opacity === "0"`, patience)
 		shoot(t, ctx, "paused")
 		request(t, http.MethodPut, url+"/api/sessions/anna", `{"state":"live"}`, "Content-Type", "application/json")
 		a.paused.Store(false)
@@ -142,7 +143,7 @@ func shoot(t *testing.T, ctx context.Context, state string) {
 	if screenshots() == "" {
 		return
 	}
-	for name, size := range map[string][2]int64{"phone": {390, 844}, "desktop": {1280, 800}, "sideways": {844, 390}} {
+	for name, size := range map[string][2]int64{"phone": {390, 844}, "desktop": {1440, 900}, "sideways": {844, 390}} {
 		check(t, chromedp.Run(ctx, chromedp.EmulateViewport(size[0], size[1]), chromedp.Sleep(400*time.Millisecond)))
 		chromiumtest.Screenshot(t, ctx, screenshots(), state+"-"+name)
 	}
