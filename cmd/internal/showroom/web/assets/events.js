@@ -5,7 +5,9 @@ import {Backoff} from './backoff.js';
 
 /**
  * Follows a conversation until stop() is called.
- * on.state({state, publication, server}) comes at first and with each change;
+ * on.connected() comes first, and again when the stream had been lost;
+ * on.state({state, publication, server}) then, and with each change;
+ * on.media({items, show}) when a photo or clip has been stored;
  * on.offline() when the server is not reached; on.refused() when it wants a key.
  */
 export class Events {
@@ -32,6 +34,8 @@ export class Events {
       this.#backoff.reset();
       this.on.state(JSON.parse(event.data));
     };
+    source.onopen = () => this.on.connected();
+    source.addEventListener('media', (event) => this.on.media(JSON.parse(event.data)));
     source.onerror = () => this.#failed(source);
   }
 

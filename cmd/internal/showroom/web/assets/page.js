@@ -2,6 +2,7 @@
 
 import {unlock} from './access.js';
 import {Events} from './events.js';
+import {Gallery} from './gallery.js';
 import {keep, now, plausible, SoundMeter} from './measure.js';
 import {Player} from './player.js';
 import {TimecodeReader} from './timecode.js';
@@ -35,10 +36,12 @@ const stats = window.brilStats = {
   displayLatencies: [], // and when the display shows them
   soundLatencies: [], lipSync: [], browserLipSync: [], errors: [],
   pc: null,
+  media: {listed: false, items: 0, shown: []}, // shown: ids that popped up
 };
 
 let player = null;
 let meter = null;
+let gallery = null;
 let server = {state: '', publication: 0, server: ''};
 let reached = false; // the server, just now
 let shownAt = 0;
@@ -83,6 +86,7 @@ function heard(state) {
 
 function lock() {
   player?.close();
+  gallery?.close();
   show('locked');
 }
 
@@ -132,6 +136,7 @@ function appear() {
 function shape({width, height}) {
   Object.assign(stats, {width, height});
   find('stage').style.setProperty('--shape', (width / height).toFixed(4));
+  document.body.toggleAttribute('data-upright', height > width);
 }
 
 function clock(at, metadata) {
@@ -184,9 +189,16 @@ async function open() {
     return;
   }
   player ??= new Player(`/whep/${name}`, {stream: attach, link: linked, refused: lock});
+  gallery ??= new Gallery(name, stats.media);
   new Events(name, {
+    connected: () => gallery.connected(),
     state: heard,
-    offline: () => { reached = false; update(); },
+    media: (news) => gallery.heard(news),
+    offline: () => {
+      reached = false;
+      gallery.offline();
+      update();
+    },
     refused: lock,
   });
 }
