@@ -27,7 +27,6 @@ export class Gallery {
     this.#album = new Album(name, {list: (items) => this.#list(items)});
     this.#viewer = new Viewer(find('viewer'));
     this.#popup = new Popup(find('popup'), {shown: (item) => this.#isShown(item)});
-    find('picture').addEventListener('click', () => this.#popup.close()); // small, in a corner
   }
 
   /** The stream of events stands. Whatever came before it is in the list. */

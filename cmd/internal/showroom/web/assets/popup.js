@@ -13,7 +13,8 @@ export class Popup {
   constructor(element, on) {
     this.element = element;
     this.on = on;
-    element.addEventListener('click', () => this.close());
+    // Around both the photo and the live picture, which moves to its corner just then.
+    element.parentElement.addEventListener('click', () => this.close());
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && this.isOpen) this.close();
     });

@@ -18,7 +18,8 @@ export class Viewer {
     this.find('newer').addEventListener('click', () => this.#go(-1));
     this.find('older').addEventListener('click', () => this.#go(1));
     dialog.addEventListener('keydown', (event) => this.#key(event));
-    dialog.addEventListener('close', () => this.#empty());
+    // The event comes later, when the dialog may have been opened again.
+    dialog.addEventListener('close', () => this.isOpen || this.#empty());
     const media = this.find('media');
     media.addEventListener('pointerdown', (event) => { this.#from = mayTurn(event) ? event : null; });
     media.addEventListener('pointerup', (event) => this.#swipe(event));
