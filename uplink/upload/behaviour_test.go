@@ -274,10 +274,10 @@ func TestLocalFaults(t *testing.T) {
 	}{
 		{"unreadable", func(o *outbox) {
 			o.read = func(r *bytes.Reader) io.ReadSeeker { return failing{r, fault} }
-		}, func(o *outbox) { o.read = nil }, "read item for upload " + base + "item: cannot be read: input/output error"},
+		}, func(o *outbox) { o.read = nil }, "read item for upload " + base + "item: input/output error"},
 		{"cut short", func(o *outbox) {
 			o.read = func(r *bytes.Reader) io.ReadSeeker { return io.NewSectionReader(r, 0, 100) }
-		}, func(o *outbox) { o.read = nil }, "cannot be read: unexpected EOF"},
+		}, func(o *outbox) { o.read = nil }, "item: unexpected EOF"},
 		{"read-only", func(o *outbox) { o.broken = fault }, func(o *outbox) { o.broken = nil }, "put item item aside: input/output error"},
 		{"the spool is gone", func(o *outbox) { o.nextErr = fault }, func(o *outbox) {
 			o.nextErr = nil

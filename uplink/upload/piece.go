@@ -71,7 +71,7 @@ func (p *piece) explain(q origin.Request, err error) error {
 	defer p.mu.Unlock()
 	switch {
 	case p.err != nil:
-		return fmt.Errorf("read item for upload %s: %w: %w", origin.Show(q.URL), errLocal, p.err)
+		return fmt.Errorf("read item for upload %s: %w", origin.Show(q.URL), p.err)
 	case errors.Is(context.Cause(p.ctx), ErrStalled):
 		return q.Fail(fmt.Errorf("%w for %v", ErrStalled, stallTimeout))
 	}

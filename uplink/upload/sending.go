@@ -20,9 +20,6 @@ const (
 	maxCorrections = 3 // of the offset in one try
 )
 
-// errLocal is a fault of this machine.
-var errLocal = errors.New("cannot be read")
-
 // sending is one try to send an item:
 //
 //	receipt? ──stored──> acknowledged
@@ -88,7 +85,7 @@ func (s *sending) acknowledge(r receipt) error {
 		return fmt.Errorf("receipt for item %s: %w", s.ID, ErrChecksum)
 	}
 	if err := s.spool.Acknowledge(s.ID, s.SHA256); err != nil {
-		return fmt.Errorf("delete item %s, which the endpoint has: %w: %w", s.ID, errLocal, err)
+		return fmt.Errorf("delete item %s, which the endpoint has: %w", s.ID, err)
 	}
 	return nil
 }
@@ -105,7 +102,7 @@ func (s *sending) send(ctx context.Context) error {
 	}
 	file, err := s.spool.Open(s.ID)
 	if err != nil {
-		return fmt.Errorf("open item %s: %w: %w", s.ID, errLocal, err)
+		return fmt.Errorf("send item %s: %w", s.ID, err)
 	}
 	defer file.Close()
 	return s.pieces(ctx, file, offset)

@@ -68,18 +68,21 @@ func newTusd(t *testing.T, listener *flaky) *tusd {
 // receipt is one for what is whole.
 func (s *tusd) receipt(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	data, err := os.ReadFile(filepath.Join(s.dir, id))
+	file, err := os.Open(filepath.Join(s.dir, id))
 	if err != nil {
 		w.WriteHeader(404)
 		return
 	}
+	defer file.Close()
+	sum := sha256.New()
+	n, _ := io.Copy(sum, file)
 	info, _ := os.ReadFile(filepath.Join(s.dir, id+".info"))
-	if !strings.Contains(string(info), fmt.Sprintf(`"Size":%d,`, len(data))) {
+	if !strings.Contains(string(info), fmt.Sprintf(`"Size":%d,`, n)) {
 		w.WriteHeader(202)
 		io.WriteString(w, `{"state":"receiving"}`)
 		return
 	}
-	fmt.Fprintf(w, `{"schema_version":1,"id":%q,"sha256":"%x","state":"stored"}`, id, sha256.Sum256(data))
+	fmt.Fprintf(w, `{"schema_version":1,"id":%q,"sha256":"%x","state":"stored"}`, id, sum.Sum(nil))
 }
 
 // flaky cuts connections after some bytes.
@@ -149,7 +152,7 @@ func filled(t testing.TB, sizes ...int) *spool.Spool {
 	return s
 }
 
-// stored returns the bytes of all that a spool holds, by id.
+// held returns the bytes of all that a spool holds, by id.
 func held(t testing.TB, s *spool.Spool) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
@@ -181,11 +184,7 @@ func TestTusdOverCutConnections(t *testing.T) {
 	server := newTusd(t, listener)
 	s := filled(t, 100, 3<<20, 200_000)
 	want := held(t, s)
-	u, err := New(Config{Spool: s, URL: server.URL + "/api/uploads/"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	empty(t, u, s, true)
+	empty(t, s, server.URL)
 	for id, data := range want {
 		if got, err := os.ReadFile(filepath.Join(server.dir, id)); err != nil || !bytes.Equal(got, data) {
 			t.Errorf("item %s: %d bytes of %d, %v", id, len(got), len(data), err)
@@ -198,25 +197,52 @@ func TestTusdOverCutConnections(t *testing.T) {
 	noGoroutines(t, "net/http.(*persistConn)")
 }
 
-// empty runs an uploader until its spool is empty. Where nagging it is woken all
-// the time, so that nothing waits.
-func empty(t testing.TB, u *Uploader, s *spool.Spool, nagging bool) {
+// impatient is a spool that has its uploader woken whenever something happens,
+// so that a test waits for nothing, and tells when it is empty.
+type impatient struct {
+	*spool.Spool
+	wake  func()
+	empty chan struct{}
+}
+
+func (i impatient) Progress(id string, sent int64) {
+	i.Spool.Progress(id, sent)
+	i.wake()
+}
+
+func (i impatient) Defer(id string, _ time.Time, why string) error {
+	defer i.wake()
+	return i.Spool.Defer(id, time.Now(), why)
+}
+
+func (i impatient) Acknowledge(id, sha256 string) error {
+	err := i.Spool.Acknowledge(id, sha256)
+	if len(i.List()) == 0 {
+		close(i.empty)
+	}
+	return err
+}
+
+// empty sends all that a spool holds.
+func empty(t testing.TB, s *spool.Spool, url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	done := make(chan struct{})
+	var u *Uploader
+	u, err := New(Config{URL: url + "/api/uploads/", Spool: impatient{s, func() { u.Wake() }, done}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- u.Run(ctx) }()
-	for len(s.List()) > 0 && ctx.Err() == nil {
-		if nagging {
-			u.Wake()
-			_ = s.Retry("")
-		}
-		runtime.Gosched()
-	}
-	if ctx.Err() != nil {
+	select {
+	case <-done:
+	case <-ctx.Done():
 		t.Errorf("left in the spool: %+v; %+v", s.List(), u.Status())
 	}
 	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if err := <-ended; ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		t.Errorf("Run returned %v", err)
 	}
 }

@@ -77,13 +77,7 @@ func stall(e *endpoint, _ http.ResponseWriter, r *http.Request) {
 	hang(e, nil, r)
 }
 
-// after keeps to the protocol, but for a header of the answer.
-func after(code int, header, value string) func(*endpoint, http.ResponseWriter, *http.Request) {
-	return func(e *endpoint, w http.ResponseWriter, r *http.Request) {
-		e.serve(changed{w, code, header, value}, r)
-	}
-}
-
+// changed is an answer with another status and one more header field.
 type changed struct {
 	http.ResponseWriter
 	code          int

@@ -67,14 +67,14 @@ func judge(err error) verdict {
 		return itemSoon
 	case is(err, ErrUnauthorized, ErrNotTus, origin.ErrUntrusted, origin.ErrCertificate):
 		return endpointLong
-	case is(err, ErrNonsense, ErrChecksum, errOffset, errGone, errLocal):
+	case is(err, ErrNonsense, ErrChecksum, errOffset, errGone):
 		return itemGrowing
 	case is(err, ErrBusy, ErrFull, ErrNotFound, ErrStalled):
 		return endpointGrowing
 	case errors.As(err, &e) && (e.Status == 0 || e.Status >= 500):
 		return endpointGrowing
 	}
-	return itemGrowing
+	return itemGrowing // of this machine, too: its disk
 }
 
 func is(err error, sentinels ...error) bool {
