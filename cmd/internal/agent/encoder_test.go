@@ -1,12 +1,14 @@
 package agent
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/encoder"
 )
 
 // Encoders of what is recorded make key frames so often that the session, which
@@ -43,3 +45,41 @@ func TestGOP(t *testing.T) {
 
 // deaf is a Tap.
 type deaf struct{ session.Tap }
+
+// The software encoder keeps that distance by itself.
+func TestGOPOfSoftware(t *testing.T) {
+	cfg := configs.Default()
+	cfg.Video.Encoder = configs.EncoderSoftware
+	a := &Agent{cfg: cfg, opts: Options{Log: slog.New(slog.DiscardHandler)}, tap: deaf{}}
+	v := session.Video{Source: kept{}, Format: capture.VideoFormat{Format: capture.I420, Width: 64, Height: 64, FPS: 30}}
+	var keys []time.Duration
+	enc, err := a.newVideoEncoder(v, 200_000, func(au encoder.AccessUnit) error {
+		if au.Key {
+			keys = append(keys, au.PTS)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer enc.Close()
+	pool, err := capture.NewPool(capture.I420, 64, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		f := pool.Get()
+		f.PTS = time.Second + time.Duration(i)*time.Second/30
+		if err := enc.Encode(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(keys) != 4 {
+		t.Fatalf("key frames at %v", keys)
+	}
+	for i := 1; i < len(keys); i++ {
+		if d := keys[i] - keys[i-1]; d < time.Second || d > keyFrameEvery-time.Second/10 {
+			t.Errorf("%v between two key frames", d)
+		}
+	}
+}
