@@ -31,8 +31,8 @@ func tinyJPEG(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// upload is a photo to be sent as glasses do.
-type upload struct {
+// delivery is a photo to be sent as glasses do.
+type delivery struct {
 	base, url string
 	cipher    []byte
 	metadata  string
@@ -40,7 +40,7 @@ type upload struct {
 }
 
 // newUpload asks the well-known address what to encrypt to.
-func newUpload(t *testing.T, url, id string, show bool, jpg []byte, header ...string) upload {
+func newUpload(t *testing.T, url, id string, show bool, jpg []byte, header ...string) delivery {
 	t.Helper()
 	var known wellKnownAnswer
 	_, text := request(t, http.MethodGet, url+"/.well-known/bril", "")
@@ -57,10 +57,10 @@ func newUpload(t *testing.T, url, id string, show bool, jpg []byte, header ...st
 	sum := sha256.Sum256(cipher.Bytes())
 	encoded := base64.StdEncoding.EncodeToString
 	metadata := "id " + encoded([]byte(id)) + ",sha256 " + encoded([]byte(hex.EncodeToString(sum[:]))) + ",state " + encoded([]byte("ready")) + ",audit "
-	return upload{known.Uploads, known.Uploads + id, cipher.Bytes(), metadata, append(header, "Tus-Resumable", "1.0.0")}
+	return delivery{known.Uploads, known.Uploads + id, cipher.Bytes(), metadata, append(header, "Tus-Resumable", "1.0.0")}
 }
 
-func (u upload) create(t *testing.T) {
+func (u delivery) create(t *testing.T) {
 	t.Helper()
 	header := append(u.header, "Upload-Length", strconv.Itoa(len(u.cipher)), "Upload-Metadata", u.metadata)
 	answer, text := request(t, http.MethodPost, u.base, "", header...)
@@ -69,7 +69,7 @@ func (u upload) create(t *testing.T) {
 	}
 }
 
-func (u upload) patchHeader() http.Header {
+func (u delivery) patchHeader() http.Header {
 	h := http.Header{"Upload-Offset": {"0"}, "Content-Type": {"application/offset+octet-stream"}}
 	for i := 0; i < len(u.header); i += 2 {
 		h.Set(u.header[i], u.header[i+1])
