@@ -183,7 +183,7 @@ func TestResumes(t *testing.T) {
 	}}}
 	inBubble(t, e, func(t *testing.T, u *Uploader, o *outbox) {
 		large, small := o.put("large", 7*pieceSize), o.put("small", 10)
-		time.Sleep(time.Minute)
+		time.Sleep(6 * time.Second) // each cut is the first failure after progress
 		for _, item := range []spool.Entry{large, small} {
 			if err := e.has(item); err != nil {
 				t.Error(err)
@@ -194,6 +194,18 @@ func TestResumes(t *testing.T) {
 		}
 		if cuts != 0 || e.seen("POST") != 2 {
 			t.Errorf("%d cuts are left, %d created", cuts, e.seen("POST"))
+		}
+	})
+}
+
+// A link that never carries a whole piece is progress all the same.
+func TestResumesWithinAPiece(t *testing.T) {
+	e := newEndpoint(slices.Repeat([]answer{{"PATCH", cut}}, 20)...)
+	inBubble(t, e, func(t *testing.T, u *Uploader, o *outbox) {
+		item := o.put("item", pieceSize)
+		time.Sleep(25 * time.Second)
+		if err := e.has(item); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -99,7 +99,7 @@ func FuzzAnswer(f *testing.F) {
 // token, and a wait that ends.
 func checkError(t *testing.T, err error) {
 	t.Helper()
-	h := history{tries: map[string]int{}}
+	h := newHistory()
 	if wait := h.wait("item", err, judge(err)); wait < firstWait/2 || wait > longWait*11/10 {
 		t.Fatalf("%v: wait %v", err, wait)
 	}

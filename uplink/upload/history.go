@@ -19,6 +19,27 @@ const (
 type history struct {
 	endpoint int // failures in a row
 	tries    map[string]int
+	offsets  map[string]int64 // that items were at when last heard of
+}
+
+func newHistory() history {
+	return history{tries: map[string]int{}, offsets: map[string]int64{}}
+}
+
+// advanced notes the offset that an item is at, and reports whether it is
+// further than before. A link that is cut all the time, and carries something
+// each time, is no reason to wait longer and longer.
+func (h *history) advanced(id string, offset int64) bool {
+	before, known := h.offsets[id]
+	if len(h.offsets) >= maxTries {
+		clear(h.offsets)
+	}
+	h.offsets[id] = offset
+	if !known || offset <= before {
+		return false
+	}
+	h.endpoint = 0
+	return true
 }
 
 // wait counts a failure and returns how long to wait after it: 0.5 to 1 s, then
@@ -60,6 +81,7 @@ func grown(failures int, most time.Duration) time.Duration {
 func (h *history) succeeded(id string) {
 	h.endpoint = 0
 	delete(h.tries, id)
+	delete(h.offsets, id)
 }
 
 // woken starts over, as something may have changed.

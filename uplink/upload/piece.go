@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"time"
 
@@ -74,6 +75,8 @@ func (p *piece) explain(q origin.Request, err error) error {
 		return fmt.Errorf("read item for upload %s: %w", origin.Show(q.URL), p.err)
 	case errors.Is(context.Cause(p.ctx), ErrStalled):
 		return q.Fail(fmt.Errorf("%w for %v", ErrStalled, stallTimeout))
+	case errors.Is(err, net.ErrClosed): // the transport closes what it can no longer read from
+		return q.Fail(errCut)
 	}
 	return err
 }

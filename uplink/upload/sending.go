@@ -34,10 +34,10 @@ type sending struct {
 	client   client
 	pace     *pace
 	spool    Spool
-	progress func(id string, sent, from int64)
+	progress func(id string, sent, from int64) (more bool)
 	log      *slog.Logger
 
-	advanced bool // the endpoint has confirmed more than it had before
+	advanced bool // the endpoint has more than before
 	anew     bool // what the endpoint has is to be thrown away
 }
 
@@ -96,7 +96,7 @@ func (s *sending) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.progress(s.ID, offset, offset)
+	s.advanced = s.progress(s.ID, offset, offset) || s.advanced
 	if offset == s.Bytes {
 		return nil
 	}
@@ -115,8 +115,8 @@ func (s *sending) pieces(ctx context.Context, file io.ReadSeeker, from int64) er
 		if err != nil {
 			return err
 		}
-		offset, s.advanced = after, true
-		s.progress(s.ID, offset, from)
+		offset = after
+		s.advanced = s.progress(s.ID, offset, from) || s.advanced
 	}
 	return nil
 }

@@ -15,12 +15,13 @@ func (u *Uploader) begin(item spool.Entry) {
 }
 
 // progress takes what the endpoint has confirmed, and what of it was there
-// before this try.
-func (u *Uploader) progress(id string, sent, from int64) {
+// before this try. It reports whether that is more than before.
+func (u *Uploader) progress(id string, sent, from int64) bool {
 	u.cfg.Spool.Progress(id, sent)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.status.Sent, u.from = sent, from
+	return u.history.advanced(id, sent)
 }
 
 func (u *Uploader) succeeded(item spool.Entry) {

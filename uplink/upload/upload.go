@@ -110,7 +110,7 @@ func New(cfg Config) (*Uploader, error) {
 	}
 	u := &Uploader{cfg: cfg, client: client{asker, cfg.Audit}, wakes: make(chan struct{}, 1), log: cfg.Log}
 	u.pace = pace{limit: cfg.Limit, bucket: rate.NewLimiter(0, 0)}
-	u.history.tries = map[string]int{}
+	u.history = newHistory()
 	u.status = Status{State: Idle, Since: time.Now()}
 	return u, nil
 }

@@ -25,6 +25,7 @@ var (
 	errPending    = errors.New("the endpoint is still checking it")
 	errOffset     = errors.New("the endpoint is at another offset")
 	errGone       = errors.New("the endpoint does not know the upload")
+	errCut        = errors.New("the connection was cut")
 	errUnexpected = errors.New("not the status that tus 1.0 asks for")
 )
 
