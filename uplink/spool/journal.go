@@ -18,6 +18,7 @@ const maxJournal = 4096
 // is made good at the next Open, by comparing folder and log.
 type journal struct {
 	log *audit.Log
+	max int // how many may wait
 
 	writing sync.Mutex
 	mu      sync.Mutex
@@ -38,7 +39,7 @@ func (j *journal) add(e event) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.waiting) == maxJournal {
+	if len(j.waiting) >= j.max {
 		j.waiting = slices.Delete(j.waiting, 0, 1)
 		j.dropped++
 	}

@@ -138,7 +138,7 @@ func open(fsys disk.FS, cfg Config) (*Spool, error) {
 		nudge:   make(chan struct{}, 1),
 		entries: map[string]*entry{},
 		changed: make(chan struct{}),
-		journal: journal{log: cfg.Audit},
+		journal: journal{log: cfg.Audit, max: maxJournal},
 	}
 	s.tend()
 	return s, nil
