@@ -15,6 +15,8 @@ import (
 // Huffman tables, into the range of video.
 type jpegDecoder interface {
 	decode(out capture.Frame, data []byte) error
+	// luma decodes the luma only, as it is in the JPEG.
+	luma(out capture.Plane, width, height int, data []byte) error
 	close() error
 }
 
@@ -48,6 +50,22 @@ func (goDecoder) decode(out capture.Frame, data []byte) error {
 		}})
 	case *image.Gray:
 		toI420(out, ycc{planes: [3]capture.Plane{{Data: p.Pix, Stride: p.Stride}}})
+	default:
+		return fmt.Errorf("%w: JPEG in the colours of %T", ErrBroken, picture)
+	}
+	return nil
+}
+
+func (goDecoder) luma(out capture.Plane, width, height int, data []byte) error {
+	picture, err := jpeg.Decode(bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	switch p := picture.(type) {
+	case *image.YCbCr:
+		copyPlane(out, capture.Plane{Data: p.Y, Stride: p.YStride}, width, height)
+	case *image.Gray:
+		copyPlane(out, capture.Plane{Data: p.Pix, Stride: p.Stride}, width, height)
 	default:
 		return fmt.Errorf("%w: JPEG in the colours of %T", ErrBroken, picture)
 	}

@@ -1,8 +1,10 @@
 package pixel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 
 	"github.com/bril-edge/bril/capture"
 )
@@ -15,6 +17,11 @@ const (
 	markerSOI  = 0xd8
 	markerEOI  = 0xd9
 	markerSOS  = 0xda
+	markerDQT  = 0xdb
+	markerDRI  = 0xdd
+	markerAPP0 = 0xe0
+	markerAPP1 = 0xe1
+	markerAPPE = 0xee // APP14
 )
 
 // header is what the segments in front of a JPEG's picture data say.
@@ -22,6 +29,7 @@ type header struct {
 	width, height int
 	components    int
 	tables        bool // has Huffman tables of its own
+	jfif          bool // says that it is JFIF, so that its colours are YCbCr
 	scan          int  // offset of the SOS marker
 }
 
@@ -43,6 +51,8 @@ func scan(data []byte) (h header, err error) {
 			err = fmt.Errorf("%w: JPEG of type SOF%d, only sequential ones are video", ErrBroken, marker-markerSOF0)
 		case marker == markerDHT:
 			h.tables = true
+		case marker == markerAPP0:
+			h.jfif = h.jfif || len(body) >= 14 && bytes.HasPrefix(body, []byte("JFIF\x00"))
 		case marker == markerEOI:
 			err = fmt.Errorf("%w: JPEG without picture data", ErrBroken)
 		case marker == markerSOS:
@@ -107,29 +117,69 @@ func (h *header) frame(body []byte) error {
 	return nil
 }
 
-// decode decodes a JPEG into an I420 frame of its size.
-func (c *Converter) decode(out capture.Frame, data []byte) error {
+// jpegReader decodes Motion JPEG by whatever decoder there is.
+type jpegReader struct {
+	log     *slog.Logger
+	decoder jpegDecoder // made for the first picture
+	scratch []byte      // a JPEG with its tables put in
+	grey    []byte      // the luma of a JPEG
+}
+
+// prepare returns the picture with Huffman tables, its decoder made, if it is a
+// JPEG of that size.
+func (r *jpegReader) prepare(data []byte, width, height int) ([]byte, error) {
 	h, err := scan(data)
+	if err != nil {
+		return nil, err
+	}
+	if h.width != width || h.height != height {
+		return nil, fmt.Errorf("%w: the JPEG has %dx%d", ErrBroken, h.width, h.height)
+	}
+	if !h.tables {
+		data = r.withTables(data, h)
+	}
+	if r.decoder == nil {
+		r.decoder = newDecoder(r.log)
+	}
+	return data, nil
+}
+
+// decode decodes a JPEG into an I420 frame of its size.
+func (r *jpegReader) decode(out capture.Frame, data []byte) error {
+	data, err := r.prepare(data, out.Width, out.Height)
 	if err != nil {
 		return err
 	}
-	if h.width != out.Width || h.height != out.Height {
-		return fmt.Errorf("%w: the JPEG has %dx%d", ErrBroken, h.width, h.height)
+	return r.decoder.decode(out, data)
+}
+
+// luma decodes the luma of a JPEG of that size. It is valid until the next call.
+func (r *jpegReader) luma(width, height int, data []byte) (capture.Plane, error) {
+	data, err := r.prepare(data, width, height)
+	if err != nil {
+		return capture.Plane{}, err
 	}
-	if !h.tables {
-		data = c.withTables(data, h)
+	if len(r.grey) != width*height {
+		r.grey = make([]byte, width*height)
 	}
-	if c.jpeg == nil {
-		c.jpeg = newDecoder(c.log)
+	out := capture.Plane{Data: r.grey, Stride: width}
+	return out, r.decoder.luma(out, width, height, data)
+}
+
+func (r *jpegReader) close() error {
+	if r.decoder == nil {
+		return nil
 	}
-	return c.jpeg.decode(out, data)
+	err := r.decoder.close()
+	r.decoder = nil
+	return err
 }
 
 // withTables puts the standard Huffman tables in front of the picture data:
 // cameras leave them out to save bytes (Motion JPEG in AVI does the same).
-func (c *Converter) withTables(data []byte, h header) []byte {
-	c.scratch = append(c.scratch[:0], data[:h.scan]...)
-	c.scratch = appendTables(c.scratch)
-	c.scratch = append(c.scratch, data[h.scan:]...)
-	return c.scratch
+func (r *jpegReader) withTables(data []byte, h header) []byte {
+	r.scratch = append(r.scratch[:0], data[:h.scan]...)
+	r.scratch = appendTables(r.scratch)
+	r.scratch = append(r.scratch, data[h.scan:]...)
+	return r.scratch
 }

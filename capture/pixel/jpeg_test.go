@@ -32,8 +32,8 @@ func decoders(t testing.TB) map[string]jpegDecoder {
 // with returns a converter that decodes by d and leaves it open.
 func with(t testing.TB, d jpegDecoder) *Converter {
 	c := mustConverter(t, 0)
-	c.jpeg = d
-	t.Cleanup(func() { c.jpeg = nil })
+	c.jpeg.decoder = d
+	t.Cleanup(func() { c.jpeg.decoder = nil })
 	return c
 }
 
@@ -253,7 +253,7 @@ func FuzzScan(f *testing.F) {
 		if h.scan < 2 || h.scan >= len(data) {
 			t.Fatalf("picture data at %d of %d", h.scan, len(data))
 		}
-		with, err := scan((&Converter{}).withTables(data, h))
+		with, err := scan((&jpegReader{}).withTables(data, h))
 		if err != nil || !with.tables || with.width != h.width || with.height != h.height {
 			t.Errorf("with tables: %+v, %v; before: %+v", with, err, h)
 		}

@@ -1,7 +1,8 @@
 // Package pixel brings a camera's pictures to what encoders take: I420, upright.
 // It unpacks YUYV and NV12, decodes MJPEG and turns pictures by quarter turns,
-// in memory that is used again and again. It neither scales nor crops, and it
-// leaves H.264 alone.
+// in memory that is used again and again. For photos it goes the other way too:
+// it makes JPEG of raw pictures, and takes out of a JPEG what says more than the
+// picture. It neither scales nor crops, and it leaves H.264 alone.
 package pixel
 
 import (
@@ -29,13 +30,11 @@ type Config struct {
 // Converter converts the pictures of one source. One goroutine uses it.
 type Converter struct {
 	rotation int
-	log      *slog.Logger
 	upright  *capture.Pool // in the source's size
 	rotated  *capture.Pool
 	width    int // of the pools' source
 	height   int
-	jpeg     jpegDecoder // made for the first MJPEG picture
-	scratch  []byte      // a JPEG with its tables put in
+	jpeg     jpegReader
 }
 
 // New makes a converter. Close frees it.
@@ -48,7 +47,7 @@ func New(cfg Config) (*Converter, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Converter{rotation: cfg.Rotation, log: cfg.Log}, nil
+	return &Converter{rotation: cfg.Rotation, jpeg: jpegReader{log: cfg.Log}}, nil
 }
 
 // OutputSize returns the size of the pictures that Convert makes of pictures of
@@ -62,14 +61,7 @@ func (c *Converter) OutputSize(width, height int) (int, int) {
 
 // Close frees the JPEG decoder. Frames that are out stay valid. A second call
 // does nothing.
-func (c *Converter) Close() error {
-	if c.jpeg == nil {
-		return nil
-	}
-	err := c.jpeg.close()
-	c.jpeg = nil
-	return err
-}
+func (c *Converter) Close() error { return c.jpeg.close() }
 
 // Convert takes over in and returns an upright I420 frame with its stamps and
 // sequence number; the very same frame when there is nothing to do. When it
@@ -137,7 +129,7 @@ func (c *Converter) unpack(out, in *capture.Frame) error {
 	case capture.NV12:
 		fromNV12(out, in)
 	case capture.MJPEG:
-		return c.decode(*out, in.Planes[0].Data)
+		return c.jpeg.decode(*out, in.Planes[0].Data)
 	default:
 		return fmt.Errorf("%w: no way to I420", ErrUnsupported)
 	}
@@ -156,24 +148,39 @@ func (c *Converter) rotate(in *capture.Frame) capture.Frame {
 	return out
 }
 
+// block is what a plane holds: rows of so many bytes.
+type block struct{ bytes, rows int }
+
+// layout returns what the planes of f hold, by its format and size.
+func layout(f *capture.Frame) (planes [3]block) {
+	w, h := f.Width, f.Height
+	switch f.Format {
+	case capture.I420:
+		planes = [3]block{{w, h}, {w / 2, h / 2}, {w / 2, h / 2}}
+	case capture.NV12:
+		planes = [3]block{{w, h}, {w, h / 2}}
+	case capture.YUYV:
+		planes = [3]block{{2 * w, h}}
+	case capture.MJPEG, capture.H264:
+		planes = [3]block{{len(f.Planes[0].Data), 1}}
+	}
+	return planes
+}
+
 // check makes sure that the planes hold what format and size promise, so that
 // the loops below need not.
 func check(f *capture.Frame) error {
-	w, h := f.Width, f.Height
-	var rows [3][2]int // bytes of a row, rows
-	switch f.Format {
-	case capture.I420:
-		rows = [3][2]int{{w, h}, {w / 2, h / 2}, {w / 2, h / 2}}
-	case capture.NV12:
-		rows = [3][2]int{{w, h}, {w, h / 2}}
-	case capture.YUYV:
-		rows = [3][2]int{{2 * w, h}}
+	if f.Width <= 0 || f.Height <= 0 {
+		return fmt.Errorf("%w: no pixels", ErrBroken)
 	}
-	for i, r := range rows {
+	if f.Format == capture.MJPEG || f.Format == capture.H264 {
+		return nil
+	}
+	for i, r := range layout(f) {
 		p := f.Planes[i]
-		if r[1] > 0 && (p.Stride < r[0] || len(p.Data) < p.Stride*(r[1]-1)+r[0]) {
+		if r.rows > 0 && (p.Stride < r.bytes || len(p.Data) < p.Stride*(r.rows-1)+r.bytes) {
 			return fmt.Errorf("%w: plane %d has %d bytes in rows of %d, needs %d rows of %d",
-				ErrBroken, i, len(p.Data), p.Stride, r[1], r[0])
+				ErrBroken, i, len(p.Data), p.Stride, r.rows, r.bytes)
 		}
 	}
 	return nil

@@ -18,10 +18,10 @@ import (
 // (turbojpeg.h), which is loaded while the program runs.
 type turbo struct {
 	name    string
-	library uintptr
+	library uintptr // of dlopen
 	handle  uintptr // tjhandle
 
-	create, decompressHeader, decompressToYUVPlanes, errorCode, errorString, destroy uintptr
+	create, decompressHeader, decompressToYUVPlanes, decompress2, errorCode, errorString, destroy uintptr
 
 	call   call
 	planes [3][]byte // of pictures that are not 4:2:0
@@ -36,50 +36,57 @@ type call struct {
 	strides                                [3]int32
 }
 
-// The values of enum TJSAMP, TJERR and TJFLAG that are used.
+// The values of enum TJSAMP, TJPF, TJERR and TJFLAG that are used.
 const (
+	tj420        = 2
 	tjGray       = 3
+	tjPixelGray  = 6
 	tjErrWarning = 0
 	tjLimitScans = 32768 // guards against pictures that are made to take long
 )
 
-// newTurbo loads the library: Debian's name first, then the one of development
-// packages.
 func newTurbo() (*turbo, error) {
-	var errs []error
-	for _, name := range []string{"libturbojpeg.so.0", "libturbojpeg.so"} {
-		t, err := loadTurbo(name)
-		if err == nil {
-			return t, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, errors.Join(errs...)
-}
-
-func loadTurbo(name string) (t *turbo, err error) {
-	t = &turbo{name: name}
-	if t.library, err = purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			_ = purego.Dlclose(t.library) // the first error is the one to tell
-		}
-	}()
-	for symbol, to := range map[string]*uintptr{
+	t := &turbo{}
+	var err error
+	t.library, t.name, err = load(map[string]*uintptr{
 		"tjInitDecompress":        &t.create,
 		"tjDecompressHeader3":     &t.decompressHeader,
 		"tjDecompressToYUVPlanes": &t.decompressToYUVPlanes,
+		"tjDecompress2":           &t.decompress2,
 		"tjGetErrorCode":          &t.errorCode,
 		"tjGetErrorStr2":          &t.errorString,
 		"tjDestroy":               &t.destroy,
-	} {
-		if *to, err = purego.Dlsym(t.library, symbol); err != nil {
-			return nil, err
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	return t, nil
+}
+
+// load loads the library, by Debian's name first, then by the one of development
+// packages, and looks its functions up.
+func load(functions map[string]*uintptr) (library uintptr, name string, err error) {
+	var errs []error
+	for _, name := range []string{"libturbojpeg.so.0", "libturbojpeg.so"} {
+		library, err := purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL)
+		if err == nil {
+			if err = lookUp(library, functions); err == nil {
+				return library, name, nil
+			}
+			_ = purego.Dlclose(library) // the first error is the one to tell
+		}
+		errs = append(errs, err)
+	}
+	return 0, "", errors.Join(errs...)
+}
+
+func lookUp(library uintptr, functions map[string]*uintptr) (err error) {
+	for symbol, to := range functions {
+		if *to, err = purego.Dlsym(library, symbol); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *turbo) close() error {
@@ -95,23 +102,32 @@ func (t *turbo) drop() {
 	}
 }
 
-// decode starts afresh after a picture that failed: the library goes on in the
-// middle of it otherwise ("two SOI markers", seen with 2.1).
 func (t *turbo) decode(out capture.Frame, data []byte) error {
+	return t.afresh(func() error { return t.decompress(out, data) })
+}
+
+func (t *turbo) luma(out capture.Plane, width, height int, data []byte) error {
+	return t.afresh(func() error { return t.decompressLuma(out, width, height, data) })
+}
+
+// afresh starts afresh after a picture that failed: the library goes on in the
+// middle of it otherwise ("two SOI markers", seen with 2.1).
+func (t *turbo) afresh(decompress func() error) error {
 	if t.handle == 0 {
 		if t.handle, _, _ = purego.SyscallN(t.create); t.handle == 0 {
 			return fmt.Errorf("%w: %s: tjInitDecompress: out of memory", ErrBroken, t.name)
 		}
 	}
-	err := t.decompress(out, data)
+	defer t.pin.Unpin()
+	err := decompress()
 	if err != nil {
 		t.drop()
 	}
 	return err
 }
 
-func (t *turbo) decompress(out capture.Frame, data []byte) error {
-	defer t.pin.Unpin()
+// header reads the picture's header into t.call and compares its size.
+func (t *turbo) header(data []byte, width, height int) error {
 	t.pin.Pin(&t.call)
 	t.pin.Pin(unsafe.SliceData(data))
 	c := &t.call
@@ -122,14 +138,22 @@ func (t *turbo) decompress(out capture.Frame, data []byte) error {
 	if err := t.check(result); err != nil {
 		return err
 	}
-	if int(c.width) != out.Width || int(c.height) != out.Height {
+	if int(c.width) != width || int(c.height) != height {
 		return fmt.Errorf("%w: the JPEG has %dx%d", ErrBroken, c.width, c.height)
 	}
+	return nil
+}
+
+func (t *turbo) decompress(out capture.Frame, data []byte) error {
+	if err := t.header(data, out.Width, out.Height); err != nil {
+		return err
+	}
+	c := &t.call
 	picture, err := t.layOut()
 	if err != nil {
 		return err
 	}
-	result, _, _ = purego.SyscallN(t.decompressToYUVPlanes, t.handle,
+	result, _, _ := purego.SyscallN(t.decompressToYUVPlanes, t.handle,
 		uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)),
 		uintptr(unsafe.Pointer(&c.planes)), uintptr(c.width),
 		uintptr(unsafe.Pointer(&c.strides)), uintptr(c.height), tjLimitScans)
@@ -138,6 +162,19 @@ func (t *turbo) decompress(out capture.Frame, data []byte) error {
 	}
 	toI420(out, picture)
 	return nil
+}
+
+// decompressLuma decodes to grey, for which the library transforms the luma only.
+func (t *turbo) decompressLuma(out capture.Plane, width, height int, data []byte) error {
+	if err := t.header(data, width, height); err != nil {
+		return err
+	}
+	t.pin.Pin(unsafe.SliceData(out.Data))
+	result, _, _ := purego.SyscallN(t.decompress2, t.handle,
+		uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)),
+		uintptr(unsafe.Pointer(unsafe.SliceData(out.Data))), uintptr(width), uintptr(out.Stride), uintptr(height),
+		tjPixelGray, tjLimitScans)
+	return t.check(result)
 }
 
 // layOut makes planes for the picture as the library wants them: chroma at its
