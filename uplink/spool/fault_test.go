@@ -93,7 +93,8 @@ func dayWithOutage(t *testing.T, o *outage) int {
 	memory := disktest.NewMemory()
 	hooked := &disktest.Hooked{FS: memory}
 	b := newBenchOn(t, hooked, "/state")
-	o.from += hooked.Ops()
+	opening := hooked.Ops()
+	o.from += opening
 	hooked.Before = o.before
 	p := &promises{data: map[string][]byte{}, settled: map[string]bool{}}
 	hardDay(b, p)
@@ -114,7 +115,7 @@ func dayWithOutage(t *testing.T, o *outage) int {
 	again := &bench{dir: b.dir, fsys: memory.Cut(disktest.All, 0), key: b.key}
 	again.open(t, "/state")
 	afterOutage(t, again, p, when+", and after a restart")
-	return calls - o.from + 1
+	return calls - opening
 }
 
 func afterOutage(t *testing.T, b *bench, p *promises, when string) {
