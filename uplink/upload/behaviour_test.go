@@ -347,6 +347,20 @@ func TestItemIsGone(t *testing.T) {
 	})
 }
 
+// An item that is dropped while it is sent is sent no further than its piece.
+func TestDroppedInTheMiddle(t *testing.T) {
+	e := newEndpoint()
+	inBubble(t, e, func(t *testing.T, u *Uploader, o *outbox) {
+		e.body = func([]byte) { _ = o.change("item", func(*stored) bool { return false }) }
+		o.put("item", 3*pieceSize)
+		time.Sleep(firstWait)
+		synctest.Wait()
+		if e.seen("PATCH") != 1 || len(o.done()) != 0 || u.Status().State != Idle {
+			t.Errorf("%d pieces, %+v", e.seen("PATCH"), u.Status())
+		}
+	})
+}
+
 func TestStopsInTheMiddle(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD", "POST", "PATCH"} {
 		e := newEndpoint(answer{method, hang})

@@ -148,7 +148,7 @@ func (o *outbox) find(id string) (*stored, error) {
 	defer o.mu.Unlock()
 	i := slices.IndexFunc(o.items, func(s *stored) bool { return s.ID == id })
 	if i < 0 {
-		return nil, os.ErrNotExist
+		return nil, spool.ErrUnknown
 	}
 	return o.items[i], nil
 }

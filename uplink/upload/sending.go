@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 
@@ -97,28 +96,25 @@ func (s *sending) send(ctx context.Context) error {
 		return err
 	}
 	s.advanced = s.progress(s.ID, offset, offset) || s.advanced
-	if offset == s.Bytes {
-		return nil
-	}
-	file, err := s.spool.Open(s.ID)
-	if err != nil {
-		return fmt.Errorf("send item %s: %w", s.ID, err)
-	}
-	defer file.Close()
-	return s.pieces(ctx, file, offset)
-}
-
-func (s *sending) pieces(ctx context.Context, file io.ReadSeeker, from int64) error {
-	for offset := from; offset < s.Bytes; {
-		p := &piece{file: file, start: offset, length: min(pieceSize, s.Bytes-offset), pace: s.pace}
-		after, err := s.client.patch(ctx, s.Entry, offset, p)
-		if err != nil {
+	for from := offset; offset < s.Bytes; {
+		if offset, err = s.piece(ctx, offset); err != nil {
 			return err
 		}
-		offset = after
 		s.advanced = s.progress(s.ID, offset, from) || s.advanced
 	}
 	return nil
+}
+
+// piece sends what follows an offset. It opens the item each time: one that was
+// dropped meanwhile is sent no further.
+func (s *sending) piece(ctx context.Context, offset int64) (int64, error) {
+	file, err := s.spool.Open(s.ID)
+	if err != nil {
+		return 0, fmt.Errorf("send item %s: %w", s.ID, err)
+	}
+	defer file.Close()
+	p := &piece{file: file, start: offset, length: min(pieceSize, s.Bytes-offset), pace: s.pace}
+	return s.client.patch(ctx, s.Entry, offset, p)
 }
 
 // start returns the offset to go on from. An upload that the endpoint does not

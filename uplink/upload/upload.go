@@ -189,9 +189,9 @@ func (u *Uploader) handle(ctx context.Context, item spool.Entry) time.Duration {
 }
 
 // told returns how long to wait where the spool could not take what it was told:
-// it gives the same item again at once.
+// it gives the same item again at once. One that was dropped it does not.
 func (u *Uploader) told(item spool.Entry, err error) time.Duration {
-	if err == nil {
+	if err == nil || errors.Is(err, spool.ErrUnknown) {
 		return 0
 	}
 	return u.failed(item, fmt.Errorf("put item %s aside: %w", item.ID, err), itemGrowing)
