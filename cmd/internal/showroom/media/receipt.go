@@ -73,7 +73,11 @@ func (s *Store) Receipt(id string) (r Receipt, ok bool, err error) {
 	}
 	upload, size, err := s.readUpload(id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Receipt{}, false, nil
+		// Its files go once there is a receipt, perhaps just now.
+		if kept, err = s.kept(id); err != nil || (kept.State != Stored && kept.State != Refused) {
+			return Receipt{}, false, err
+		}
+		return kept.Receipt, true, nil
 	}
 	if err != nil {
 		return Receipt{}, false, err
