@@ -207,7 +207,7 @@ func (s *Store) enqueue(id string) {
 	}
 }
 
-// next returns an upload to work on, or how long to wait for one.
+// next takes an upload to work on, or says how long to wait for one.
 func (s *Store) next(now time.Time) (id string, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,6 +215,7 @@ func (s *Store) next(now time.Time) (id string, wait time.Duration) {
 	for candidate, due := range s.pending {
 		left := due.Sub(now)
 		if left <= 0 {
+			delete(s.pending, candidate) // before: it can become complete again meanwhile
 			return candidate, 0
 		}
 		wait = min(wait, left)
@@ -226,13 +227,13 @@ func (s *Store) next(now time.Time) (id string, wait time.Duration) {
 // where the machine was at fault.
 func (s *Store) work(ctx context.Context, id string) {
 	err := s.process(ctx, id)
-	s.mu.Lock()
-	delete(s.pending, id)
-	if err != nil {
-		s.pending[id] = time.Now().Add(retryAfter)
+	if err == nil {
+		return
 	}
+	s.mu.Lock()
+	s.pending[id] = time.Now().Add(retryAfter)
 	s.mu.Unlock()
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() == nil {
 		s.log.Error("store an upload; it is tried again", "id", id, "error", err)
 	}
 }

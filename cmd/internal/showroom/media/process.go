@@ -45,6 +45,8 @@ func (s *Store) process(ctx context.Context, id string) error {
 	if err := s.at("remove upload"); err != nil {
 		return err
 	}
+	s.creating.Lock() // one that was damaged may be made anew at once
+	defer s.creating.Unlock()
 	return removeAll(s.uploadPaths(id)...)
 }
 
