@@ -38,7 +38,7 @@ var forbidden = []struct {
 	{"configs", nil, "encoder", "reading a configuration links no codec"},
 	{"configs", nil, "capture", "reading a configuration opens no device"},
 	{"encoder", nil, "uplink", "an encoder does not know where its output goes"},
-	{"capture", nil, "encoder", "a source does not know who encodes"},
+	{"capture", []string{"capture/clip"}, "encoder", "a source does not know who encodes; a clip is made of what was encoded"},
 	{"capture", nil, "uplink", "a source knows nothing of networks"},
 	{"uplink", nil, "capture", "the uplink sends what encoders deliver"},
 	{"hardware", nil, "capture", "the kernel's ABI and the board hold no policy"},

@@ -79,6 +79,12 @@ func Find(ctx context.Context, cfg Config) (Found, error) {
 	return found, nil
 }
 
+// Applies says whether the endpoint of a WHIP URL is one that Find asks.
+func Applies(whipURL string) bool {
+	whip, err := origin.Parse(whipURL)
+	return err == nil && literal(whip.Hostname())
+}
+
 // literal is stricter than what http is allowed to: a name, localhost too, may
 // lead elsewhere tomorrow.
 func literal(host string) bool {

@@ -2,12 +2,14 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/hardware"
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 // action returns what a gesture on a button does.
@@ -31,6 +33,11 @@ func (a *Agent) do(ctx context.Context, does string) error {
 	phase := session.Phase(a.Session.Status().State)
 	var wanted control.Action
 	switch does {
+	case configs.ActionPhoto, configs.ActionPhotoShow:
+		_, err := a.Photo(ctx, does == configs.ActionPhotoShow)
+		return err
+	case configs.ActionClip:
+		return a.recorder.ToggleClip(ctx)
 	case configs.ActionLive:
 		wanted = toggleLive(phase)
 	case configs.ActionPause:
@@ -38,7 +45,7 @@ func (a *Agent) do(ctx context.Context, does string) error {
 			return fmt.Errorf("there is no conversation to pause")
 		}
 	default:
-		return fmt.Errorf("this version cannot do it")
+		return fmt.Errorf("action %q is unknown", does) // cannot be: the configuration was validated
 	}
 	_, err := a.Live(ctx, wanted)
 	return err
@@ -68,5 +75,10 @@ func togglePause(phase session.Phase, paused bool) control.Action {
 // refuse lets the advisor hear that a press did nothing.
 func (a *Agent) refuse(does string, err error) {
 	a.opts.Log.Warn("refused", "action", does, "error", err)
+	var full *spool.FullError
+	if errors.As(err, &full) {
+		a.Cue(session.CueFull)
+		return
+	}
 	a.Cue(session.CueRefused)
 }

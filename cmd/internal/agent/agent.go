@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bril-edge/bril/capture/camera"
@@ -17,11 +18,15 @@ import (
 	"github.com/bril-edge/bril/capture/microphone"
 	"github.com/bril-edge/bril/cmd/internal/cue"
 	"github.com/bril-edge/bril/cmd/internal/lit"
+	"github.com/bril-edge/bril/cmd/internal/recorder"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/encoder"
+	"github.com/bril-edge/bril/hardware/clock"
 	"github.com/bril-edge/bril/hardware/power"
 	"github.com/bril-edge/bril/uplink/netwatch"
+	"github.com/bril-edge/bril/uplink/spool"
+	"github.com/bril-edge/bril/uplink/upload"
 	"github.com/bril-edge/bril/uplink/whip"
 )
 
@@ -48,7 +53,7 @@ type Agent struct {
 	stdin  *file.Y4MStream // drained from the start; nil without
 	cues   *cue.Player     // nil without
 
-	tap session.Tap // shown what is captured; nil for none
+	tap session.Tap // the recorder; nil where nothing can be taken
 
 	board   *board
 	devices *lit.Devices // cameras and microphones, under the board's light
@@ -57,34 +62,57 @@ type Agent struct {
 	microphone microphone.Memory
 	power      *power.Monitor
 
+	clock    clock.Clock
+	cloud    *cloud // where photos and clips go
+	spool    *spool.Spool
+	recorder *recorder.Recorder
+	uploader atomic.Pointer[upload.Uploader] // nil until it is known where to
+	found    chan struct{}                   // holds one value once that may be known
+
 	background sync.WaitGroup
 }
 
 // New checks what can be checked without opening a device: the endpoint's
 // address, the token. It makes the state directory. Nothing is captured.
 func New(cfg configs.Config, opts Options) (*Agent, error) {
-	a := &Agent{cfg: cfg, opts: opts, cues: newCues(cfg.Cues, opts.Log)}
+	a := &Agent{cfg: cfg, opts: opts, cues: newCues(cfg.Cues, opts.Log), found: make(chan struct{}, 1)}
 	if err := a.useBoard(); err != nil {
 		return nil, err
 	}
 	a.power = a.newPower()
+	if err := a.open(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	s, err := a.sessionConfig()
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	a.Session = session.New(s)
+	return a, nil
+}
+
+// open opens what outlives conversations. What it has opened when it fails, Close
+// closes.
+func (a *Agent) open() (err error) {
+	if a.state, err = openState(a.opts.StateDir); err != nil {
+		return err
+	}
+	if a.client, err = newClient(a.cfg.Uplink, a.opts); err != nil {
+		return err
+	}
+	if a.cfg.Camera.Source.Live() {
+		if a.stdin, err = file.OpenY4MStream(a.opts.Stdin, file.Options{}); err != nil {
+			return err
+		}
+	}
+	return a.openRecorder()
+}
+
+func (a *Agent) sessionConfig() (session.Config, error) {
+	cfg, opts := a.cfg, a.opts
 	servers, err := iceServers(cfg.Uplink.ICEServers)
 	if err != nil {
-		return nil, err
-	}
-	if a.state, err = openState(opts.StateDir); err != nil {
-		return nil, err
-	}
-	if a.client, err = newClient(cfg.Uplink, opts); err != nil {
-		a.state.close()
-		return nil, err
-	}
-	if cfg.Camera.Source.Live() {
-		if a.stdin, err = file.OpenY4MStream(opts.Stdin, file.Options{}); err != nil {
-			a.client.Close()
-			a.state.close()
-			return nil, err
-		}
+		return session.Config{}, err
 	}
 	dialer := dialer{client: a.client, cfg: cfg.Uplink, servers: servers, called: a.forgetCrash, log: opts.Log}
 	s := session.Config{
@@ -117,8 +145,7 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 	if takesDevices(cfg) {
 		s.Devices = watchDevices
 	}
-	a.Session = session.New(s)
-	return a, nil
+	return s, nil
 }
 
 // Run runs the session. What a crash has left at the endpoint is deleted beside
@@ -130,6 +157,7 @@ func (a *Agent) Run(ctx context.Context, live bool) error {
 	defer cancel()
 	a.runBoard(own)
 	a.watchPower(own)
+	a.runSpool(own)
 	if !live {
 		a.forgetCrash(ctx)
 	}
@@ -148,12 +176,24 @@ func (a *Agent) forgetCrash(ctx context.Context) {
 
 // Close is to be called after Run has returned.
 func (a *Agent) Close() error {
-	var err error
-	if a.stdin != nil {
-		err = a.stdin.Close()
+	var errs []error
+	if a.recorder != nil {
+		errs = append(errs, a.recorder.Close())
 	}
-	a.client.Close()
-	return errors.Join(err, a.board.close(), a.state.close())
+	if a.spool != nil {
+		errs = append(errs, a.spool.Close())
+	}
+	if a.stdin != nil {
+		errs = append(errs, a.stdin.Close())
+	}
+	if a.client != nil {
+		a.client.Close()
+	}
+	errs = append(errs, a.board.close())
+	if a.state != nil {
+		errs = append(errs, a.state.close())
+	}
+	return errors.Join(errs...)
 }
 
 // kept keeps a source open over conversations: what standard input has delivered

@@ -163,8 +163,12 @@ func hint(err error) string {
 	return ""
 }
 
-// actionTime is for what a press asks for: the session answers at once.
-const actionTime = 5 * time.Second
+// What a press asks for has so long. The session answers at once; a photo or clip
+// is answered for once it is safe on the disk, which may be a slow one.
+const (
+	actionTime = 5 * time.Second
+	mediaTime  = time.Minute
+)
 
 // press does what a gesture is for, as `bril live` would.
 func (a *Agent) press(ctx context.Context, p hardware.Press) {
@@ -173,7 +177,17 @@ func (a *Agent) press(ctx context.Context, p hardware.Press) {
 	if does == configs.ActionNone {
 		return
 	}
-	limited, cancel := context.WithTimeout(ctx, actionTime)
+	switch does {
+	case configs.ActionPhoto, configs.ActionPhotoShow, configs.ActionClip:
+		a.background.Go(func() { a.answer(ctx, does, mediaTime) }) // the next press does not wait
+	default:
+		a.answer(ctx, does, actionTime)
+	}
+}
+
+// answer does it, or lets the advisor hear that it cannot be done.
+func (a *Agent) answer(ctx context.Context, does string, limit time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := a.do(limited, does); err != nil && ctx.Err() == nil {
 		a.refuse(does, err)

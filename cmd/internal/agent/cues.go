@@ -53,5 +53,7 @@ func (a *Agent) Status() control.Status {
 	s.Warnings = a.warnings(s)
 	a.board.show(&s)
 	a.showPower(&s)
+	a.showSpool(&s)
+	a.recorder.Show(&s)
 	return s
 }

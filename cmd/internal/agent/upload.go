@@ -1,0 +1,164 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/uplink/origin"
+	"github.com/bril-edge/bril/uplink/upload"
+	"github.com/bril-edge/bril/uplink/whip"
+)
+
+// runSpool looks after the spool and empties it, until ctx ends.
+func (a *Agent) runSpool(ctx context.Context) {
+	a.background.Go(func() { _ = a.spool.Run(ctx) }) // it ends with ctx, and with nothing else
+	a.background.Go(func() {
+		if u := a.findUploader(ctx); u != nil {
+			a.uploader.Store(u)
+			_ = u.Run(ctx) // likewise
+		}
+	})
+}
+
+// findUploader returns what sends to the cloud once it is known where that is; nil
+// when ctx ends before, or when nobody can say.
+func (a *Agent) findUploader(ctx context.Context) *upload.Uploader {
+	var wait whip.Backoff
+	for begun := time.Now(); ; {
+		err := a.cloud.ask(ctx)
+		_, uploads, asked := a.cloud.state()
+		switch {
+		case uploads != "":
+			u, err := a.newUploader(uploads)
+			if err != nil {
+				a.opts.Log.Error("photos and clips are not sent", "error", err)
+			}
+			return u
+		case a.cloud.find == nil:
+			a.opts.Log.Warn("photos and clips are not sent: upload.url is empty")
+			return nil
+		}
+		timer := time.NewTimer(wait.Next(time.Since(begun), errors.Join(err, asked)))
+		select {
+		case <-timer.C:
+		case <-a.found: // a photo or clip had the answer
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+	}
+}
+
+func (a *Agent) newUploader(to string) (*upload.Uploader, error) {
+	cfg := upload.Config{
+		Spool: a.spool, URL: to, TrustedOrigins: a.cfg.Uplink.TrustedOrigins,
+		Limit: a.uploadLimit, Audit: a.auditHead, UserAgent: "bril/" + a.opts.Version, Log: a.opts.Log,
+	}
+	if file := a.cfg.Uplink.TokenFile; file != "" {
+		token, err := configs.ReadToken(file)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Token = origin.NewSecret(token.Reveal())
+	}
+	u, err := upload.New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("upload to %s: %w", to, err)
+	}
+	return u, nil
+}
+
+// auditHead goes with each upload, so that the log cannot be cut unnoticed.
+func (a *Agent) auditHead() string {
+	head, err := a.spool.AuditHead()
+	if err != nil {
+		a.opts.Log.Warn("an upload goes without the head of the audit log", "error", err)
+	}
+	return head
+}
+
+// uploadLimit keeps uploads below the stream, in bytes a second; 0 is no limit.
+func (a *Agent) uploadLimit() int64 {
+	s := a.Session.Status()
+	switch session.Phase(s.State) {
+	case session.Connecting, session.Live, session.Paused:
+		return max(s.Uplink.TargetBPS*int64(a.cfg.Upload.LiveShare)/100/8, 1)
+	}
+	return 0
+}
+
+// stored tells the uploader of a new item.
+func (a *Agent) stored() {
+	if u := a.uploader.Load(); u != nil {
+		u.Wake()
+		return
+	}
+	select {
+	case a.found <- struct{}{}:
+	default: // it knows
+	}
+}
+
+// Spool returns what waits to be sent.
+func (a *Agent) Spool() control.Spool {
+	now, _ := a.clock.Now()
+	var s control.Spool
+	for _, e := range a.spool.List() {
+		if e.DeleteAfter.IsZero() { // counted from when the clock is confirmed
+			e.DeleteAfter = now.Add(time.Duration(a.cfg.Spool.Retention))
+		}
+		s.Items = append(s.Items, control.SpoolItem{
+			ID: e.ID, Kind: string(e.Kind), State: string(e.State), Bytes: e.Bytes, Sent: e.Sent,
+			DeleteAfter: e.DeleteAfter, Problem: e.Problem,
+		})
+	}
+	return s
+}
+
+// SpoolAct does what `bril spool` asks for.
+func (a *Agent) SpoolAct(_ context.Context, action control.SpoolAction, id string) error {
+	if action == control.Drop {
+		return a.spool.Drop(id)
+	}
+	if err := a.spool.Retry(id); err != nil {
+		return err
+	}
+	a.stored()
+	return nil
+}
+
+// showSpool puts into s how full the spool is and how its emptying goes.
+func (a *Agent) showSpool(s *control.Status) {
+	of := a.spool.Status()
+	trust, uploads, unknown := a.cloud.state()
+	s.Spool = control.SpoolStatus{Items: of.Items, Bytes: of.Bytes, QuotaBytes: of.Quota, Recipient: trust, Oldest: of.Oldest}
+	s.Warnings = append(s.Warnings, of.Warnings...)
+	if of.Fault != nil {
+		s.Errors = append(s.Errors, control.Fault{Component: "spool", Message: of.Fault.Error(), Hint: hint(of.Fault), Count: 1})
+	}
+	s.Upload = control.Upload{State: "off", URL: uploads}
+	if unknown != nil {
+		s.Upload.Problem = unknown.Error()
+	}
+	if u := a.uploader.Load(); u != nil {
+		showUpload(s, u.Status())
+	}
+}
+
+func showUpload(s *control.Status, u upload.Status) {
+	s.Upload.State, s.Upload.Item, s.Upload.Sent, s.Upload.Bytes = string(u.State), u.Item, u.Sent, u.Bytes
+	s.Upload.Problem, s.Upload.RetryAt = "", u.Retry
+	if u.Err == nil {
+		return
+	}
+	s.Upload.Problem = u.Err.Error()
+	s.Errors = append(s.Errors, control.Fault{
+		Component: "upload", Message: u.Err.Error(), Hint: origin.Hint(u.Err), Since: u.Since, Count: 1,
+	})
+}

@@ -1,0 +1,67 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/bril-edge/bril/capture/photo"
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/hardware/monotonic"
+	"github.com/bril-edge/bril/uplink/spool"
+)
+
+// Photo takes a photo and returns once it is safe on the disk; only then the
+// advisor hears so. With show the customer sees it as soon as the cloud has it.
+func (r *Recorder) Photo(ctx context.Context, show bool) (control.Photo, error) {
+	if err := r.allowed(); err != nil {
+		return control.Photo{}, err
+	}
+	to, err := r.cfg.Recipient(ctx)
+	if err != nil {
+		return control.Photo{}, err
+	}
+	p, item, err := r.shoot(ctx, to, show)
+	if err != nil {
+		return control.Photo{}, err
+	}
+	begun := monotonic.Now()
+	if _, err := item.Write(p.JPEG); err != nil {
+		return control.Photo{}, errors.Join(fmt.Errorf("store the photo: %w", err), item.Abort())
+	}
+	if err := item.Finish(); err != nil {
+		return control.Photo{}, fmt.Errorf("store the photo: %w", err)
+	}
+	stored := monotonic.Now() - begun
+	r.cfg.Cue(session.CuePhoto)
+	r.cfg.Stored()
+	r.times.add(p.Choose, p.Encode, stored)
+	r.cfg.Log.Info("photo taken", "item", item.ID(), "of", p.Frames, "choose", p.Choose, "encode", p.Encode, "store", stored)
+	return control.Photo{
+		ID: item.ID(), Frames: p.Frames, ChooseMS: milliseconds(p.Choose), EncodeMS: milliseconds(p.Encode), StoreMS: milliseconds(stored),
+	}, nil
+}
+
+// shoot makes the item's folder while the frames come: on a slow disk that takes as
+// long.
+func (r *Recorder) shoot(ctx context.Context, to age.Recipient, show bool) (p photo.Photo, item *spool.Item, err error) {
+	var making sync.WaitGroup
+	var failed error
+	making.Go(func() { item, failed = r.create(to, spool.Photo, "image/jpeg", show) })
+	p, err = r.cfg.Photos.Take(ctx)
+	making.Wait()
+	switch {
+	case failed != nil:
+		return p, nil, fmt.Errorf("store the photo: %w", failed)
+	case err != nil:
+		return p, nil, errors.Join(fmt.Errorf("take the photo: %w", err), item.Abort())
+	}
+	return p, item, nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
