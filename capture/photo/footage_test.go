@@ -18,8 +18,9 @@ import (
 
 const samples = "/usr/share/forensics-samples/original-files/"
 
-// TestFootage takes photos all along films that were made by hand and compares
-// the frames chosen with the last ones: what a photo would be without choosing.
+// TestFootage takes photos all along a film from a hand-held phone, and along one
+// of a screen on which a person moves, and compares the frames chosen with the
+// last ones: what a photo would be without choosing.
 func TestFootage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds: skipped by -short")
@@ -42,11 +43,11 @@ func TestFootage(t *testing.T) {
 	}
 }
 
-// decode returns a function that returns the film's frames; nil at its end. Its
-// memory is used again.
+// decode returns a function that fills in the film's next frame, for three
+// seconds of it at most, and says whether there was one.
 func decode(t *testing.T, file string, width, height int) func(f *capture.Frame) bool {
 	t.Helper()
-	cmd := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-noautorotate", "-i", file, "-an", "-fps_mode", "passthrough",
+	cmd := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-noautorotate", "-i", file, "-t", "3", "-an", "-fps_mode", "passthrough",
 		"-pix_fmt", "yuv420p", "-f", "rawvideo", "pipe:1")
 	pictures, err := cmd.StdoutPipe()
 	if err != nil {
@@ -173,5 +174,3 @@ func shoot(t *testing.T, taker *Taker, burst []capture.Frame) Photo {
 	}
 	return got.photo
 }
-
-func sharpnessOf(f *capture.Frame) float64 { return sharpnessBy(lumaAt(f), f.Width, f.Height) }
