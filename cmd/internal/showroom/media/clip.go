@@ -28,8 +28,8 @@ func (s *Store) makeClip(from, to string, cut bool) (err error) {
 		return err
 	}
 	defer out.Close()
-	// What comes from a stranger meets parsers here that are not all ours: their
-	// panic is this clip's end, not the server's.
+	// What comes from a stranger is parsed here: a panic is this clip's end, not the
+	// server's.
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("make a clip: panic", "panic", p, "stack", string(debug.Stack()))

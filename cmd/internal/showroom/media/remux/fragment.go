@@ -5,8 +5,7 @@ import (
 	"fmt"
 )
 
-// maxSamples of one clip: ten minutes have 50,000. What is made of them sorts in
-// quadratic time, in mediacommon.
+// maxSamples of one clip: ten minutes have 50,000.
 const maxSamples = 1 << 17
 
 const nonSync = 0x10000 // sample_is_non_sync_sample, section 8.8.3.1

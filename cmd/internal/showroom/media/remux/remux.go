@@ -2,18 +2,17 @@
 // times, with the index in front, so that players begin and seek at once. It
 // reads what devices write, H.264 with or without Opus, and nothing else; it
 // holds the index in memory and never the media.
+//
+// The boxes are read and written here and not by a library: bril contains the
+// endpoint, for its demo, and mediacommon's go-mp4 takes 489 kB of memory in
+// every process that links it.
 package remux
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/pmp4"
 )
 
 // maxSample is the largest sample, in bytes: it is in memory while it is copied.
@@ -29,11 +28,14 @@ func Clip(w io.Writer, r io.ReaderAt, size int64, cut bool) error {
 	if err := c.read(); err != nil {
 		return err
 	}
-	presentation, err := c.presentation()
+	media, err := c.arrange()
 	if err != nil {
 		return err
 	}
-	return presentation.Marshal(w)
+	if _, err := w.Write(c.index(media)); err != nil {
+		return err
+	}
+	return c.copySamples(w)
 }
 
 // clip is a fragmented file while it is read.
@@ -44,16 +46,28 @@ type clip struct {
 
 	trex   map[uint32]defaults
 	tracks []*track
-	count  int // samples
+	order  []*track // of the chunks, as they are in the file
+	count  int      // samples
 }
 
 type track struct {
 	id        uint32
 	timeScale uint32
-	codec     mp4.Codec
+	video     bool
+	size      []byte // width and height, as in tkhd
+	entry     []byte // sample entry
 	start     uint64 // decoding time of the first sample
 	end       uint64 // and of what comes after the last
+	delay     uint64 // how much later it begins than the other one
 	samples   []sample
+	chunks    []chunk
+	copied    int // chunks
+}
+
+// chunk is samples that are together in the file: those of one fragment.
+type chunk struct {
+	samples int
+	offset  uint32 // within the media
 }
 
 // read walks the boxes of the file.
@@ -97,34 +111,35 @@ func (c *clip) moov(b box) error {
 	if err != nil {
 		return err
 	}
-	var init fmp4.Init
-	if err := init.Unmarshal(bytes.NewReader(data)); err != nil {
-		return fmt.Errorf("read the moov box: %w", err)
-	}
-	if c.trex, err = readTrex(data[b.body-b.start:]); err != nil {
+	body := data[b.body-b.start:]
+	if c.trex, err = readTrex(body); err != nil {
 		return err
 	}
-	for _, t := range init.Tracks {
-		c.tracks = append(c.tracks, &track{id: uint32(t.ID), timeScale: t.TimeScale, codec: t.Codec})
+	c.tracks = []*track{}
+	err = children(body, func(kind string, body []byte) error {
+		if kind != "trak" {
+			return nil
+		}
+		t, err := readTrak(body)
+		c.tracks = append(c.tracks, t)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the moov box: %w", err)
 	}
 	return c.checkTracks()
 }
 
 // checkTracks wants one video and at most one sound track.
 func (c *clip) checkTracks() error {
-	video, sound := 0, 0
+	video := 0
 	for _, t := range c.tracks {
-		switch t.codec.(type) {
-		case *mp4.CodecH264:
+		if t.video {
 			video++
-		case *mp4.CodecOpus:
-			sound++
-		default:
-			return fmt.Errorf("track %d is neither H.264 nor Opus", t.id)
 		}
 	}
-	if video != 1 || sound > 1 {
-		return fmt.Errorf("there are %d tracks of H.264 and %d of Opus", video, sound)
+	if video != 1 || len(c.tracks) > 2 || len(c.tracks) == 2 && c.tracks[0].id == c.tracks[1].id {
+		return fmt.Errorf("of %d tracks %d are H.264", len(c.tracks), video)
 	}
 	return nil
 }
@@ -173,6 +188,13 @@ func (c *clip) add(t *track, run run) error {
 		}
 		last.duration, t.end = uint32(duration), run.base
 	}
+	first := len(t.samples)
+	defer func() {
+		if n := len(t.samples) - first; n > 0 {
+			t.chunks = append(t.chunks, chunk{samples: n})
+			c.order = append(c.order, t)
+		}
+	}()
 	for _, s := range run.samples {
 		if s.size > maxSample || s.offset < 0 {
 			return fmt.Errorf("track %d has a sample of %d bytes at %d", t.id, s.size, s.offset)
@@ -189,51 +211,51 @@ func (c *clip) add(t *track, run run) error {
 	return nil
 }
 
-// presentation is the ordinary file. Times begin at the first sample of all.
-func (c *clip) presentation() (pmp4.Presentation, error) {
-	var p pmp4.Presentation
-	begin, total, keyFrame := math.Inf(1), int64(0), false
+// arrange places the chunks, and times from the first sample of all. It returns
+// how many bytes of media there are.
+func (c *clip) arrange() (total int64, err error) {
+	begin, keyFrame, used := math.Inf(1), false, []*track{}
 	for _, t := range c.tracks {
 		if len(t.samples) > 0 {
+			used = append(used, t)
 			begin = min(begin, float64(t.start)/float64(t.timeScale))
 		}
-	}
-	for _, t := range c.tracks {
-		if len(t.samples) == 0 {
-			continue
-		}
-		offset := math.Round(float64(t.start) - begin*float64(t.timeScale))
-		if offset+float64(t.end-t.start) > math.MaxInt32 {
-			return p, fmt.Errorf("track %d is too long", t.id)
-		}
-		made := &pmp4.Track{ID: int(t.id), TimeScale: t.timeScale, TimeOffset: int32(offset), Codec: t.codec}
 		for _, s := range t.samples {
-			made.Samples = append(made.Samples, c.sample(s))
 			total += int64(s.size)
-			keyFrame = keyFrame || !s.nonSync && t.codec.IsVideo()
+			keyFrame = keyFrame || t.video && !s.nonSync
 		}
-		p.Tracks = append(p.Tracks, made)
 	}
+	c.tracks = used
 	if !keyFrame {
-		return p, errors.New("there is no key frame")
+		return 0, errors.New("there is no key frame")
 	}
 	if total > c.size || total > math.MaxUint32-maxIndex { // samples can share bytes
-		return p, fmt.Errorf("there are %d bytes of media in %d", total, c.size)
+		return 0, fmt.Errorf("there are %d bytes of media in %d", total, c.size)
 	}
-	return p, nil
+	for _, t := range c.tracks {
+		t.delay = uint64(max(0, math.Round(float64(t.start)-begin*float64(t.timeScale))))
+		if t.length() > math.MaxInt32 || t.delay > math.MaxInt32 || float64(t.delay+t.length())/float64(t.timeScale) > math.MaxInt32/movieScale {
+			return 0, fmt.Errorf("track %d is too long", t.id)
+		}
+	}
+	c.place()
+	return total, nil
+}
+
+// place gives the chunks their offsets.
+func (c *clip) place() {
+	offset, sample, chunk := uint32(0), map[*track]int{}, map[*track]int{}
+	for _, t := range c.order {
+		here := &t.chunks[chunk[t]]
+		here.offset = offset
+		for _, s := range t.samples[sample[t] : sample[t]+here.samples] {
+			offset += s.size
+		}
+		sample[t] += here.samples
+		chunk[t]++
+	}
 }
 
 // maxIndex is more than the index in front of the media can have: offsets in the
 // file have 32 bits.
 const maxIndex = 64 << 20
-
-func (c *clip) sample(s sample) *pmp4.Sample {
-	return &pmp4.Sample{
-		Duration: s.duration, PTSOffset: s.ptsOffset, IsNonSyncSample: s.nonSync, PayloadSize: s.size,
-		GetPayload: func() ([]byte, error) {
-			data := make([]byte, s.size)
-			_, err := c.r.ReadAt(data, s.offset)
-			return data, err
-		},
-	}
-}

@@ -51,15 +51,15 @@ func execute(t testing.TB, name string, arguments ...string) []byte {
 	return out.Bytes()
 }
 
-// packet is a sample as ffprobe sees it.
+// packet is a sample as ffprobe sees it, without its duration: the next one's time
+// says that, and of fragments ffprobe guesses it.
 type packet struct {
-	Stream   int    `json:"stream_index"`
-	PTS      string `json:"pts_time"`
-	DTS      string `json:"dts_time"`
-	Duration string `json:"duration_time"`
-	Size     string `json:"size"`
-	Flags    string `json:"flags"`
-	Hash     string `json:"data_hash"`
+	Stream int    `json:"stream_index"`
+	PTS    string `json:"pts_time"`
+	DTS    string `json:"dts_time"`
+	Size   string `json:"size"`
+	Flags  string `json:"flags"`
+	Hash   string `json:"data_hash"`
 }
 
 // probe returns the packets of each stream, in order.
@@ -183,7 +183,7 @@ func TestCutAnywhere(t *testing.T) {
 		after := probe(t, made(t, data[:cut], true))
 		total := 0
 		for i := range after {
-			for j, p := range after[i][:len(after[i])-1] { // the last one's duration may have changed
+			for j, p := range after[i] {
 				if p != whole[i][j] {
 					t.Fatalf("cut at %d: stream %d packet %d: %+v, want %+v", cut, i, j, p, whole[i][j])
 				}
