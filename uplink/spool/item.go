@@ -61,7 +61,7 @@ func (s *Spool) Create(recipient age.Recipient, m Meta) (*Item, error) {
 		return nil, err
 	}
 	i := &Item{s: s, e: &entry{
-		id: id, kind: m.Kind, state: stateOf[m.Kind], fresh: true, since: time.Now(),
+		id: id, kind: m.Kind, state: stateOf[m.Kind], fresh: true, since: time.Now(), show: m.Show,
 	}}
 	i.side = sidecar{SchemaVersion, id, i.e.state, 0, "", s.end(m)}
 	if err := s.register(i, int64(len(line))); err != nil {

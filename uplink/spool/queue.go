@@ -58,6 +58,7 @@ type entry struct {
 	deleteAfter time.Time
 	problem     string
 
+	show  bool      // the customer waits for it
 	item  *Item     // it is being written
 	busy  bool      // its folder is being renamed
 	fresh bool      // captured since Open
@@ -83,7 +84,15 @@ func (e *entry) waits() bool {
 
 // inTurn is the order of the uploads.
 func inTurn(a, b *entry) int {
-	return cmp.Or(cmp.Compare(a.turn, b.turn), a.since.Compare(b.since), cmp.Compare(a.id, b.id))
+	switch {
+	case a.turn != b.turn:
+		return cmp.Compare(a.turn, b.turn)
+	case a.show != b.show && a.show:
+		return -1
+	case a.show != b.show:
+		return 1
+	}
+	return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id))
 }
 
 // List shows all items, in the order of their uploads.
@@ -102,9 +111,10 @@ func (s *Spool) List() []Entry {
 	return list
 }
 
-// Next blocks until there is an item to upload and returns the oldest, those
-// that stepped back by Defer last. It returns the same one again until
-// Acknowledge, Refuse, Defer or Drop has settled it: it is for one uploader.
+// Next blocks until there is an item to upload and returns the oldest; one that is
+// to be shown at once comes first, those that stepped back by Defer last. It
+// returns the same one again until Acknowledge, Refuse, Defer or Drop has settled
+// it, or one is to be shown: it is for one uploader.
 func (s *Spool) Next(ctx context.Context) (Entry, error) {
 	for {
 		s.mu.Lock()
@@ -121,6 +131,14 @@ func (s *Spool) Next(ctx context.Context) (Entry, error) {
 			return Entry{}, err
 		}
 	}
+}
+
+// Turn says whether it is an item's turn still: Next would return it.
+func (s *Spool) Turn(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, _ := s.next(time.Now())
+	return e != nil && e.ID == id
 }
 
 // next is the item whose turn it is, or how long until there is one; 0 when

@@ -269,10 +269,52 @@ func TestLimit(t *testing.T) {
 		if err := e.has(item); err != nil {
 			t.Error(err)
 		}
-		if e.seen("PATCH") != 3 {
-			t.Errorf("%d pieces", e.seen("PATCH"))
-		}
 	}, func(cfg *Config) { cfg.Limit = limit.Load })
+}
+
+// What is to be shown does not wait for the end of a clip, which goes on where it
+// was.
+func TestAnotherItemFirst(t *testing.T) {
+	e := newEndpoint()
+	inBubble(t, e, func(t *testing.T, u *Uploader, o *outbox) {
+		clip := o.put("clip", 4<<20)
+		time.Sleep(5 * time.Second)
+		photo := o.put("photo", 60_000)
+		o.mu.Lock()
+		o.items[1].first = true
+		o.mu.Unlock()
+		time.Sleep(2500 * time.Millisecond) // a piece of a second, and 0.6 s for the photo
+		synctest.Wait()
+		if err := e.has(photo); err != nil {
+			t.Error(err)
+		}
+		if s := u.Status(); s.Err != nil || s.Item != "clip" {
+			t.Errorf("status %+v", s)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if err := e.has(clip); err != nil || e.seen("POST") != 2 {
+			t.Errorf("%v, created %d times", err, e.seen("POST"))
+		}
+		if _, sent := o.shown("clip"); sent != "" {
+			t.Errorf("refused: %s", sent)
+		}
+	}, func(cfg *Config) { cfg.Limit = func() int64 { return 100_000 } })
+}
+
+// A receipt that comes a moment after the last byte is waited for, before others
+// are sent.
+func TestReceiptIsAwaited(t *testing.T) {
+	e := newEndpoint(append([]answer{{"GET", status(404, "")}}, slices.Repeat([]answer{{"GET", status(202, `{"state":"processing"}`)}}, 4)...)...)
+	inBubble(t, e, func(t *testing.T, u *Uploader, o *outbox) {
+		first := o.put("first", 100)
+		o.put("second", 100)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if done := o.done(); len(done) != 2 || done[0] != first.ID {
+			t.Errorf("acknowledged %q", done)
+		}
+	})
 }
 
 // Faults of this machine are shown, wait longer and longer, and lose nothing.

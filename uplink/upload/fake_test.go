@@ -52,6 +52,7 @@ type stored struct {
 	problem string
 	refused string
 	defers  int
+	first   bool // before the others
 }
 
 func newOutbox() *outbox { return &outbox{changed: make(chan struct{})} }
@@ -87,17 +88,7 @@ func (o *outbox) Next(ctx context.Context) (spool.Entry, error) {
 	for {
 		o.mu.Lock()
 		changed, err := o.changed, o.nextErr
-		var due *stored
-		wait := time.Hour
-		for _, s := range o.items {
-			if d := time.Until(s.until); s.refused != "" {
-				continue
-			} else if d > 0 {
-				wait = min(wait, d)
-			} else if due == nil || s.defers < due.defers {
-				due = s
-			}
-		}
+		due, wait := o.due()
 		o.mu.Unlock()
 		if err != nil {
 			return spool.Entry{}, err
@@ -115,6 +106,28 @@ func (o *outbox) Next(ctx context.Context) (spool.Entry, error) {
 		}
 		timer.Stop()
 	}
+}
+
+// due needs the lock.
+func (o *outbox) due() (due *stored, wait time.Duration) {
+	wait = time.Hour
+	for _, s := range o.items {
+		if d := time.Until(s.until); s.refused != "" {
+			continue
+		} else if d > 0 {
+			wait = min(wait, d)
+		} else if due == nil || s.first && !due.first || s.first == due.first && s.defers < due.defers {
+			due = s
+		}
+	}
+	return due, wait
+}
+
+func (o *outbox) Turn(id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	due, _ := o.due()
+	return due != nil && due.ID == id
 }
 
 type file struct {

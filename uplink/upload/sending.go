@@ -6,15 +6,24 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/bril-edge/bril/uplink/spool"
 )
 
 const (
-	// pieceSize is what one PATCH sends: a cut behind a proxy that buffers
+	// pieceSize is what one PATCH sends at most: a cut behind a proxy that buffers
 	// bodies costs that much, what is confirmed is shown as often, and it is the
 	// most that nginx lets pass unless told otherwise.
 	pieceSize = 1 << 20
+	// minPiece bounds what one sends under a limit, which otherwise is a second's:
+	// something that is to be shown waits for the end of a piece.
+	minPiece = 64 << 10
+
+	// An endpoint checks what it got, mostly at once. It is asked for the receipt so
+	// often, in twice the time each time, before other items are sent.
+	receiptFirst = 50 * time.Millisecond
+	receiptLast  = 2 * time.Second
 
 	maxCorrections = 3 // of the offset in one try
 )
@@ -58,8 +67,24 @@ func (s *sending) run(ctx context.Context) error {
 			s.client.terminate(ctx, s.Entry)
 		}
 	}
-	_, err := s.settled(ctx, true)
-	return err
+	return s.await(ctx)
+}
+
+// await asks for the receipt of what was sent.
+func (s *sending) await(ctx context.Context) error {
+	for wait := receiptFirst; ; wait *= 2 {
+		_, err := s.settled(ctx, true)
+		if !errors.Is(err, errPending) || wait > receiptLast {
+			return err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
 }
 
 // settled asks for the receipt and acts on it. What was sent to its end and has
@@ -101,6 +126,9 @@ func (s *sending) send(ctx context.Context) error {
 			return err
 		}
 		s.advanced = s.progress(s.ID, offset, from) || s.advanced
+		if offset < s.Bytes && !s.spool.Turn(s.ID) {
+			return errYields
+		}
 	}
 	return nil
 }
@@ -113,8 +141,15 @@ func (s *sending) piece(ctx context.Context, offset int64) (int64, error) {
 		return 0, fmt.Errorf("send item %s: %w", s.ID, err)
 	}
 	defer file.Close()
-	p := &piece{file: file, start: offset, length: min(pieceSize, s.Bytes-offset), pace: s.pace}
+	p := &piece{file: file, start: offset, length: min(s.pieceLength(), s.Bytes-offset), pace: s.pace}
 	return s.client.patch(ctx, s.Entry, offset, p)
+}
+
+func (s *sending) pieceLength() int64 {
+	if limit := s.pace.limit(); limit > 0 {
+		return min(max(limit, minPiece), pieceSize)
+	}
+	return pieceSize
 }
 
 // start returns the offset to go on from. An upload that the endpoint does not

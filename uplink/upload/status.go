@@ -26,6 +26,10 @@ func (u *Uploader) progress(id string, sent, from int64) bool {
 
 func (u *Uploader) succeeded(item spool.Entry) {
 	u.history.succeeded(item.ID)
+	u.rest()
+}
+
+func (u *Uploader) rest() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.status = Status{State: Idle, Since: time.Now()}

@@ -31,6 +31,7 @@ import (
 // Spool is the outbox: a *spool.Spool.
 type Spool interface {
 	Next(context.Context) (spool.Entry, error) // waits for the oldest item that is due
+	Turn(id string) bool                       // it is that item's turn still; asked after each piece
 	Open(id string) (io.ReadSeekCloser, error)
 	Progress(id string, sent int64)                     // the endpoint has so many bytes
 	Acknowledge(id, sha256 string) error                // the endpoint has stored it: deletes it
@@ -164,7 +165,11 @@ func (u *Uploader) handle(ctx context.Context, item spool.Entry) time.Duration {
 	u.begin(item)
 	s := &sending{Entry: item, client: u.client, pace: &u.pace, spool: u.cfg.Spool, progress: u.progress, log: u.log}
 	err := s.run(ctx)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		return 0
+	case errors.Is(err, errYields):
+		u.rest()
 		return 0
 	}
 	if err == nil {

@@ -22,6 +22,7 @@ var (
 	ErrChecksum     = errors.New("the endpoint has stored other bytes under this id")
 	ErrStalled      = errors.New("no progress")
 
+	errYields     = errors.New("another item is to be sent first")
 	errPending    = errors.New("the endpoint is still checking it")
 	errOffset     = errors.New("the endpoint is at another offset")
 	errGone       = errors.New("the endpoint does not know the upload")

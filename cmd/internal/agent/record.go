@@ -22,15 +22,12 @@ func (a *Agent) openRecorder() (err error) {
 	if err := a.openSpool(); err != nil {
 		return err
 	}
-	photos, err := photo.New(photo.Config{
+	photos := photo.Config{
 		Device: a.cfg.Media.Label, Software: "bril " + a.opts.Version,
 		Quality: a.cfg.Photo.Quality, Rotation: a.cfg.Camera.Rotation, Log: a.opts.Log,
-	})
-	if err != nil {
-		return err
 	}
 	a.recorder = recorder.New(recorder.Config{
-		Photos: photos,
+		Photos: func() (*photo.Taker, error) { return photo.New(photos) },
 		Ring: clip.NewRing(clip.Config{
 			PreRoll: time.Duration(a.cfg.Clip.PreRoll), KeyFrameEvery: keyFrameEvery,
 			BitRate: encoder.BitRate(a.cfg.Video.MaxBitRate), Sound: a.cfg.Clip.Sound,
@@ -53,8 +50,9 @@ func (a *Agent) openRecorder() (err error) {
 
 func (a *Agent) openSpool() (err error) {
 	log, err := audit.Open(filepath.Join(a.opts.StateDir, "audit.log"))
-	if err != nil {
-		return err
+	if err != nil { // photos and clips are worth more than their log
+		a.opts.Log.Error("photos and clips are taken without an audit log", "error", err)
+		log = nil
 	}
 	dir := a.cfg.Spool.Dir
 	if dir == "" {

@@ -108,8 +108,16 @@ func (r *Recorder) save(c *running, item *spool.Item) {
 	var full *spool.FullError
 	var early error
 	c.summary, early = c.clip.Run(context.Background())
-	if early != nil {
+	switch {
+	case errors.Is(early, clip.ErrNoPicture):
+		c.err = errors.Join(early, item.Abort())
+		r.cfg.Log.Warn("there is no clip", "item", item.ID(), "error", c.err)
+		r.cfg.Cue(session.CueRefused)
+		return
+	case early != nil:
 		r.cfg.Log.Warn("a clip ends early", "item", item.ID(), "error", early)
+	case c.summary.End == clip.Overrun:
+		r.cfg.Log.Warn("a clip ends early: the disk is too slow for it", "item", item.ID())
 	}
 	if c.err = item.Finish(); c.err != nil {
 		r.cfg.Log.Error("a clip could not be stored whole", "item", item.ID(), "error", c.err)

@@ -19,14 +19,15 @@ import (
 // Photo takes a photo and returns once it is safe on the disk; only then the
 // advisor hears so. With show the customer sees it as soon as the cloud has it.
 func (r *Recorder) Photo(ctx context.Context, show bool) (control.Photo, error) {
-	if err := r.allowed(); err != nil {
+	taker, err := r.taker()
+	if err != nil {
 		return control.Photo{}, err
 	}
 	to, err := r.cfg.Recipient(ctx)
 	if err != nil {
 		return control.Photo{}, err
 	}
-	p, item, err := r.shoot(ctx, to, show)
+	p, item, err := r.shoot(ctx, taker, to, show)
 	if err != nil {
 		return control.Photo{}, err
 	}
@@ -49,11 +50,11 @@ func (r *Recorder) Photo(ctx context.Context, show bool) (control.Photo, error) 
 
 // shoot makes the item's folder while the frames come: on a slow disk that takes as
 // long.
-func (r *Recorder) shoot(ctx context.Context, to age.Recipient, show bool) (p photo.Photo, item *spool.Item, err error) {
+func (r *Recorder) shoot(ctx context.Context, taker *photo.Taker, to age.Recipient, show bool) (p photo.Photo, item *spool.Item, err error) {
 	var making sync.WaitGroup
 	var failed error
 	making.Go(func() { item, failed = r.create(to, spool.Photo, "image/jpeg", show) })
-	p, err = r.cfg.Photos.Take(ctx)
+	p, err = taker.Take(ctx)
 	making.Wait()
 	switch {
 	case failed != nil:

@@ -7,6 +7,7 @@ package recorder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,7 +24,8 @@ import (
 
 // Config says what a Recorder works with. All but Stored is needed.
 type Config struct {
-	Photos *photo.Taker
+	// Photos makes what takes the photos of a conversation, up to its next pause.
+	Photos func() (*photo.Taker, error)
 	Ring   *clip.Ring
 	Sound  bool // clips have the advisor's own
 	Spool  *spool.Spool
@@ -48,11 +50,13 @@ type Recorder struct {
 	times times
 
 	mu     sync.Mutex
-	armed  bool     // a conversation's pictures come
-	clip   *running // nil while none is made
+	armed  bool         // a conversation's pictures come
+	photos *photo.Taker // while armed; nil when it could not be made
+	failed error        // why not
+	clip   *running     // nil while none is made
 	closed bool
 
-	saving sync.WaitGroup
+	saving sync.WaitGroup // of clips, and the end of takers
 }
 
 // New makes a Recorder.
@@ -82,15 +86,28 @@ func (r *Recorder) Begin() { r.arm(true) }
 // End forgets what there is, and finishes a clip that is being made.
 func (r *Recorder) End() { r.arm(false) }
 
+// arm lets go of the taker with all that it has seen: a photo that was begun before
+// a pause gets no frame from after it.
 func (r *Recorder) arm(on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.armed = on
 	r.cfg.Ring.Empty()
+	if old := r.photos; old != nil {
+		r.saving.Go(func() { _ = old.Close() }) // it may wait for a photo in its hands
+	}
+	r.photos = nil
+	if on {
+		r.photos, r.failed = r.cfg.Photos()
+	}
 }
 
 // Frame implements session.Tap.
-func (r *Recorder) Frame(f *capture.Frame) { r.cfg.Photos.Offer(f) }
+func (r *Recorder) Frame(f *capture.Frame) {
+	if r.photos != nil { // Begin and End are never called beside it
+		r.photos.Offer(f)
+	}
+}
 
 // Video implements session.Tap.
 func (r *Recorder) Video(au encoder.AccessUnit) { r.cfg.Ring.Video(au) }
@@ -105,18 +122,24 @@ func (r *Recorder) Audio(p encoder.Packet) {
 // Close refuses what comes, and returns once a clip that was being made is safe.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
-	r.closed, r.armed = true, false
-	r.cfg.Ring.Empty()
+	r.closed = true
 	r.mu.Unlock()
+	r.arm(false)
 	r.saving.Wait()
-	return r.cfg.Photos.Close()
+	return nil
 }
 
-// allowed says whether something may be taken now.
-func (r *Recorder) allowed() error {
+// taker returns what takes a photo, if one may be taken now.
+func (r *Recorder) taker() (*photo.Taker, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.mayTake()
+	switch err := r.mayTake(); {
+	case err != nil:
+		return nil, err
+	case r.photos == nil:
+		return nil, fmt.Errorf("make ready for photos: %w", r.failed)
+	}
+	return r.photos, nil
 }
 
 // mayTake needs the lock.
