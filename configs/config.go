@@ -208,7 +208,7 @@ func Default() Config {
 		Photo:  Photo{Quality: 90},
 		Clip:   Clip{PreRoll: Duration(5 * time.Second), MaxLength: Duration(time.Minute)},
 		Spool:  Spool{Quota: 2_000_000_000, Retention: Duration(7 * day)},
-		Upload: Upload{LiveShare: 20},
+		Upload: Upload{LiveShare: 40},
 		Cues:   Cues{Device: string(Auto), Language: string(None)},
 		Board: Board{
 			Profile: ProfileAuto,
