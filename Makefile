@@ -16,7 +16,7 @@ ARM64_CC    := aarch64-linux-gnu-gcc
 ARM64_CXX   := aarch64-linux-gnu-g++
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-board board-shell check bench build build-arm64 help \
+.PHONY: demo test test-board board-shell check bench soak build build-arm64 help \
 	toolchain format vet lint modules lines shell seeds
 
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
@@ -37,6 +37,10 @@ check: format vet lint modules lines shell build build-arm64 seeds ## run what e
 
 bench: build ## measure CPU, memory and latency, and print the figures
 	$(GO) run ./cmd/internal/bench
+
+# BRIL_SEED=N repeats the choices of another run, BRIL_KILLS=N takes less time.
+soak: toolchain ## kill the programs 1,000 times while they take and send photos and clips; nothing may be lost
+	BRIL_KILLS=$${BRIL_KILLS:-1000} $(GO) test -count 1 -v -timeout 3h -run '^TestKills$$' ./cmd/internal/soak
 
 build: toolchain ## build bin/bril and bin/showroom
 	$(GO) build $(BUILD) -o bin/bril ./cmd/bril
