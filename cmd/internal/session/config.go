@@ -141,6 +141,10 @@ type Config struct {
 	// that it has.
 	KeyFrameEvery time.Duration
 
+	// Outside says that what is captured may be shown to the Tap without a
+	// conversation, when Keep asks for it: pictures, and with OutsideSound the sound.
+	Outside, OutsideSound bool
+
 	MaxBitRate encoder.BitRate
 	Limits     Limits
 	Version    string

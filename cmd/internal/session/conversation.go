@@ -12,12 +12,13 @@ func (l *loop) open(generation Generation) {
 		l.conversation, l.end = context.WithCancel(l.ctx)
 		l.rates = newRateController(l.cfg.MaxBitRate)
 		l.media = newMedia(&l.cfg, &l.meter, &l.faults, &l.recording, l.rates.target)
+		l.media.hear(!l.state.Kept || l.cfg.OutsideSound)
 		l.ease(l.state.Heat)
 	}
 	ctx, m := l.conversation, l.media
 	l.running.Go(func() {
 		if err := m.open(ctx); err != nil {
-			l.tell(ctx, message{event: Failed{generation, m.video.nextTry()}})
+			l.tell(ctx, message{event: Failed{generation, m.video.nextTry()}, err: err})
 			return
 		}
 		l.tell(ctx, message{event: Opened{generation}})
@@ -27,10 +28,9 @@ func (l *loop) open(generation Generation) {
 	})
 }
 
-// hangUp closes sources first, so that nothing is captured while the endpoint is
+// shut closes sources first, so that nothing is captured while the endpoint is
 // being told.
-func (l *loop) hangUp(reason Reason) {
-	l.cfg.Log.Info("conversation " + string(reason))
+func (l *loop) shut() {
 	l.media.out.set(nil)
 	l.end()
 	p := l.publisher

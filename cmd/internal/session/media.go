@@ -36,7 +36,7 @@ func newMedia(cfg *Config, m *meter, f *faults, r *record, rate encoder.BitRate)
 // shown here.
 func (m *media) open(ctx context.Context) error {
 	var wait sync.WaitGroup
-	if m.audio != nil {
+	if m.audio != nil && !m.audio.isMuted() {
 		wait.Go(func() {
 			if err := m.audio.open(ctx); err != nil && ctx.Err() == nil {
 				m.audio.fail(err)
@@ -81,6 +81,13 @@ func (m *media) mute(on bool) {
 	}
 	if m.audio != nil {
 		m.audio.mute(on)
+	}
+}
+
+// hear says whether there is to be sound, before a pause can say that, too.
+func (m *media) hear(on bool) {
+	if m.audio != nil && m.audio.isMuted() == on {
+		m.audio.mute(!on)
 	}
 }
 

@@ -18,12 +18,14 @@ import (
 //	         │   └fault<──┘  │ └──<──── lost ──────┘  └──────On──────┘
 //	         │  (retries)────┘                     │
 //	         └────────────── stopping <──End───────┘   (from all of them)
+//
+// While it is ready, Keep has the sources run for the Tap alone; see State.Kept.
 type Phase string
 
 // The phases.
 const (
 	Off        Phase = "off"        // not running
-	Ready      Phase = "ready"      // nothing is captured
+	Ready      Phase = "ready"      // nothing is captured, or something for the Tap alone
 	Connecting Phase = "connecting" // sources are opened, the endpoint is called
 	Live       Phase = "live"       // what is captured leaves
 	Paused     Phase = "paused"     // connected; black and silence leave
@@ -49,6 +51,11 @@ type State struct {
 	Connected bool
 	Reached   bool // the endpoint, since the advisor went live: what is captured may be recorded
 	Quitting  bool // the daemon ends
+
+	// Somebody takes photos or clips without a conversation: the sources run for the
+	// Tap alone, or will once what runs is closed. Never while Wanted.
+	Kept    bool
+	Closing bool // and while it is ready these are being closed
 
 	// Generation counts the attempts to open sources and to call the endpoint,
 	// and their ends: what an earlier one still reports changes nothing.
@@ -101,6 +108,8 @@ type (
 	Hung struct{}                // everything of a conversation has been closed
 	Tick struct{}                // a moment of State.Deadline has come
 
+	Keep struct{ On bool } // what is captured is needed without a conversation, or no longer so
+
 	Came struct{ Camera, Microphone bool } // such a device, or more than that is known
 
 	Battery struct{ Level hardware.BatteryLevel } // it has reached another level
@@ -143,6 +152,7 @@ func (Mute) event()      {}
 func (End) event()       {}
 func (Hung) event()      {}
 func (Tick) event()      {}
+func (Keep) event()      {}
 func (Came) event()      {}
 func (Battery) event()   {}
 func (Heat) event()      {}
@@ -167,6 +177,8 @@ type (
 	Record struct{ On bool }       // begin to show the Tap what is captured, or end that
 	Blank  struct{ On bool }       // send black and silence, or what is captured
 	HangUp struct{ Reason Reason } // close sources and connection, and tell Hung
+	Join   struct{}                // go on for a conversation with what was opened without one
+	Close  struct{}                // close what was opened without a conversation, and tell Hung
 	Ease   struct {                // do as much as the board can bear
 		Heat hardware.HeatLevel
 	}
@@ -184,6 +196,8 @@ func (Detach) action() {}
 func (Record) action() {}
 func (Blank) action()  {}
 func (HangUp) action() {}
+func (Join) action()   {}
+func (Close) action()  {}
 func (Ease) action()   {}
 func (Warn) action()   {}
 func (Quit) action()   {}

@@ -35,7 +35,8 @@ type Session struct {
 type message struct {
 	event     Event
 	publisher Publisher    // of Connected
-	err       error        // of Refused and Lost
+	err       error        // of Failed, Refused and Lost
+	keeper    *keeper      // of Keep
 	reply     chan<- Phase // gets the phase after the event
 }
 
@@ -72,6 +73,7 @@ type loop struct {
 	viewers   *int      // nil while the endpoint does not tell
 	rates     rateController
 	paused    chan bool // what the endpoint is to be told next; newest wins
+	keepers   map[*keeper]bool
 
 	conversation context.Context // of the sources and calls of one conversation
 	end          context.CancelFunc
@@ -84,7 +86,7 @@ type loop struct {
 func (s *Session) Run(ctx context.Context, live bool) error {
 	defer close(s.done)
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &loop{Session: s, ctx: own, state: State{Phase: Ready}}
+	l := &loop{Session: s, ctx: own, state: State{Phase: Ready}, keepers: map[*keeper]bool{}}
 	defer l.background.Wait()
 	defer cancel()
 	l.watchNetwork()
@@ -130,6 +132,9 @@ func (l *loop) handle(m message) {
 	if e, ok := m.event.(heard); ok {
 		m.event = l.adapt(e)
 	}
+	if m.keeper != nil {
+		m.event = l.note(m)
+	}
 	before := l.state.Phase
 	var actions []Action
 	l.state, actions = Step(l.state, m.event, monotonic.Now(), l.cfg.Limits)
@@ -137,6 +142,7 @@ func (l *loop) handle(m message) {
 	for _, a := range actions {
 		l.act(a)
 	}
+	l.answer(m.err)
 	if l.state.Phase != before {
 		l.cfg.Log.Info("session is "+string(l.state.Phase), "was", string(before))
 		l.tellPhase()
@@ -191,7 +197,12 @@ func (l *loop) act(a Action) {
 	case Warn:
 		l.cfg.Log.Warn(warning(a.Reason, a.Left))
 	case HangUp:
-		l.hangUp(a.Reason)
+		l.cfg.Log.Info("conversation " + string(a.Reason))
+		l.shut()
+	case Join:
+		l.media.hear(true)
+	case Close:
+		l.shut()
 	case Ease:
 		l.ease(a.Heat)
 	case Quit:

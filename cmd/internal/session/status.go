@@ -53,7 +53,7 @@ func (s *Session) uplink(now *shown) control.Uplink {
 		u.RTTMS = float64(stats.RTT.Microseconds()) / 1000
 		u.TargetBPS, u.SentBPS = int64(now.target), int64(stats.Sent)
 		u.NACK, u.PLI = stats.NACK, stats.PLI
-	case now.state.Opened:
+	case now.state.Opened && now.state.Wanted:
 		u.State = "connecting"
 	}
 	return u

@@ -23,9 +23,9 @@ func Step(s State, e Event, now time.Duration, limits Limits) (State, []Action) 
 }
 
 // records says whether what is captured may be recorded: from when the
-// conversation became live to its end, but for pauses. A lost connection does not
-// end it.
-func (s State) records() bool { return s.Reached && !s.Muted }
+// conversation became live to its end, but for pauses; a lost connection does not
+// end it. Without a conversation, while somebody asks for it.
+func (s State) records() bool { return s.Reached && !s.Muted || s.Kept && s.Opened }
 
 func (s State) after(e Event, now time.Duration, limits Limits) (State, []Action) {
 	switch e := e.(type) {
@@ -37,14 +37,14 @@ func (s State) after(e Event, now time.Duration, limits Limits) (State, []Action
 		return end(s, e.Reason)
 	case Hung:
 		return hung(s, now)
+	case Keep:
+		return keep(s, e.On)
 	case Tick:
 		return tick(s, now, limits)
 	case Opened:
-		s.Opened, s.Phase = true, Connecting
-		return s, []Action{Dial{s.Generation}}
+		return opened(s)
 	case Failed:
-		s.Phase, s.RetryAt = Fault, now+e.Wait
-		return s.say(CueRefused)
+		return failed(s, e.Wait, now)
 	case Connected:
 		return connected(s, now)
 	case Refused:
@@ -85,9 +85,11 @@ func goLive(s State, now time.Duration) (State, []Action) {
 		return s, nil
 	case s.Battery == hardware.BatteryEmpty:
 		return s, []Action{CueBattery}
-	case s.Phase == Stopping:
-		s.Wanted = true
+	case s.Phase == Stopping || s.Closing:
+		s.Phase, s.Wanted, s.Kept, s.Closing = Stopping, true, false, false
 		return s, nil
+	case s.Kept:
+		return join(s, now)
 	}
 	return start(s, now)
 }
@@ -130,11 +132,14 @@ func end(s State, reason Reason) (State, []Action) {
 		// This takes back a wish to go live again, unless it is about the
 		// conversation that is ending.
 		s.Wanted = s.Wanted && reason == EndOfFile
+		s.Kept = s.Kept && !reason.forbids()
 		return s, nil
 	case s.Wanted:
 		return State{
 			Phase: Stopping, Generation: s.Generation + 1, Quitting: s.Quitting, Battery: s.Battery, Heat: s.Heat,
 		}, []Action{HangUp{reason}, reason.cue()}
+	case s.Kept || s.Closing:
+		return endKept(s, reason)
 	case s.Quitting:
 		s.Phase = Off
 		return s, []Action{Quit{}}
@@ -144,7 +149,7 @@ func end(s State, reason Reason) (State, []Action) {
 
 func hung(s State, now time.Duration) (State, []Action) {
 	switch {
-	case s.Phase != Stopping:
+	case s.Phase != Stopping && !s.Closing:
 		return s, nil
 	case s.Quitting:
 		s.Phase = Off
@@ -152,8 +157,30 @@ func hung(s State, now time.Duration) (State, []Action) {
 	case s.Wanted:
 		return start(s, now)
 	}
-	s.Phase = Ready
+	s.Phase, s.Closing = Ready, false
+	if s.Kept {
+		return openKept(s)
+	}
 	return s, nil
+}
+
+// opened calls the endpoint, unless what has been opened is for the Tap alone.
+func opened(s State) (State, []Action) {
+	s.Opened = true
+	if s.Kept {
+		return s, nil
+	}
+	s.Phase = Connecting
+	return s, []Action{Dial{s.Generation}}
+}
+
+// failed tries again for a conversation; who takes a photo is told at once.
+func failed(s State, wait, now time.Duration) (State, []Action) {
+	if s.Kept {
+		return closeKept(s)
+	}
+	s.Phase, s.RetryAt = Fault, now+wait
+	return s.say(CueRefused)
 }
 
 // connected ends the outage of an endpoint that had gone, even if it goes again

@@ -15,7 +15,8 @@ type world struct {
 	limits Limits
 	now    time.Duration
 
-	media    bool         // between the first Open and HangUp
+	media    bool         // between the first Open and HangUp or Close
+	alone    bool         // the media is for the Tap alone
 	blank    bool         // what media was told last
 	opened   bool         // the sources run
 	opening  []Generation // attempts under way
@@ -23,7 +24,7 @@ type world struct {
 	call     Generation // that is attached; 0 for none
 	reached  bool       // a call has been attached to this media
 	recorded bool       // the Tap is shown what is captured
-	hanging  int        // HangUps without their Hung
+	hanging  int        // HangUps and Closes without their Hung
 	quit     bool
 	eased    easing
 	heard    Cue // last, of how the conversation is
@@ -50,6 +51,13 @@ func FuzzStep(f *testing.F) {
 		"oaFaaFta.OCa",            // a camera comes
 		"oOmCoLmo.C",              // paused before it is live, then interrupted
 		"oOClmeohOmCl.oe",         // the next conversation has not been live
+		"kOKh",                    // a photo without a conversation
+		"kOKkohO",                 // another before all is closed, and a conversation then
+		"kFhkOoCeh",               // a camera that does not open; a conversation goes on with it
+		"koOCekhOmKh",             // a conversation while it is opened; a photo after it
+		"kOf.hkO3h0kOx",           // the end of a file, of the battery, of the daemon
+		"kOekKkx",                 // what does not end it
+		"oOmkCkekoehkhK",          // asked for at odd times
 	} {
 		f.Add([]byte(seed))
 	}
@@ -72,6 +80,8 @@ func (w *world) happen(c byte) {
 		w.event(Mute{})
 	case 'e':
 		w.event(End{ByAdvisor})
+	case 'k', 'K':
+		w.event(Keep{c == 'k'})
 	case 'f':
 		if w.opened {
 			w.event(End{EndOfFile})
@@ -192,10 +202,12 @@ func (w *world) act(a Action) {
 	case Open:
 		w.must(a.Generation == w.state.Generation, "an attempt of this generation")
 		w.must(!w.opened && len(w.opening) == 0 && w.hanging == 0, "sources are opened once, after the last were closed")
-		w.media, w.eased = true, easingOf(w.state.Heat)
+		w.must(!w.media || !w.alone && !w.state.Kept, "only a conversation tries again")
+		w.media, w.alone, w.eased = true, w.state.Kept, easingOf(w.state.Heat)
 		w.opening = append(w.opening, a.Generation)
 	case Dial:
 		w.must(a.Generation == w.state.Generation, "an attempt of this generation")
+		w.must(!w.alone, "nobody is called for the Tap alone")
 		w.must(w.opened && w.call == 0 && len(w.dialling) == 0, "one call at a time, once the sources run")
 		w.dialling = append(w.dialling, a.Generation)
 	case Attach:
@@ -205,6 +217,14 @@ func (w *world) act(a Action) {
 	case Record:
 		w.must(w.media && w.recorded != a.On, "Record changes what is there")
 		w.recorded = a.On
+	case Join:
+		w.must(w.media && w.alone && !w.recorded, "a conversation goes on with what is there, and is another recording")
+		w.alone = false
+	case Close:
+		w.must(w.media && w.alone && w.hanging == 0, "only what is not of a conversation is closed without its end")
+		w.must(!w.recorded, "a recording ends before its pictures")
+		w.media, w.alone, w.opened = false, false, false
+		w.hanging++
 	case Detach:
 		w.must(w.call != 0, "only what is attached is detached")
 		w.call = 0
@@ -213,7 +233,7 @@ func (w *world) act(a Action) {
 		w.must(!a.On || !w.recorded, "a recording ends before the pause begins")
 		w.blank = a.On
 	case HangUp:
-		w.must(w.media && w.hanging == 0, "a conversation is ended once")
+		w.must(w.media && !w.alone && w.hanging == 0, "a conversation is ended once")
 		w.must(!w.recorded, "a recording ends before the conversation")
 		w.media, w.blank, w.opened, w.reached, w.call = false, false, false, false, 0
 		w.hanging++
@@ -241,10 +261,15 @@ func (w *world) act(a Action) {
 // check compares the state with the world.
 func (w *world) check() {
 	s := w.state
-	w.must(w.recorded == (w.reached && !w.blank), "recorded is what is captured since the first connection, but for pauses")
-	w.must(!w.recorded || s.Wanted && s.Opened, "only a conversation is recorded")
+	w.must(w.recorded == (w.reached && !w.blank || w.alone && w.opened), "recorded is what is captured since the first connection, but for pauses, or for the Tap alone")
+	w.must(!w.recorded || (s.Wanted || s.Kept) && s.Opened, "only a conversation is recorded, or what somebody needs")
+	w.must(!s.Kept || !s.Wanted && !s.Muted && !s.Quitting, "nothing is kept of a conversation, of a pause or at the end")
+	w.must(!s.Kept || s.Phase == Ready || s.Phase == Stopping, "what is kept is of no phase of a conversation")
+	w.must(w.alone == (s.Kept && s.Phase == Ready && !s.Closing), "what is kept runs, once nothing is in its way")
+	w.must(!s.Closing || s.Phase == Ready && !s.Opened && !s.Quitting, "only what was kept is closed without a phase of its own")
+	w.must(s.Phase != Ready || w.recorded == (s.Kept && s.Opened), "ready is recorded where it is kept")
 	switch s.Phase {
-	case Off, Ready, Fault, Paused, Stopping:
+	case Off, Fault, Paused, Stopping:
 		w.must(!w.recorded, "nothing is recorded that is not live or interrupted")
 	case Live:
 		w.must(w.recorded, "what is live is recorded")
@@ -255,15 +280,15 @@ func (w *world) check() {
 	w.must(!s.Connected || s.Wanted, "connected only while wanted")
 	w.must((s.Phase == Live) == (s.Connected && !s.Muted), "live is connected and not muted")
 	w.must((s.Phase == Paused) == (s.Connected && s.Muted), "paused is connected and muted")
-	w.must((s.Phase == Stopping) == (w.hanging > 0), "stopping is hanging up")
-	w.must(s.Phase != Ready || s == State{Phase: Ready, Generation: s.Generation, Battery: s.Battery, Heat: s.Heat}, "ready remembers nothing")
-	w.must(!s.Wanted || s.Battery != hardware.BatteryEmpty, "nothing is wanted of an empty battery")
+	w.must((s.Phase == Stopping || s.Closing) == (w.hanging > 0), "stopping is hanging up, closing without a conversation")
+	w.must(s.Phase != Ready || s == State{Phase: Ready, Kept: s.Kept, Opened: s.Opened, Closing: s.Closing, Generation: s.Generation, Battery: s.Battery, Heat: s.Heat}, "ready remembers nothing")
+	w.must(!s.Wanted && !s.Kept || s.Battery != hardware.BatteryEmpty, "nothing is wanted of an empty battery")
 	w.must(!w.media || w.eased == easingOf(s.Heat), "what runs is eased as the heat asks for")
 	w.must(s.Phase != Live || s.Told != CuePaused && s.Told != "", "while live the advisor knows it, or why not")
 	w.must(s.Phase == Live || !s.Strained && !s.Frozen, "only what is live is strained or frozen")
 	w.must(s.Phase != Fault || s.Wanted && !s.Opened, "a fault is what does not open")
-	w.must(s.Wanted == w.media || s.Phase == Stopping, "what is wanted is there")
-	if w.media && len(w.opening)+len(w.dialling) == 0 && !s.Connected {
+	w.must((s.Wanted || s.Kept && !s.Closing) == w.media || s.Phase == Stopping, "what is wanted is there")
+	if w.media && !w.alone && len(w.opening)+len(w.dialling) == 0 && !s.Connected {
 		w.must(s.RetryAt != 0, "there is always a next try")
 	}
 }

@@ -42,10 +42,13 @@ func TestStepBattery(t *testing.T) {
 			from := s.but(func(s *State) { s.Battery = test.from })
 			to, does := s.but(func(s *State) { s.Battery = test.to }), test.cues
 			switch {
-			case test.from == empty && s.Wanted:
+			case test.from == empty && (s.Wanted || s.Kept):
 				continue // cannot be
-			case test.to == empty && s.Phase == Stopping:
-				to.Wanted = false
+			case test.to == empty && (s.Phase == Stopping || s.Closing):
+				to.Wanted, to.Kept = false, false
+			case test.to == empty && s.Kept:
+				to = closing.but(func(s *State) { s.Battery = empty })
+				does = ending(name, Close{}, CueBattery)
 			case test.to == empty && s.Wanted:
 				to = ended(s).but(func(s *State) { s.Battery = empty })
 				does = ending(name, HangUp{NoCharge}, CueEndedItself, CueBattery)
@@ -94,7 +97,7 @@ func TestStepHeat(t *testing.T) {
 func TestPowerOutlivesConversations(t *testing.T) {
 	for name, s := range everything {
 		s.Battery, s.Heat = low, hot
-		for _, e := range []Event{On{}, Mute{}, End{ByAdvisor}, End{Shutdown}, Hung{}, Tick{}} {
+		for _, e := range []Event{On{}, Mute{}, End{ByAdvisor}, End{Shutdown}, Hung{}, Tick{}, Keep{true}, Keep{false}} {
 			if got, _ := Step(s, e, now, testLimits); got.Battery != low || got.Heat != hot {
 				t.Errorf("%#v in %s forgets: %+v", e, name, got)
 			}

@@ -24,9 +24,15 @@ var (
 	stopping   = State{Phase: Stopping, Generation: 6}
 	wishing    = State{Phase: Stopping, Wanted: true, Generation: 6}
 	quitting   = State{Phase: Stopping, Quitting: true, Generation: 6}
+	keeping    = State{Phase: Ready, Kept: true, Generation: 5} // the sources are being opened
+	kept       = State{Phase: Ready, Kept: true, Opened: true, Generation: 5}
+	closing    = State{Phase: Ready, Closing: true, Generation: 6}
+	again      = State{Phase: Ready, Closing: true, Kept: true, Generation: 6} // to be opened again
+	next       = State{Phase: Stopping, Kept: true, Generation: 6}             // to be opened after the conversation
 	everything = map[string]State{
 		"ready": ready, "opening": opening, "fault": faulty, "dialling": dialling, "refused": refused, "live": live,
 		"paused": paused, "outage": outage, "stopping": stopping, "wishing": wishing, "quitting": quitting,
+		"keeping": keeping, "kept": kept, "closing": closing, "again": again, "next": next,
 	}
 )
 
@@ -64,7 +70,7 @@ func started(s State) State {
 // ending returns what is done at the end of a conversation: what may be recorded
 // ends before anything else.
 func ending(name string, then ...Action) []Action {
-	if name == "live" || name == "outage" {
+	if name == "live" || name == "outage" || name == "kept" {
 		return append([]Action{Record{false}}, then...)
 	}
 	return then
@@ -77,6 +83,11 @@ func TestStepOn(t *testing.T) {
 		{"ready", ready, started(ready), []Action{Open{5}}},
 		{"paused", paused, live, []Action{Record{true}, Blank{false}, CueLive}},
 		{"stopping", stopping, wishing, nil},
+		{"keeping", keeping, started(keeping).but(func(s *State) { s.Generation = 5 }), []Action{Join{}}},
+		{"kept", kept, started(kept).but(func(s *State) { s.Opened = true }), []Action{Record{false}, Join{}, Dial{6}}},
+		{"closing", closing, wishing, nil},
+		{"again", again, wishing, nil},
+		{"next", next, wishing, nil},
 		{"paused while dialling", dialling.but(muted), dialling, []Action{Blank{false}}},
 		{"paused while opening", opening.but(muted), opening, []Action{Blank{false}}},
 		{"paused in an outage", outage.but(muted), outage.but(func(s *State) { s.Told, s.PoorAt = "", 0 }), []Action{Record{true}, Blank{false}}},
@@ -104,7 +115,21 @@ func TestStepEnd(t *testing.T) {
 				s := everything[name]
 				rows = append(rows, row{name, s, ended(s).but(quit), ending(name, HangUp{reason}, reason.cue())})
 			}
+			if reason.forbids() || reason == EndOfFile {
+				rows = append(rows,
+					row{"keeping", keeping, closing.but(quit), []Action{Close{}}},
+					row{"kept", kept, closing.but(quit), ending("kept", Close{})})
+			}
+			if reason.forbids() {
+				rows = append(rows, row{"again", again, closing.but(quit), nil}, row{"next", next, stopping.but(quit), nil})
+			}
 			if reason == Shutdown {
+				rows = append(rows, row{"closing", closing, quitting, nil})
+				for i := range rows {
+					if to := &rows[i].to; to.Closing { // then the phase says so
+						to.Phase, to.Closing = Stopping, false
+					}
+				}
 				rows = append(rows,
 					row{"ready", ready, ready.but(func(s *State) { s.Phase, s.Quitting = Off, true }), []Action{Quit{}}},
 					row{"stopping", stopping, quitting, nil})
@@ -121,7 +146,27 @@ func TestStepHung(t *testing.T) {
 	steps(t, Hung{}, []row{
 		{"stopping", stopping, State{Phase: Ready, Generation: 6}, nil},
 		{"wishing", wishing, started(wishing), []Action{Open{7}}},
+		{"closing", closing, State{Phase: Ready, Generation: 6}, nil},
+		{"again", again, keeping.but(func(s *State) { s.Generation = 7 }), []Action{Open{7}}},
+		{"next", next, keeping.but(func(s *State) { s.Generation = 7 }), []Action{Open{7}}},
 		{"quitting", quitting, State{Phase: Off, Quitting: true, Generation: 6}, []Action{Quit{}}},
+	})
+}
+
+// Who needs pictures gets them where there is no conversation, and is heard in no
+// other phase.
+func TestStepKeep(t *testing.T) {
+	steps(t, Keep{true}, []row{
+		{"ready", ready, keeping, []Action{Open{5}}},
+		{"closing", closing, again, nil},
+		{"stopping", stopping, next, nil},
+		{"an empty battery", ready.but(func(s *State) { s.Battery = empty }), ready.but(func(s *State) { s.Battery = empty }), nil},
+	})
+	steps(t, Keep{false}, []row{
+		{"keeping", keeping, closing, []Action{Close{}}},
+		{"kept", kept, closing, []Action{Record{false}, Close{}}},
+		{"again", again, closing, nil},
+		{"next", next, stopping, nil},
 	})
 }
 
@@ -134,6 +179,8 @@ func TestStepReports(t *testing.T) {
 	}{
 		{"opened", Opened{5}, row{from: opening, to: dialling, does: []Action{Dial{5}}}},
 		{"opened after a fault", Opened{5}, row{from: opening.but(func(s *State) { s.Phase = Fault }), to: dialling, does: []Action{Dial{5}}}},
+		{"opened for the Tap alone", Opened{5}, row{from: keeping, to: kept, does: []Action{Record{true}}}},
+		{"failed for the Tap alone", Failed{5, time.Second}, row{from: keeping, to: closing, does: []Action{Close{}}}},
 		{"failed", Failed{5, time.Second}, row{from: opening, to: opening.but(func(s *State) { s.Phase, s.RetryAt, s.Told = Fault, retry, CueRefused }), does: []Action{CueRefused}}},
 		{"connected", Connected{5}, row{from: dialling, to: live, does: []Action{Record{true}, Attach{}, CueLive}}},
 		{"connected for a pause", Connected{5}, row{from: dialling.but(muted), to: paused, does: []Action{Attach{}}}},
@@ -204,6 +251,7 @@ func TestStepTick(t *testing.T) {
 		{"alone too long", left, row{from: warned(alone, NoViewer), to: ended(alone), does: ending("live", HangUp{NoViewer}, CueEndedItself)}},
 		{"warn and dial", end - testLimits.Warn, row{from: refused, to: warned(dialling, TooLong).but(told(CueRefused)).but(func(s *State) { s.Generation = 6 }), does: []Action{Warn{TooLong, testLimits.Warn}, CueEnding, Dial{6}}}},
 		{"ready", end, row{from: ready, to: ready}},
+		{"kept", end, row{from: kept, to: kept}},
 		{"stopping", end, row{from: stopping, to: stopping}},
 		{"wishing", end, row{from: wishing, to: wishing}},
 	}
@@ -225,6 +273,7 @@ func TestDeadline(t *testing.T) {
 		{"ready", ready, testLimits, 0, false},
 		{"stopping", stopping, testLimits, 0, false},
 		{"wishing", wishing, testLimits, 0, false},
+		{"kept", kept, testLimits, 0, false},
 		{"live without limits", live, Limits{}, 0, false},
 		{"retry without limits", refused, Limits{}, refused.RetryAt, true},
 		{"retry", refused, testLimits, refused.RetryAt, true},

@@ -9,17 +9,19 @@ import (
 
 // Tap is shown what is captured for a conversation, beside the connection: never
 // black, notices or silence, nothing from a pause, and nothing that the endpoint
-// sends. It is also shown what is captured while the connection is lost. Its
-// methods return at once, keep copies only, and call nothing of the session.
+// sends. It is also shown what is captured while the connection is lost, and what
+// is captured for it alone; see Session.Keep. Its methods return at once, keep
+// copies only, and call nothing of the session.
 //
 // Frame and Video are called by one goroutine and Audio by another; Begin and End
 // only while none of them runs.
 type Tap interface {
-	// Begin says that a conversation has become live, or goes on after a pause:
-	// what was kept before is forgotten. What follows begins with a key frame.
+	// Begin says that a conversation has become live, or goes on after a pause, or
+	// that somebody keeps the sources running without one: what was kept before is
+	// forgotten. What follows begins with a key frame.
 	Begin()
-	// End says that it has ended or pauses: likewise, and a running clip is finished
-	// with what it has.
+	// End says that this has ended or pauses: likewise, and a running clip is
+	// finished with what it has.
 	End()
 	// Frame shows a frame as the source delivered it, encoded or not, before it is
 	// converted: also one that is not encoded, because the board is too hot.
