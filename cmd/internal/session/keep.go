@@ -82,9 +82,21 @@ func endKept(s State, reason Reason) (State, []Action) {
 // forbids says that nothing is to be captured afterwards.
 func (r Reason) forbids() bool { return r == Shutdown || r == NoCharge }
 
-// keeper is somebody who needs what is captured.
-type keeper struct {
-	answer chan error // holds one: nil once it is shown to the Tap
+// Claim is the right to what is captured, of somebody who needs it.
+type Claim struct {
+	// Alone says that the sources run without a conversation. They may have just
+	// begun: no picture need have come.
+	Alone bool
+	// Release gives it back. Sources that nobody else needs close.
+	Release func()
+}
+
+// keeper is who has a Claim, or waits for one.
+type keeper struct{ answer chan answer } // holds one
+
+type answer struct {
+	alone bool
+	err   error
 }
 
 // openTime is how long sources may take to open until who asked is told so.
@@ -92,37 +104,42 @@ const openTime = 5 * time.Second
 
 // Keep returns once what is captured is shown to the Tap: at once in a
 // conversation that is live, and where Config.Outside allows it without one, for
-// which the sources run until release is called. It returns why that cannot be
-// within 5 s. What is captured may end before release; the Tap is told.
-func (s *Session) Keep(ctx context.Context) (release func(), err error) {
+// which the sources run until the claim is released. It returns why that cannot be
+// within 5 s. What is captured may end before that; the Tap is told.
+func (s *Session) Keep(ctx context.Context) (Claim, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, openTime, errLate{})
 	defer cancel()
-	k := &keeper{answer: make(chan error, 1)}
+	k := &keeper{answer: make(chan answer, 1)}
 	select {
 	case s.events <- message{event: Keep{true}, keeper: k}:
 	case <-s.done:
-		return nil, errStopped
+		return Claim{}, errStopped
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return Claim{}, context.Cause(ctx)
 	}
-	release = sync.OnceFunc(func() {
+	release := sync.OnceFunc(func() {
 		select {
 		case s.events <- message{event: Keep{false}, keeper: k}:
 		case <-s.done:
 		}
 	})
-	select {
-	case err = <-k.answer:
-	case <-s.done:
-		err = errStopped
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
-	if err != nil {
+	a := s.wait(ctx, k)
+	if a.err != nil {
 		release()
-		return nil, err
+		return Claim{}, a.err
 	}
-	return release, nil
+	return Claim{Alone: a.alone, Release: release}, nil
+}
+
+func (s *Session) wait(ctx context.Context, k *keeper) answer {
+	select {
+	case a := <-k.answer:
+		return a
+	case <-s.done:
+		return answer{err: errStopped}
+	case <-ctx.Done():
+		return answer{err: context.Cause(ctx)}
+	}
 }
 
 // Recordable returns why Keep would fail now; nil when nothing is known to be in
@@ -166,21 +183,21 @@ func (l *loop) answer(why error) {
 	case len(l.keepers) == 0:
 	case l.state.records():
 		for k := range l.keepers {
-			k.tell(nil)
+			k.tell(answer{alone: l.state.Kept})
 		}
 	case !l.state.Kept:
 		err := cmp.Or(l.state.recordable(l.cfg.Outside), why, errSourceEnded)
 		for k := range l.keepers {
-			k.tell(err)
+			k.tell(answer{err: err})
 		}
 		clear(l.keepers)
 	}
 }
 
 // tell is heard once.
-func (k *keeper) tell(err error) {
+func (k *keeper) tell(a answer) {
 	select {
-	case k.answer <- err:
+	case k.answer <- a:
 	default:
 	}
 }
