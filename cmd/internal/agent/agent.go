@@ -126,6 +126,8 @@ func (a *Agent) sessionConfig() (session.Config, error) {
 		Phase:           a.board.signals.phase,
 		Tap:             a.tap,
 		KeyFrameEvery:   keyFrameEvery,
+		Outside:         cfg.Media.OutsideSession,
+		OutsideSound:    cfg.Clip.Sound,
 		MaxBitRate:      encoder.BitRate(cfg.Video.MaxBitRate),
 		Limits: session.Limits{
 			MaxLive:  time.Duration(cfg.Session.MaxLive),

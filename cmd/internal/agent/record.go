@@ -9,6 +9,7 @@ import (
 	"github.com/bril-edge/bril/capture/photo"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/recorder"
+	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/encoder"
 	"github.com/bril-edge/bril/uplink/spool"
 	"github.com/bril-edge/bril/uplink/spool/audit"
@@ -32,8 +33,12 @@ func (a *Agent) openRecorder() (err error) {
 			PreRoll: time.Duration(a.cfg.Clip.PreRoll), KeyFrameEvery: keyFrameEvery,
 			BitRate: encoder.BitRate(a.cfg.Video.MaxBitRate), Sound: a.cfg.Clip.Sound,
 		}),
-		Sound:     a.cfg.Clip.Sound,
-		Spool:     a.spool,
+		Sound: a.cfg.Clip.Sound,
+		Spool: a.spool,
+		// The session, which shows the recorder its pictures, is made after it.
+		Recordable: func() error { return a.Session.Recordable() },
+		Keep:       func(ctx context.Context) (session.Claim, error) { return a.Session.Keep(ctx) },
+
 		Recipient: a.cloud.Recipient,
 		Session:   a.cfg.SessionName(),
 		MaxClip:   time.Duration(a.cfg.Clip.MaxLength),

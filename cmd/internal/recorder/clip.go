@@ -17,6 +17,7 @@ import (
 // running is a clip that is being made.
 type running struct {
 	clip  *clip.Clip
+	claim session.Claim // to what it is of
 	since time.Time
 	id    string // "" until its folder is made; the Recorder's lock guards it
 
@@ -39,13 +40,14 @@ func (clipRuns) Hint() string    { return "bril clip stop" }
 // its folder is safe. It ends by StopClip, after the longest time allowed, or with
 // what is captured.
 func (r *Recorder) StartClip(ctx context.Context) (control.Clip, error) {
-	to, err := r.cfg.Recipient(ctx)
+	to, claim, err := r.ready(ctx)
 	if err != nil {
 		return control.Clip{}, err
 	}
 	out := &outlet{}
-	c, err := r.begin(out)
+	c, err := r.begin(out, claim)
 	if err != nil {
+		claim.Release()
 		return control.Clip{}, err
 	}
 	// The clip began with the press. Where it goes is made only now, without the
@@ -57,6 +59,7 @@ func (r *Recorder) StartClip(ctx context.Context) (control.Clip, error) {
 		gone, cancel := context.WithCancel(ctx)
 		cancel()
 		_, _ = c.clip.Run(gone) // lets go of the ring
+		claim.Release()
 		r.finished(c)
 		return control.Clip{}, c.err
 	}
@@ -70,7 +73,7 @@ func (r *Recorder) StartClip(ctx context.Context) (control.Clip, error) {
 }
 
 // begin begins the clip in the ring. It counts as one that runs.
-func (r *Recorder) begin(out io.Writer) (*running, error) {
+func (r *Recorder) begin(out io.Writer, claim session.Claim) (*running, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch err := r.mayTake(); {
@@ -84,7 +87,7 @@ func (r *Recorder) begin(out io.Writer) (*running, error) {
 		return nil, fmt.Errorf("begin a clip: %w", err)
 	}
 	now, _ := r.cfg.Clock()
-	r.clip = &running{clip: c, since: now, saved: make(chan struct{})}
+	r.clip = &running{clip: c, claim: claim, since: now, saved: make(chan struct{})}
 	r.saving.Add(1)
 	return r.clip, nil
 }
@@ -105,14 +108,16 @@ type outlet struct{ io.Writer }
 // what was recorded is kept.
 func (r *Recorder) save(c *running, item *spool.Item) {
 	defer r.finished(c)
-	var full *spool.FullError
 	var early error
 	c.summary, early = c.clip.Run(context.Background())
+	c.claim.Release()
+	var full *spool.FullError
+	noRoom := errors.As(early, &full)
 	switch {
-	case errors.Is(early, clip.ErrNoPicture):
+	case early != nil && c.summary.Bytes == 0: // an empty file would be refused by the cloud
 		c.err = errors.Join(early, item.Abort())
 		r.cfg.Log.Warn("there is no clip", "item", item.ID(), "error", c.err)
-		r.cfg.Cue(session.CueRefused)
+		r.cfg.Cue(cueOf(noRoom, session.CueRefused))
 		return
 	case early != nil:
 		r.cfg.Log.Warn("a clip ends early", "item", item.ID(), "error", early)
@@ -125,12 +130,16 @@ func (r *Recorder) save(c *running, item *spool.Item) {
 		return
 	}
 	r.cfg.Log.Info("clip taken", "item", item.ID(), "duration", c.summary.Duration)
-	if errors.As(early, &full) {
-		r.cfg.Cue(session.CueFull)
-	} else {
-		r.cfg.Cue(session.CueClipEnd)
-	}
+	r.cfg.Cue(cueOf(noRoom, session.CueClipEnd))
 	r.cfg.Stored()
+}
+
+// cueOf returns what the advisor hears at the end of a clip.
+func cueOf(noRoom bool, other session.Cue) session.Cue {
+	if noRoom {
+		return session.CueFull
+	}
+	return other
 }
 
 // StopClip ends the clip and returns once it is safe.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -19,15 +20,11 @@ import (
 // Photo takes a photo and returns once it is safe on the disk; only then the
 // advisor hears so. With show the customer sees it as soon as the cloud has it.
 func (r *Recorder) Photo(ctx context.Context, show bool) (control.Photo, error) {
-	taker, err := r.taker()
+	to, claim, err := r.ready(ctx)
 	if err != nil {
 		return control.Photo{}, err
 	}
-	to, err := r.cfg.Recipient(ctx)
-	if err != nil {
-		return control.Photo{}, err
-	}
-	p, item, err := r.shoot(ctx, taker, to, show)
+	p, item, err := r.shoot(ctx, claim, to, show)
 	if err != nil {
 		return control.Photo{}, err
 	}
@@ -49,20 +46,39 @@ func (r *Recorder) Photo(ctx context.Context, show bool) (control.Photo, error) 
 }
 
 // shoot makes the item's folder while the frames come: on a slow disk that takes as
-// long.
-func (r *Recorder) shoot(ctx context.Context, taker *photo.Taker, to age.Recipient, show bool) (p photo.Photo, item *spool.Item, err error) {
+// long. Once it has the frames it gives back the claim.
+func (r *Recorder) shoot(ctx context.Context, claim session.Claim, to age.Recipient, show bool) (p photo.Photo, item *spool.Item, err error) {
 	var making sync.WaitGroup
 	var failed error
 	making.Go(func() { item, failed = r.create(to, spool.Photo, "image/jpeg", show) })
-	p, err = taker.Take(ctx)
+	p, err = r.shot(ctx, claim)
 	making.Wait()
 	switch {
 	case failed != nil:
 		return p, nil, fmt.Errorf("store the photo: %w", failed)
 	case err != nil:
-		return p, nil, errors.Join(fmt.Errorf("take the photo: %w", err), item.Abort())
+		return p, nil, errors.Join(err, item.Abort())
 	}
 	return p, item, nil
+}
+
+func (r *Recorder) shot(ctx context.Context, claim session.Claim) (photo.Photo, error) {
+	defer claim.Release()
+	taker, of, err := r.taker()
+	if err == nil && claim.Alone {
+		err = of.settle(ctx)
+	}
+	if err != nil {
+		return photo.Photo{}, fmt.Errorf("take the photo: %w", err)
+	}
+	p, err := taker.Take(ctx)
+	switch {
+	case errors.Is(err, os.ErrClosed):
+		return p, fmt.Errorf("take the photo: %w", errEnded{})
+	case err != nil:
+		return p, fmt.Errorf("take the photo: %w", err)
+	}
+	return p, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

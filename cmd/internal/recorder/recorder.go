@@ -30,6 +30,11 @@ type Config struct {
 	Sound  bool // clips have the advisor's own
 	Spool  *spool.Spool
 
+	// Recordable returns why nothing can be taken now, as far as that is known, and
+	// Keep has what is captured come: the session's methods.
+	Recordable func() error
+	Keep       func(ctx context.Context) (session.Claim, error)
+
 	// Recipient returns whom items are encrypted to.
 	Recipient func(ctx context.Context) (age.Recipient, error)
 	// Session is the conversation's name, which goes into each item.
@@ -50,8 +55,8 @@ type Recorder struct {
 	times times
 
 	mu     sync.Mutex
-	armed  bool         // a conversation's pictures come
-	photos *photo.Taker // while armed; nil when it could not be made
+	take   *take        // nil while nothing is shown
+	photos *photo.Taker // of the take; nil when it could not be made
 	failed error        // why not
 	clip   *running     // nil while none is made
 	closed bool
@@ -67,16 +72,11 @@ func New(cfg Config) *Recorder {
 	return &Recorder{cfg: cfg}
 }
 
-// errNoConversation refuses what would be of nobody.
-type errNoConversation struct{}
+// errEnded is why there is nothing of what was about to be taken.
+type errEnded struct{}
 
-func (errNoConversation) Error() string {
-	return "photos and clips are of a conversation, and none is live"
-}
-
-func (errNoConversation) Hint() string {
-	return "bril live on; or set media.outside_session to take them without one"
-}
+func (errEnded) Error() string { return "what is captured has just ended or is paused" }
+func (errEnded) Hint() string  { return "bril status" }
 
 var errClosed = errors.New("the daemon stops")
 
@@ -91,20 +91,25 @@ func (r *Recorder) End() { r.arm(false) }
 func (r *Recorder) arm(on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.armed = on
+	if r.take != nil {
+		close(r.take.over)
+		r.take = nil
+	}
 	r.cfg.Ring.Empty()
 	if old := r.photos; old != nil {
 		r.saving.Go(func() { _ = old.Close() }) // it may wait for a photo in its hands
 	}
 	r.photos = nil
 	if on {
+		r.take = newTake()
 		r.photos, r.failed = r.cfg.Photos()
 	}
 }
 
 // Frame implements session.Tap.
 func (r *Recorder) Frame(f *capture.Frame) {
-	if r.photos != nil { // Begin and End are never called beside it
+	r.take.seen() // Begin and End are never called beside it
+	if r.photos != nil {
 		r.photos.Offer(f)
 	}
 }
@@ -119,7 +124,8 @@ func (r *Recorder) Audio(p encoder.Packet) {
 	}
 }
 
-// Close refuses what comes, and returns once a clip that was being made is safe.
+// Close refuses what comes, and returns once a clip that was being made is safe. It
+// is to be called when nothing is shown any more.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	r.closed = true
@@ -129,17 +135,17 @@ func (r *Recorder) Close() error {
 	return nil
 }
 
-// taker returns what takes a photo, if one may be taken now.
-func (r *Recorder) taker() (*photo.Taker, error) {
+// taker returns what takes a photo, if one may be taken now, and of which take.
+func (r *Recorder) taker() (*photo.Taker, *take, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch err := r.mayTake(); {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case r.photos == nil:
-		return nil, fmt.Errorf("make ready for photos: %w", r.failed)
+		return nil, nil, fmt.Errorf("make ready for photos: %w", r.failed)
 	}
-	return r.photos, nil
+	return r.photos, r.take, nil
 }
 
 // mayTake needs the lock.
@@ -147,8 +153,8 @@ func (r *Recorder) mayTake() error {
 	switch {
 	case r.closed:
 		return errClosed
-	case !r.armed:
-		return errNoConversation{}
+	case r.take == nil:
+		return errEnded{}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (r *Recorder) Show(s *control.Status) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.Recording.Armed = r.armed
+	s.Recording.Armed = r.take != nil
 	if r.clip != nil {
 		s.Recording.Clip, s.Recording.ClipSince = r.clip.id, r.clip.since
 	}
