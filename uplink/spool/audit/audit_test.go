@@ -254,6 +254,27 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// TestPruneLastLine: a line that was kept only because it was the last goes once it
+// no longer is.
+func TestPruneLastLine(t *testing.T) {
+	l := openLog(t, disktest.NewMemory())
+	add(t, l, noon, Capture, "first")
+	add(t, l, noon.Add(time.Hour), Delete, "first")
+	later := noon.Add(2 * Keep)
+	for _, item := range []string{"second", "third"} {
+		if err := l.Prune(later); err != nil {
+			t.Fatal(err)
+		}
+		add(t, l, later, Capture, item)
+	}
+	if data := contents(t, l); bytes.Contains(data, []byte("first")) || !bytes.Contains(data, []byte("second")) {
+		t.Errorf("the log is\n%s", data)
+	}
+	if err := l.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestBound: the file stays below its bound, and its chain holds.
 func TestBound(t *testing.T) {
 	fsys := disktest.NewMemory()

@@ -312,14 +312,15 @@ func (l *Log) Prune(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("prune audit log: %w", err)
 	}
-	end, upTo, oldest := int64(0), int64(0), time.Time{}
+	end, upTo := int64(0), int64(0)
+	var oldest, last time.Time
 	_, err = scan(data, func(e Entry) {
 		end += int64(len(e.line()))
 		at := e.at()
 		switch {
 		case at.IsZero() || !oldest.IsZero():
 		case now.Sub(at) > Keep:
-			upTo = end
+			upTo, last = end, at
 		default:
 			oldest = at
 		}
@@ -329,6 +330,9 @@ func (l *Log) Prune(now time.Time) error {
 	}
 	if err != nil {
 		return fmt.Errorf("prune audit log: %w", err)
+	}
+	if upTo == end {
+		oldest = last // the last line stays until there is another
 	}
 	l.oldest = oldest
 	return nil
