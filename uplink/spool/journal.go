@@ -3,7 +3,6 @@ package spool
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -116,15 +115,16 @@ func (s *Spool) compareLog() {
 	there, known := map[string]int64{}, map[string]bool{}
 	s.mu.Lock()
 	for id, e := range s.entries {
-		id, _, _ := strings.Cut(id, ".") // of what was set aside
+		id = itemID(id) // of what was set aside, too
 		there[id] = e.bytes
 		if e.fresh { // told of already
 			known[id] = true
 		}
 	}
 	s.mu.Unlock()
+	delete(there, "") // what is no item
 	for id, bytes := range there {
-		if ValidID(id) && !known[id] && s.cfg.Audit.Last(id) == "" {
+		if !known[id] && s.cfg.Audit.Last(id) == "" {
 			s.journal.add(event{what: audit.Capture, id: id, bytes: bytes})
 		}
 	}

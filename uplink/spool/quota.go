@@ -39,10 +39,13 @@ func (c Config) reserve() int64 { return min(c.Quota/10, maxReserve) }
 // item.json as well, so that a million small ones are not free.
 func cost(bytes int64) int64 { return (bytes+4095)&^4095 + 8192 }
 
-// used is what is in the spool, in cost. The caller holds mu.
+// used is what is in the spool, in cost, and not what is nobody's. The caller
+// holds mu.
 func (s *Spool) used() (n int64) {
 	for _, e := range s.entries {
-		n += cost(e.bytes)
+		if itemID(e.id) != "" {
+			n += cost(e.bytes)
+		}
 	}
 	return n
 }

@@ -28,6 +28,9 @@ func (s *Spool) Status() Status {
 	st := Status{Bytes: s.used(), Quota: s.cfg.Quota, Fault: errors.Join(s.fault, s.logFault)}
 	broken := 0
 	for _, e := range s.entries {
+		if end := e.end(s.cfg.Retention); confirmed && !end.IsZero() && end.Sub(now) <= Warn {
+			st.Warnings = append(st.Warnings, fmt.Sprintf("item %s was not uploaded and will be deleted after %s", e.id, end.UTC().Format(time.RFC3339)))
+		}
 		if e.state == Broken {
 			broken++
 			continue
@@ -36,13 +39,10 @@ func (s *Spool) Status() Status {
 		if st.Oldest.IsZero() || e.since.Before(st.Oldest) {
 			st.Oldest = e.since
 		}
-		if confirmed && !e.deleteAfter.IsZero() && e.deleteAfter.Sub(now) <= Warn {
-			st.Warnings = append(st.Warnings, fmt.Sprintf("item %s was not uploaded and will be deleted after %s", e.id, e.deleteAfter.Format(time.RFC3339)))
-		}
 	}
 	slices.Sort(st.Warnings)
 	if broken > 0 {
-		st.Warnings = append(st.Warnings, fmt.Sprintf("%d things in %s are no items and were set aside", broken, s.cfg.Dir))
+		st.Warnings = append(st.Warnings, fmt.Sprintf("%d things in %s are no items that can be sent", broken, s.cfg.Dir))
 	}
 	if s.lost > 0 {
 		st.Warnings = append(st.Warnings, fmt.Sprintf("%d items have disappeared from %s", s.lost, s.cfg.Dir))
@@ -90,14 +90,24 @@ const (
 	dueItem
 )
 
+// end is when an item's retention ends; zero when that is not known, or never.
+func (e *entry) end(retention time.Duration) time.Time {
+	switch {
+	case e.state != Broken:
+		return e.deleteAfter
+	case itemID(e.id) == "": // whatever it is, it was not captured here
+		return time.Time{}
+	}
+	return e.since.Add(retention) // it says of its age only what the disk does
+}
+
 // judge decides about one item: now and confirmed are the clock's, mono is a
 // time that does not jump.
 func judge(e *entry, now time.Time, confirmed bool, mono time.Time, retention time.Duration) verdict {
-	end := e.deleteAfter
-	if e.state == Broken { // it says of its age only what the disk does
-		end = e.since.Add(retention)
-	}
+	end := e.end(retention)
 	switch {
+	case e.state == Broken && end.IsZero():
+		return keepItem
 	case !confirmed:
 		e.dueSince = time.Time{}
 		return keepItem
@@ -140,5 +150,8 @@ func (s *Spool) date(e *entry, now time.Time) error {
 // purge deletes an item whose retention has ended.
 func (s *Spool) purge(e *entry) error {
 	s.cfg.Log.Warn("retention has ended: an item is deleted that was not uploaded", "item", e.id, "state", e.state)
-	return s.Drop(e.id)
+	if err := s.Drop(e.id); !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	return nil // it was uploaded meanwhile
 }

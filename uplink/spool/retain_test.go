@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/uplink/spool/audit"
+	"github.com/bril-edge/bril/uplink/spool/internal/disktest"
 )
 
 const day24 = 24 * time.Hour
@@ -93,6 +94,31 @@ func TestRetention(t *testing.T) {
 		clock.pass(b, Grace+tendEvery)
 		if len(b.List()) != 0 || b.log.Last(id) != "" {
 			t.Errorf("after its end there is %v, the log last says %q", b.List(), b.log.Last(id))
+		}
+	})
+}
+
+// TestRetentionOfBroken: a damaged item goes when its time has come, with a warning;
+// what was never one is not the spool's to delete, nor does it take room.
+func TestRetentionOfBroken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := &tested{time.Now(), true}
+		b := newBenchOn(t, disktest.NewMemory(), "/state", func(c *Config) { c.Clock = clock.now })
+		damaged := newID()
+		b.plant(t, damaged+".ready", map[string][]byte{mediaName: noise(10)})
+		used := b.Status().Bytes
+		b.plant(t, "holiday", map[string][]byte{"beach.jpg": noise(1 << 20)})
+		b.tend()
+		if got := b.Status().Bytes; got >= used+1<<20 {
+			t.Errorf("%d bytes are used", got)
+		}
+		clock.pass(b, DefaultRetention-Warn+time.Hour)
+		if w := b.Status().Warnings; len(w) != 2 || !strings.Contains(w[0], damaged) {
+			t.Errorf("a day ahead: %q", w)
+		}
+		clock.pass(b, Warn+Grace)
+		if list := b.List(); len(list) != 1 || list[0].ID != "holiday" {
+			t.Errorf("in the end there is %+v", list)
 		}
 	})
 }

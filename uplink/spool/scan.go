@@ -82,6 +82,15 @@ func split(name string) (key string, state State) {
 	return name, Broken
 }
 
+// itemID is the id that a name begins with, whatever has become of the item; ""
+// for what was never one. A folder that spool.dir names by mistake is full of that.
+func itemID(name string) string {
+	if id, _, _ := strings.Cut(name, "."); ValidID(id) {
+		return id
+	}
+	return ""
+}
+
 // compare takes in what has happened to the folder of an entry that nobody is
 // changing.
 func (s *Spool) compare(key string, g glance, there []State) error {
@@ -147,6 +156,9 @@ func (s *Spool) adopt(name string) error {
 		return disk.RemoveAll(s.fsys, path)
 	case strings.HasSuffix(name, brokenSuffix):
 		return s.keepBroken(name, info, "set aside before")
+	case state == Broken && itemID(name) == "":
+		s.cfg.Log.Warn("the spool's folder holds something that is not its own", "name", name)
+		return s.keepBroken(name, info, "not an item of the spool, and left alone")
 	case state == Broken, !info.IsDir():
 		return s.setAside(name, "not an item of the spool")
 	case state != Gone && s.holds(id):
@@ -272,7 +284,7 @@ func (s *Spool) dropBroken(e *entry) error {
 		return fmt.Errorf("delete %s: %w", e.id, err)
 	}
 	s.forget(e)
-	if id, _, _ := strings.Cut(e.id, "."); ValidID(id) {
+	if id := itemID(e.id); id != "" {
 		s.tell(audit.Delete, id, e.bytes)
 	}
 	return nil

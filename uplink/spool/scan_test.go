@@ -121,6 +121,9 @@ func TestForeign(t *testing.T) {
 			if _, err := os.Lstat(filepath.Join(b.dir, list[0].ID)); err != nil {
 				t.Error(err)
 			}
+			if renamed := list[0].ID != tt.folder; renamed != strings.HasPrefix(tt.folder, id) {
+				t.Errorf("%s is now %s", tt.folder, list[0].ID)
+			}
 			if st := b.Status(); st.Fault != nil || len(st.Warnings) != 1 || st.Items != 1 {
 				t.Errorf("Status is %+v", st)
 			}

@@ -15,8 +15,9 @@
 //	new ──crash──> discarded: its id was never returned
 //	any ──Acknowledge, Drop, retention──> gone ──> removed
 //
-// What Open finds that is none of this is set aside as <name>.broken and shown
-// by List; it never holds up other items. lost+found is left alone.
+// An item that is damaged is set aside as <name>.broken. It is shown by List, as is
+// what has no item's name; that is left as it is, and only Drop deletes it. Neither
+// holds up other items.
 //
 // One process uses a folder at a time; it is the caller's to see to that.
 package spool
