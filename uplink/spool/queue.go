@@ -25,8 +25,8 @@ const (
 	Refused     State = "refused"
 	// Gone is a folder that is being removed; List never shows one.
 	Gone State = "gone"
-	// Broken is a folder that was set aside; Entry.ID is then its name. Only
-	// Drop takes one.
+	// Broken is a folder that was set aside, or is no item's; Entry.ID is then its
+	// name. Only Drop takes one.
 	Broken State = "broken"
 )
 
@@ -263,6 +263,7 @@ func (s *Spool) Acknowledge(id, sha256 string) error {
 	if s.cfg.Audit == nil || s.cfg.Audit.Last(id) != audit.Upload {
 		s.tell(audit.Upload, id, e.bytes)
 	}
+	_ = s.record() // before the deletion: after a crash the folder tells of no upload. Status has the fault
 	return s.delete(e)
 }
 
@@ -291,7 +292,9 @@ func (s *Spool) Retry(id string) error {
 	var errs []error
 	for _, e := range s.List() {
 		if e.State == Ready || e.State == Interrupted || e.State == Refused {
-			errs = append(errs, s.retry(e.ID))
+			if err := s.retry(e.ID); !errors.Is(err, ErrUnknown) { // else it was uploaded meanwhile
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -3,6 +3,8 @@ package spool
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -86,8 +88,11 @@ func TestJournalIsBounded(t *testing.T) {
 func TestCrashBeforeLog(t *testing.T) {
 	memory := disktest.NewMemory()
 	b := newBenchOn(t, memory, "/state")
-	deleted, kept := b.put(t, photo(), noise(1)), b.put(t, photo(), noise(2))
+	deleted, kept, sent := b.put(t, photo(), noise(1)), b.put(t, photo(), noise(2)), b.put(t, photo(), noise(4))
 	if err := b.record(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Acknowledge(sent, b.entries[sent].sha256); err != nil {
 		t.Fatal(err)
 	}
 	untold := b.put(t, photo(), noise(3))
@@ -95,9 +100,13 @@ func TestCrashBeforeLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := &bench{dir: b.dir, fsys: memory.Cut(disktest.All, 0), key: b.key}
+	again.open(t, "/state")
+	if !again.logSays(t, audit.Upload, sent) {
+		t.Error("the log does not say what was uploaded")
+	}
 	for range 2 {
 		again.open(t, "/state")
-		for id, want := range map[string]audit.Event{deleted: "", kept: audit.Capture, untold: audit.Capture} {
+		for id, want := range map[string]audit.Event{deleted: "", sent: "", kept: audit.Capture, untold: audit.Capture} {
 			if got := again.log.Last(id); got != want {
 				t.Errorf("of item %s the log last says %q, want %q", id, got, want)
 			}
@@ -106,6 +115,21 @@ func TestCrashBeforeLog(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// logSays looks for a line of the log.
+func (b *bench) logSays(t *testing.T, what audit.Event, id string) bool {
+	t.Helper()
+	f, err := b.fsys.Open("/state/audit.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(data), fmt.Sprintf(`"event":%q,"item":%q`, what, id))
 }
 
 func TestMeta(t *testing.T) {
