@@ -89,6 +89,7 @@ type Clip struct {
 
 	// Run's own.
 	sets     []byte // parameter sets in its avcC box
+	changed  bool   // others are in the stream
 	fragment fragment
 	summary  Summary
 }

@@ -325,25 +325,28 @@ func TestResized(t *testing.T) {
 }
 
 // TestOtherSetsOfTheSameSize keeps a clip whole when an encoder that took a new
-// bitrate writes another level: the new parameter sets are in the stream.
+// bitrate writes another level, and goes back to the first one: which level each
+// IDR picture is decoded with follows from what is in the stream before it.
 func TestOtherSetsOfTheSameSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, 3, Config{PreRoll: time.Second})
 		s.play(3 * time.Second)
 		k := s.begin(0)
-		s.sets[7] = 40 // the level
-		s.keyAt = s.now()
-		s.play(time.Second)
+		for _, level := range []byte{40, 31, 31} {
+			s.sets[7] = level
+			s.keyAt = s.now()
+			s.play(time.Second)
+		}
 		k.Stop()
 		m := k.wait(Stopped)
-		var with int
+		var levels []byte
 		for _, sample := range m.video {
-			if sample.Data[4] == 0x67 && sample.Data[7] == 40 {
-				with++
+			if sample.Data[4] == 0x67 {
+				levels = append(levels, sample.Data[7])
 			}
 		}
-		if with != 1 || k.summary.PreRoll < time.Second || k.summary.Duration < 2*time.Second {
-			t.Errorf("%d samples with parameter sets, want 1; %+v", with, k.summary)
+		if !bytes.Equal(levels, []byte{40, 31, 31}) || k.summary.PreRoll < time.Second || k.summary.Duration < 4*time.Second {
+			t.Errorf("the levels in the stream are %v, want each from the first other one on; %+v", levels, k.summary)
 		}
 	})
 }

@@ -119,8 +119,9 @@ func (c *Clip) commit() {
 }
 
 // takeSets leaves the parameter sets out of the picture that the fragment begins
-// with if they are those of the avcC box. Others of the same size, such as a
-// hardware encoder makes for a new bitrate, stay in the stream.
+// with as long as they are those of the avcC box. Others of the same size, such as
+// a hardware encoder makes for a new bitrate, stay in the stream, and from then on
+// all do: for a decoder those of the avcC box have been replaced.
 func (c *Clip) takeSets() {
 	f := &c.fragment
 	s := &f.video[0]
@@ -132,7 +133,7 @@ func (c *Clip) takeSets() {
 		c.sets = bytes.Clone(f.sets)
 		f.sps, _ = firstSPS(c.sets) // learn has read it before
 	}
-	if bytes.Equal(c.sets, f.sets) {
+	if c.changed = c.changed || !bytes.Equal(c.sets, f.sets); !c.changed {
 		s.skip = s.sets
 	}
 }
