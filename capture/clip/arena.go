@@ -1,6 +1,10 @@
 package clip
 
-import "golang.org/x/sys/unix"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
 
 // chunkSize is the grain in which memory is taken and given back: what the
 // oldest and the newest chunk waste is small beside the 300 kB of a second.
@@ -44,7 +48,20 @@ func reserve(size int) []byte {
 	if err != nil {
 		return make([]byte, size)
 	}
+	keepOffDisk(memory)
 	return memory
+}
+
+// mlockOnFault is MLOCK_ONFAULT of linux/mman.h.
+const mlockOnFault = 1
+
+// keepOffDisk keeps what was captured out of the swap space and out of core dumps,
+// where it would lie in clear: for seconds nobody touches most of the ring. The
+// pages are locked as they come into being. It is an effort: RLIMIT_MEMLOCK may be
+// less than the ring, and a kernel before 4.4 does not know the call.
+func keepOffDisk(memory []byte) {
+	_ = unix.Madvise(memory, unix.MADV_DONTDUMP)
+	_, _, _ = unix.Syscall(unix.SYS_MLOCK2, uintptr(unsafe.Pointer(unsafe.SliceData(memory))), uintptr(len(memory)), mlockOnFault)
 }
 
 func (a *arena) give(chunk int32) { a.free = append(a.free, chunk) }

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // BenchmarkMemory measures what a ring of 10 s adds to a process at 2.5 Mb/s, with
@@ -105,6 +108,47 @@ func resident() (kB int) {
 		panic(err)
 	}
 	return kB * 1024 / 1000
+}
+
+// TestMemoryStaysOffTheDisk looks for the flags of the ring's mapping: locked, and
+// not in core dumps.
+func TestMemoryStaysOffTheDisk(t *testing.T) {
+	s := newStream(1, 640, 480)
+	r := NewRing(Config{})
+	r.Video(s.unit(time.Hour, true, 100))
+	flags := mappingFlags(t, uintptr(unsafe.Pointer(unsafe.SliceData(r.arena.memory))))
+	if !strings.Contains(flags, " dd") {
+		t.Errorf("flags%s: it may be dumped", flags)
+	}
+	var most unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &most); err == nil && most.Cur < uint64(len(r.arena.memory)) && os.Getuid() != 0 {
+		t.Skipf("no more than %d bytes may be locked", most.Cur)
+	}
+	if !strings.Contains(flags, " lo") {
+		t.Errorf("flags%s: it may be swapped", flags)
+	}
+	runtime.KeepAlive(r)
+}
+
+// mappingFlags returns the flags of what is mapped at an address (proc(5), smaps).
+func mappingFlags(t *testing.T, address uintptr) string {
+	t.Helper()
+	smaps, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := false
+	for line := range strings.Lines(string(smaps)) {
+		var from, to uintptr
+		if n, _ := fmt.Sscanf(line, "%x-%x ", &from, &to); n == 2 {
+			within = from <= address && address < to
+		}
+		if flags, is := strings.CutPrefix(line, "VmFlags:"); is && within {
+			return strings.TrimSuffix(flags, "\n")
+		}
+	}
+	t.Skip("this kernel does not show the flags of mappings")
+	return ""
 }
 
 // benchRing is full, of 2.5 Mb/s; step puts one more picture in, and its sound.
