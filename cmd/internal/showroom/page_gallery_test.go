@@ -117,7 +117,7 @@ func testPopup(t *testing.T, ctx context.Context, glasses device) {
 }
 
 func testClip(t *testing.T, ctx context.Context, clip string) {
-	tile := fmt.Sprintf(`#items li:has(canvas) button`)
+	tile := `#items li:has(canvas) button`
 	check(t, chromedp.Run(ctx, chromedp.Focus(tile)))
 	press(t, ctx, kb.Enter)
 	const video = `document.querySelector("#viewer video")`

