@@ -127,7 +127,6 @@ func (a *Agent) sessionConfig() (session.Config, error) {
 		Tap:             a.tap,
 		KeyFrameEvery:   keyFrameEvery,
 		Outside:         cfg.Media.OutsideSession,
-		OutsideSound:    cfg.Clip.Sound,
 		MaxBitRate:      encoder.BitRate(cfg.Video.MaxBitRate),
 		Limits: session.Limits{
 			MaxLive:  time.Duration(cfg.Session.MaxLive),

@@ -37,7 +37,9 @@ func (a *Agent) openRecorder() (err error) {
 		Spool: a.spool,
 		// The session, which shows the recorder its pictures, is made after it.
 		Recordable: func() error { return a.Session.Recordable() },
-		Keep:       func(ctx context.Context) (session.Claim, error) { return a.Session.Keep(ctx) },
+		Keep: func(ctx context.Context, sound bool) (session.Claim, error) {
+			return a.Session.Keep(ctx, sound)
+		},
 
 		Recipient: a.cloud.Recipient,
 		Session:   a.cfg.SessionName(),

@@ -40,7 +40,7 @@ func (clipRuns) Hint() string    { return "bril clip stop" }
 // its folder is safe. It ends by StopClip, after the longest time allowed, or with
 // what is captured.
 func (r *Recorder) StartClip(ctx context.Context) (control.Clip, error) {
-	to, claim, err := r.ready(ctx)
+	to, claim, err := r.ready(ctx, r.cfg.Sound)
 	if err != nil {
 		return control.Clip{}, err
 	}

@@ -81,7 +81,7 @@ func TestClip(t *testing.T) {
 		r.wantCues(session.CueClipEnd)
 		r.wantItems(1)
 		r.wantClip(id, time.Duration(c.DurationSeconds*float64(time.Second)))
-		if r.Show(&s); s.Recording.Clip != "" || r.stored != 1 || r.released != 1 {
+		if r.Show(&s); s.Recording.Clip != "" || r.stored != 1 || r.released != 1 || r.sounding != 1 {
 			t.Errorf("status: %+v; %d were told of", s.Recording, r.stored)
 		}
 	})

@@ -47,6 +47,7 @@ type rig struct {
 	refused  error // of Recordable and Keep
 	alone    bool  // of the claims
 	claims   int   // given
+	sounding int   // of them, with sound
 	released int
 	asked    int // for the recipient
 
@@ -135,11 +136,14 @@ func (r *rig) refusal() error {
 	return r.refused
 }
 
-func (r *rig) keep(context.Context) (session.Claim, error) {
+func (r *rig) keep(_ context.Context, sound bool) (session.Claim, error) {
 	if err := r.refusal(); err != nil {
 		return session.Claim{}, err
 	}
 	r.count(&r.claims)
+	if sound {
+		r.count(&r.sounding)
+	}
 	return session.Claim{Alone: r.alone, Release: sync.OnceFunc(func() { r.count(&r.released) })}, nil
 }
 

@@ -20,7 +20,7 @@ import (
 // Photo takes a photo and returns once it is safe on the disk; only then the
 // advisor hears so. With show the customer sees it as soon as the cloud has it.
 func (r *Recorder) Photo(ctx context.Context, show bool) (control.Photo, error) {
-	to, claim, err := r.ready(ctx)
+	to, claim, err := r.ready(ctx, false)
 	if err != nil {
 		return control.Photo{}, err
 	}

@@ -45,8 +45,8 @@ func TestPhoto(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 		}
-		if r.stored != 2 || r.claims != 2 || r.released != 2 {
-			t.Errorf("%d were told of, of %d claims %d were given back", r.stored, r.claims, r.released)
+		if r.stored != 2 || r.claims != 2 || r.released != 2 || r.sounding != 0 {
+			t.Errorf("%d were told of, of %d claims, %d with sound, %d were given back", r.stored, r.claims, r.sounding, r.released)
 		}
 		var s control.Status
 		if r.Show(&s); !s.Recording.Armed || s.LatencyMS.Photo.Choose.P50 <= 0 {

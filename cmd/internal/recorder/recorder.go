@@ -33,7 +33,7 @@ type Config struct {
 	// Recordable returns why nothing can be taken now, as far as that is known, and
 	// Keep has what is captured come: the session's methods.
 	Recordable func() error
-	Keep       func(ctx context.Context) (session.Claim, error)
+	Keep       func(ctx context.Context, sound bool) (session.Claim, error)
 
 	// Recipient returns whom items are encrypted to.
 	Recipient func(ctx context.Context) (age.Recipient, error)

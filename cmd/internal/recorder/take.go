@@ -60,9 +60,9 @@ func (t *take) settle(ctx context.Context) error {
 	}
 }
 
-// ready returns whom photos and clips are for and a claim to what is captured: no
-// camera runs for what cannot be kept.
-func (r *Recorder) ready(ctx context.Context) (age.Recipient, session.Claim, error) {
+// ready returns whom photos and clips are for and a claim to what is captured, with
+// sound or without: no camera runs for what cannot be kept.
+func (r *Recorder) ready(ctx context.Context, sound bool) (age.Recipient, session.Claim, error) {
 	if err := r.cfg.Recordable(); err != nil {
 		return nil, session.Claim{}, err
 	}
@@ -70,6 +70,6 @@ func (r *Recorder) ready(ctx context.Context) (age.Recipient, session.Claim, err
 	if err != nil {
 		return nil, session.Claim{}, err
 	}
-	claim, err := r.cfg.Keep(ctx)
+	claim, err := r.cfg.Keep(ctx, sound)
 	return to, claim, err
 }

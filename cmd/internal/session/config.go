@@ -142,8 +142,8 @@ type Config struct {
 	KeyFrameEvery time.Duration
 
 	// Outside says that what is captured may be shown to the Tap without a
-	// conversation, when Keep asks for it: pictures, and with OutsideSound the sound.
-	Outside, OutsideSound bool
+	// conversation, when Keep asks for it.
+	Outside bool
 
 	MaxBitRate encoder.BitRate
 	Limits     Limits

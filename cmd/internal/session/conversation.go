@@ -12,7 +12,7 @@ func (l *loop) open(generation Generation) {
 		l.conversation, l.end = context.WithCancel(l.ctx)
 		l.rates = newRateController(l.cfg.MaxBitRate)
 		l.media = newMedia(&l.cfg, &l.meter, &l.faults, &l.recording, l.rates.target)
-		l.media.hear(!l.state.Kept || l.cfg.OutsideSound)
+		l.media.hear(!l.state.Kept || l.hears())
 		l.ease(l.state.Heat)
 	}
 	ctx, m := l.conversation, l.media

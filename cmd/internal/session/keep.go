@@ -92,7 +92,10 @@ type Claim struct {
 }
 
 // keeper is who has a Claim, or waits for one.
-type keeper struct{ answer chan answer } // holds one
+type keeper struct {
+	sound  bool
+	answer chan answer // holds one
+}
 
 type answer struct {
 	alone bool
@@ -104,12 +107,13 @@ const openTime = 5 * time.Second
 
 // Keep returns once what is captured is shown to the Tap: at once in a
 // conversation that is live, and where Config.Outside allows it without one, for
-// which the sources run until the claim is released. It returns why that cannot be
-// within 5 s. What is captured may end before that; the Tap is told.
-func (s *Session) Keep(ctx context.Context) (Claim, error) {
+// which the camera runs until the claim is released, and with sound the microphone.
+// It returns why that cannot be within 5 s. What is captured may end before that; the
+// Tap is told.
+func (s *Session) Keep(ctx context.Context, sound bool) (Claim, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, openTime, errLate{})
 	defer cancel()
-	k := &keeper{answer: make(chan answer, 1)}
+	k := &keeper{sound: sound, answer: make(chan answer, 1)}
 	select {
 	case s.events <- message{event: Keep{true}, keeper: k}:
 	case <-s.done:
@@ -173,7 +177,20 @@ func (l *loop) note(m message) Event {
 	} else {
 		delete(l.keepers, m.keeper)
 	}
+	if l.state.Kept && l.media != nil && l.hears() {
+		l.media.hear(true)
+	}
 	return Keep{l.cfg.Outside && len(l.keepers) > 0}
+}
+
+// hears says that somebody needs sound.
+func (l *loop) hears() bool {
+	for k := range l.keepers {
+		if k.sound {
+			return true
+		}
+	}
+	return false
 }
 
 // answer tells the keepers that what they need is there, or will not be; why is

@@ -27,10 +27,13 @@ func outside(t *testing.T, change func(*rig), test func(*rig, *tape)) {
 	})
 }
 
-// keep asks for pictures, which must come.
-func (r *rig) keep() Claim {
+// keep asks for pictures, which must come; keepSound for sound with them.
+func (r *rig) keep() Claim      { r.t.Helper(); return r.keeps(false) }
+func (r *rig) keepSound() Claim { r.t.Helper(); return r.keeps(true) }
+
+func (r *rig) keeps(sound bool) Claim {
 	r.t.Helper()
-	c, err := r.Keep(r.t.Context())
+	c, err := r.Keep(r.t.Context(), sound)
 	if err != nil {
 		r.t.Fatalf("keep: %v", err)
 	}
@@ -41,7 +44,7 @@ func (r *rig) keep() Claim {
 // refuses checks why pictures are refused, and that nothing runs for them.
 func (r *rig) refuses(why string) {
 	r.t.Helper()
-	if _, err := r.Keep(r.t.Context()); err == nil || !strings.Contains(err.Error(), why) {
+	if _, err := r.Keep(r.t.Context(), false); err == nil || !strings.Contains(err.Error(), why) {
 		r.t.Errorf("keep: %v, want %q", err, why)
 	}
 	synctest.Wait()
@@ -112,14 +115,31 @@ func TestKeepTogether(t *testing.T) {
 	})
 }
 
-// Clips with sound have it outside of conversations, too.
+// Who needs sound has it outside of conversations, too; who needs pictures only has
+// no microphone opened.
 func TestKeepWithSound(t *testing.T) {
-	outside(t, func(r *rig) { r.cfg.OutsideSound = true }, func(r *rig, p *tape) {
-		claim := r.keep()
-		defer claim.Release()
+	outside(t, nil, func(r *rig, p *tape) {
+		sound := r.keepSound()
 		r.wantRunning(1, 1)
 		r.pass(10 * time.Second)
 		p.wantFor(10 * time.Second)
+		sound.Release()
+		synctest.Wait()
+		pictures := r.keep()
+		r.wantRunning(1, 0)
+		r.pass(time.Second)
+		p.taken()
+		sound = r.keepSound()
+		r.wantRunning(1, 1)
+		r.pass(10 * time.Second)
+		p.wantFor(10 * time.Second)
+		pictures.Release()
+		sound.Release()
+		synctest.Wait()
+		r.wantRunning(0, 0)
+		if n := r.camera.opened.Load(); n != 2 {
+			t.Errorf("the camera was opened %d times", n)
+		}
 	})
 }
 
@@ -129,42 +149,43 @@ func TestKeepThenLive(t *testing.T) {
 	for name, change := range map[string]func(*rig){
 		"devices": func(*rig) {},
 		"files":   (*rig).files,
-		"sound":   func(r *rig) { r.cfg.OutsideSound = true },
 	} {
-		t.Run(name, func(t *testing.T) {
-			outside(t, change, func(r *rig, p *tape) {
-				claim := r.keep()
-				r.pass(time.Second)
-				if state := r.press(control.On); state != string(Connecting) {
-					t.Errorf("on: %s", state)
-				}
-				p.wantOrder("begin end")
-				p.taken()
-				r.refuses("not live yet")
-				r.pass(r.endpoint.takes + time.Second)
-				r.wantState(Live)
-				r.wantRunning(1, 1)
-				p.wantOrder("begin end begin")
-				p.wantFor(time.Second)
-				conn, _ := r.endpoint.last()
-				if pictures := conn.pictures(); len(pictures) < 20 || !pictures[0].key || pictures[0].pts < conn.at || len(conn.sounds()) < 90 {
-					t.Errorf("the conversation begins with %d pictures", len(pictures))
-				}
-				if r.camera.opened.Load() != 1 {
-					t.Error("the camera was opened again")
-				}
-				claim.Release()
-				r.pass(time.Second)
-				r.wantState(Live)
-				if c := r.keep(); c.Alone {
-					t.Error("a conversation looks like none")
-				}
-				r.press(control.Off)
-				r.pass(time.Second)
-				r.wantState(Ready)
-				r.wantRunning(0, 0)
+		for what, keep := range map[string]func(*rig) Claim{"pictures": (*rig).keep, "sound": (*rig).keepSound} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				outside(t, change, func(r *rig, p *tape) {
+					claim := keep(r)
+					r.pass(time.Second)
+					if state := r.press(control.On); state != string(Connecting) {
+						t.Errorf("on: %s", state)
+					}
+					p.wantOrder("begin end")
+					p.taken()
+					r.refuses("not live yet")
+					r.pass(r.endpoint.takes + time.Second)
+					r.wantState(Live)
+					r.wantRunning(1, 1)
+					p.wantOrder("begin end begin")
+					p.wantFor(time.Second)
+					conn, _ := r.endpoint.last()
+					if pictures := conn.pictures(); len(pictures) < 20 || !pictures[0].key || pictures[0].pts < conn.at || len(conn.sounds()) < 90 {
+						t.Errorf("the conversation begins with %d pictures", len(pictures))
+					}
+					if r.camera.opened.Load() != 1 {
+						t.Error("the camera was opened again")
+					}
+					claim.Release()
+					r.pass(time.Second)
+					r.wantState(Live)
+					if c := r.keep(); c.Alone {
+						t.Error("a conversation looks like none")
+					}
+					r.press(control.Off)
+					r.pass(time.Second)
+					r.wantState(Ready)
+					r.wantRunning(0, 0)
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -174,7 +195,7 @@ func TestKeepAndLiveAtOnce(t *testing.T) {
 	outside(t, func(r *rig) { r.camera.takes = time.Second }, func(r *rig, p *tape) {
 		asked := make(chan error, 1)
 		go func() {
-			_, err := r.Keep(r.t.Context())
+			_, err := r.Keep(r.t.Context(), false)
 			asked <- err
 		}()
 		r.pass(time.Second / 2)
@@ -320,7 +341,7 @@ func TestKeepRaces(t *testing.T) {
 			go func() {
 				had := 0
 				for ctx.Err() == nil {
-					if c, err := r.Keep(ctx); err == nil {
+					if c, err := r.Keep(ctx, i%2 == 0); err == nil {
 						had++
 						time.Sleep(time.Duration(3+7*i) * time.Millisecond)
 						c.Release()
