@@ -13,8 +13,8 @@ import (
 // length is how many durations a window looks back on: about 17 s at 30 a second.
 const length = 512
 
-// Window keeps the last durations. One goroutine adds, any may read; a read during
-// an add is off by one duration at most. The zero value is ready.
+// Window keeps the last durations. Any goroutine adds and reads; a read is off by
+// one duration for each add that runs meanwhile. The zero value is ready.
 type Window struct {
 	ring  [length]atomic.Uint32 // in microseconds
 	count atomic.Uint64
@@ -22,9 +22,8 @@ type Window struct {
 
 // Add takes a duration; one below zero counts as zero, above an hour as an hour.
 func (w *Window) Add(d time.Duration) {
-	n := w.count.Load()
+	n := w.count.Add(1) - 1
 	w.ring[n%length].Store(uint32(min(max(d, 0), time.Hour).Microseconds()))
-	w.count.Store(n + 1)
 }
 
 // Read returns the percentiles in milliseconds; zero before the first duration.
