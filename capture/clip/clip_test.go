@@ -75,14 +75,10 @@ func (s *scene) beginTo(w io.Writer, limit time.Duration) *take {
 	if w == nil {
 		w = &k.file
 	}
-	c, err := s.ring.Begin(w, limit)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	k.Clip = c
+	k.Clip = s.ring.Begin(w, limit)
 	go func() {
 		defer close(k.done)
-		k.summary, k.err = c.Run(context.Background())
+		k.summary, k.err = k.Clip.Run(context.Background())
 	}()
 	return k
 }
@@ -362,10 +358,7 @@ func TestWriterFails(t *testing.T) {
 		if _, err := k.Run(t.Context()); err == nil {
 			t.Error("a second Run: no error")
 		}
-		c, err := s.ring.Begin(io.Discard, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := s.ring.Begin(io.Discard, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := c.Run(ctx); !errors.Is(err, context.Canceled) || len(s.ring.clips) > 0 {
@@ -402,11 +395,7 @@ func TestTogether(t *testing.T) {
 		}
 		for n := range time.Duration(3) {
 			every(700*time.Millisecond+n*time.Millisecond, func() {
-				c, err := s.ring.Begin(io.Discard, 5*time.Second)
-				if err != nil {
-					t.Error(err)
-					return
-				}
+				c := s.ring.Begin(io.Discard, 5*time.Second)
 				all.Go(func() {
 					if _, err := c.Run(context.Background()); err != nil && !errors.Is(err, ErrNoPicture) {
 						t.Error(err)

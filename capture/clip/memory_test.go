@@ -79,10 +79,7 @@ func measureMemory() {
 	before := resident()
 	play(30)
 	armed := resident()
-	c, err := r.Begin(io.Discard, 0)
-	if err != nil {
-		panic(err)
-	}
+	c := r.Begin(io.Discard, 0)
 	for range 20 {
 		for c.plan() == ready {
 			if err := c.write(); err != nil {
@@ -190,10 +187,7 @@ func BenchmarkVideo(b *testing.B) {
 // BenchmarkFragment writes half a second out of the ring.
 func BenchmarkFragment(b *testing.B) {
 	r, step := benchRing()
-	c, err := r.Begin(io.Discard, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
+	c := r.Begin(io.Discard, 0)
 	b.ReportAllocs()
 	b.SetBytes(2_500_000 / 8 / 2)
 	for b.Loop() {

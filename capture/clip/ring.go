@@ -354,7 +354,7 @@ func (r *Ring) Stats() (bytes, limit int, buffered time.Duration) {
 // than the pre-roll, else at the oldest there is, else at the next to come. The
 // clip is written to w by its Run, which has to be called, if only with a context
 // that has ended: until it returns the ring keeps what the clip needs.
-func (r *Ring) Begin(w io.Writer, limit time.Duration) (*Clip, error) {
+func (r *Ring) Begin(w io.Writer, limit time.Duration) *Clip {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := newClip(r, w, limit)
@@ -366,5 +366,5 @@ func (r *Ring) Begin(w io.Writer, limit time.Duration) (*Clip, error) {
 			break
 		}
 	}
-	return c, nil
+	return c
 }

@@ -54,14 +54,14 @@ func (r *Recorder) StartClip(ctx context.Context) (control.Clip, error) {
 	// lock: a slow disk holds nobody up.
 	item, err := r.create(to, spool.Clip, "video/mp4", false)
 	if err != nil {
-		c.err = fmt.Errorf("store the clip: %w", err)
+		c.err = err
 		out.Writer = io.Discard
 		gone, cancel := context.WithCancel(ctx)
 		cancel()
 		_, _ = c.clip.Run(gone) // lets go of the ring
 		claim.Release()
 		r.finished(c)
-		return control.Clip{}, c.err
+		return control.Clip{}, fmt.Errorf("store the clip: %w", err)
 	}
 	out.Writer = item
 	r.mu.Lock()
@@ -82,12 +82,8 @@ func (r *Recorder) begin(out io.Writer, claim session.Claim) (*running, error) {
 	case r.clip != nil:
 		return nil, clipRuns{r.clip.id}
 	}
-	c, err := r.cfg.Ring.Begin(out, r.cfg.MaxClip)
-	if err != nil {
-		return nil, fmt.Errorf("begin a clip: %w", err)
-	}
 	now, _ := r.cfg.Clock()
-	r.clip = &running{clip: c, claim: claim, since: now, saved: make(chan struct{})}
+	r.clip = &running{clip: r.cfg.Ring.Begin(out, r.cfg.MaxClip), claim: claim, since: now, saved: make(chan struct{})}
 	r.saving.Add(1)
 	return r.clip, nil
 }

@@ -72,13 +72,10 @@ func (r *Recorder) shot(ctx context.Context, claim session.Claim) (photo.Photo, 
 		return photo.Photo{}, fmt.Errorf("take the photo: %w", err)
 	}
 	p, err := taker.Take(ctx)
-	switch {
-	case errors.Is(err, os.ErrClosed):
-		return p, fmt.Errorf("take the photo: %w", errEnded{})
-	case err != nil:
-		return p, fmt.Errorf("take the photo: %w", err)
+	if errors.Is(err, os.ErrClosed) {
+		err = fmt.Errorf("take the photo: %w", errEnded{})
 	}
-	return p, nil
+	return p, err // of its own says what was tried
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

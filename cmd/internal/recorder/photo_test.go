@@ -209,6 +209,8 @@ func TestPhotoOfACameraThatDeliversNothing(t *testing.T) {
 			var none *photo.NoFrameError
 			if !errors.As(err, &none) || time.Since(pressed) != wait {
 				t.Errorf("photo: %v after %v, want %v", err, time.Since(pressed), wait)
+			} else if strings.Count(err.Error(), "take") != 1 {
+				t.Errorf("it says twice what was tried: %v", err)
 			}
 			r.wantItems(0)
 		})
