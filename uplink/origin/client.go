@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // The configuration keys that errors name, beside Config.Key.
@@ -29,6 +30,7 @@ type Config struct {
 	Token          Secret // bearer token; none when zero
 	TrustedOrigins []string
 	UserAgent      string            // "bril" when empty
+	Date           func(time.Time)   // is told the time of each answer over TLS; nobody when nil
 	RootCAs        *x509.CertPool    // the system's when nil
 	Transport      http.RoundTripper // one of NewTransport's when nil
 }

@@ -123,6 +123,7 @@ func (c *Client) once(ctx context.Context, q Request) (*Reply, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
+	c.tellDate(res)
 	r := &Reply{URL: q.URL, Status: res.StatusCode, Header: res.Header}
 	if r.Status >= 300 {
 		// An explanation that breaks off is still one.
@@ -131,6 +132,16 @@ func (c *Client) once(ctx context.Context, q Request) (*Reply, error) {
 	}
 	r.Body, err = readBody(res)
 	return r, err
+}
+
+// tellDate passes on what only the server can have said.
+func (c *Client) tellDate(res *http.Response) {
+	if c.cfg.Date == nil || res.TLS == nil {
+		return
+	}
+	if at, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		c.cfg.Date(at)
+	}
 }
 
 func (c *Client) request(ctx context.Context, q Request) (*http.Request, error) {

@@ -48,6 +48,7 @@ type Config struct {
 	Limit          func() int64      // bytes a second, asked while sending; none when nil or not above 0
 	Audit          func() string     // head of the audit log, which travels with each upload; none when nil
 	UserAgent      string            // "bril" when empty
+	Date           func(time.Time)   // as in origin.Config
 	RootCAs        *x509.CertPool    // the system's when nil
 	Transport      http.RoundTripper // for tests; one of its own when nil
 	Log            *slog.Logger      // discards when nil
@@ -105,7 +106,7 @@ func New(cfg Config) (*Uploader, error) {
 		cfg.Audit = func() string { return "" }
 	}
 	asker, err := origin.New(origin.Config{URL: cfg.URL, Key: keyURL, Foreign: ErrNotTus, Token: cfg.Token,
-		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent, Transport: cfg.Transport})
+		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent, Date: cfg.Date, Transport: cfg.Transport})
 	if err != nil {
 		return nil, err
 	}
