@@ -24,7 +24,6 @@ import (
 	"github.com/bril-edge/bril/encoder"
 	"github.com/bril-edge/bril/hardware/clock"
 	"github.com/bril-edge/bril/hardware/power"
-	"github.com/bril-edge/bril/uplink/netwatch"
 	"github.com/bril-edge/bril/uplink/spool"
 	"github.com/bril-edge/bril/uplink/upload"
 	"github.com/bril-edge/bril/uplink/whip"
@@ -120,7 +119,7 @@ func (a *Agent) sessionConfig() (session.Config, error) {
 		NewAudioEncoder: a.newAudioEncoder,
 		Connect:         dialer.connect,
 		ConnectBackoff:  &whip.Backoff{},
-		Network:         netwatch.Run,
+		Network:         a.watchNetwork,
 		Notice:          notice(cfg.Cues.Language),
 		Cue:             a.cue,
 		Phase:           a.board.signals.phase,

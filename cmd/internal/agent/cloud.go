@@ -22,7 +22,7 @@ type cloud struct {
 	recipient age.Recipient // nil while it is not known
 	uploads   string        // likewise
 	trust     string        // of the recipient, as `bril status` shows it
-	err       error         // of the last question
+	err       error         // of the last question, or of what was made of the answer
 }
 
 // How far the recipient can be trusted, in the words of `bril status`.
@@ -56,18 +56,33 @@ func (c *cloud) possible() bool {
 }
 
 // Recipient returns whom photos and clips are encrypted to. It asks an endpoint on
-// this machine if need be.
+// this machine if need be, and not for where to send them: no press waits for that.
 func (c *cloud) Recipient(ctx context.Context) (age.Recipient, error) {
+	if known := c.known(); known != nil {
+		return known, nil
+	}
 	if err := c.ask(ctx); err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.recipient == nil {
+	known := c.known()
+	if known == nil {
 		return nil, hinted{errors.New("nobody is known whom photos and clips are for"),
 			"set spool.recipient to the cloud's key, age1…; without it nothing is taken, as it could be read by who finds the glasses"}
 	}
-	return c.recipient, nil
+	return known, nil
+}
+
+func (c *cloud) known() age.Recipient {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.recipient
+}
+
+// note keeps why nothing is sent, for `bril status`.
+func (c *cloud) note(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
 }
 
 // ask completes what the configuration leaves open, unless that has been done.

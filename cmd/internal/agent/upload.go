@@ -9,6 +9,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/uplink/netwatch"
 	"github.com/bril-edge/bril/uplink/origin"
 	"github.com/bril-edge/bril/uplink/upload"
 	"github.com/bril-edge/bril/uplink/whip"
@@ -37,6 +38,7 @@ func (a *Agent) findUploader(ctx context.Context) *upload.Uploader {
 			u, err := a.newUploader(uploads)
 			if err != nil {
 				a.opts.Log.Error("photos and clips are not sent", "error", err)
+				a.cloud.note(err)
 			}
 			return u
 		case a.cloud.find == nil:
@@ -58,7 +60,8 @@ func (a *Agent) findUploader(ctx context.Context) *upload.Uploader {
 func (a *Agent) newUploader(to string) (*upload.Uploader, error) {
 	cfg := upload.Config{
 		Spool: a.spool, URL: to, TrustedOrigins: a.cfg.Uplink.TrustedOrigins,
-		Limit: a.uploadLimit, Audit: a.auditHead, UserAgent: "bril/" + a.opts.Version, Log: a.opts.Log,
+		Limit: a.uploadLimit, Audit: a.auditHead, UserAgent: "bril/" + a.opts.Version,
+		Date: a.clock.Heard, Log: a.opts.Log,
 	}
 	if file := a.cfg.Uplink.TokenFile; file != "" {
 		token, err := configs.ReadToken(file)
@@ -86,11 +89,32 @@ func (a *Agent) auditHead() string {
 // uploadLimit keeps uploads below the stream, in bytes a second; 0 is no limit.
 func (a *Agent) uploadLimit() int64 {
 	s := a.Session.Status()
-	switch session.Phase(s.State) {
+	return limitBeside(session.Phase(s.State), s.Uplink.TargetBPS, a.cfg)
+}
+
+// limitBeside takes the stream's rate, which is 0 while there is no connection: it
+// counts then as what a new one begins with.
+func limitBeside(phase session.Phase, rate int64, cfg configs.Config) int64 {
+	switch phase {
 	case session.Connecting, session.Live, session.Paused:
-		return max(s.Uplink.TargetBPS*int64(a.cfg.Upload.LiveShare)/100/8, 1)
+	default:
+		return 0
 	}
-	return 0
+	if rate == 0 {
+		rate = int64(cfg.Video.MaxBitRate)
+	}
+	return max(rate*int64(cfg.Upload.LiveShare)/100/8, 1)
+}
+
+// watchNetwork is netwatch.Run, which tells the uploader as well: after hours
+// without Wi-Fi its next try would be minutes away.
+func (a *Agent) watchNetwork(ctx context.Context, changed func()) error {
+	return netwatch.Run(ctx, func() {
+		if u := a.uploader.Load(); u != nil {
+			u.Wake()
+		}
+		changed()
+	})
 }
 
 // stored tells the uploader of a new item.
