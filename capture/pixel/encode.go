@@ -26,6 +26,12 @@ type EncoderConfig struct {
 
 // Encoder makes JPEG of raw pictures, upright and with chroma at half width and
 // height. One goroutine uses it.
+//
+// It takes them to have the colours of ITU-R BT.601 and the range of video, as USB
+// cameras do: a capture.Frame does not tell, and JFIF knows no others. Of a source
+// of BT.709 grey stays grey and saturated colours are off, pure red the most, by 22
+// of 255; of one that uses all values from 0 to 255 the darkest and the lightest
+// parts lose their detail.
 type Encoder struct {
 	quality   int
 	log       *slog.Logger
@@ -61,7 +67,7 @@ func (e *Encoder) Encode(in capture.Frame) ([]byte, error) {
 	if f.Format != capture.I420 {
 		return nil, fmt.Errorf("encode %v picture of %dx%d: %w: no way to JPEG", f.Format, f.Width, f.Height, ErrUnsupported)
 	}
-	if err := check(&f); err != nil { // the converter has not looked at what it let through
+	if err := checkEven(&f); err != nil { // the converter has not looked at what it let through
 		return nil, fmt.Errorf("encode %v picture of %dx%d: %w", f.Format, f.Width, f.Height, err)
 	}
 	toFullRange(&f)
@@ -73,6 +79,15 @@ func (e *Encoder) Encode(in capture.Frame) ([]byte, error) {
 		return nil, fmt.Errorf("encode picture of %dx%d: %w", f.Width, f.Height, err)
 	}
 	return data, nil
+}
+
+// checkEven refuses what encoders would read more of than there is: of a picture of
+// 15 pixels they read eight samples of chroma, and a plane of I420 holds seven.
+func checkEven(f *capture.Frame) error {
+	if f.Width%2 != 0 || f.Height%2 != 0 {
+		return fmt.Errorf("%w: width and height must be even", ErrUnsupported)
+	}
+	return check(f)
 }
 
 // Close frees the JPEG encoder. A second call does nothing.

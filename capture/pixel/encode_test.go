@@ -163,6 +163,8 @@ func TestEncodeRefuses(t *testing.T) {
 		"short": {short, ErrBroken},
 		"H.264": {frame(capture.H264, 16, 16, 0), ErrUnsupported},
 		"odd":   {frame(capture.YUYV, 15, 16, 0), ErrUnsupported},
+		"wide":  {frame(capture.I420, 15, 16, 0), ErrUnsupported},
+		"high":  {frame(capture.I420, 16, 15, 0), ErrUnsupported},
 		"empty": {capture.Frame{Format: capture.I420}, ErrBroken},
 	}
 	for name, test := range tests {
