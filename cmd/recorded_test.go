@@ -42,6 +42,7 @@ var named = []struct{ what, in string }{
 	{"(*capture/photo.Taker).Offer", "cmd/internal/recorder"},
 	{"(*capture/clip.Ring).Video", "cmd/internal/recorder"},
 	{"(*capture/clip.Ring).Audio", "cmd/internal/recorder"},
+	{"(*uplink/spool.Spool).Create", "cmd/internal/recorder"}, // and where it is kept
 }
 
 func TestTheCustomerIsNotRecorded(t *testing.T) {
