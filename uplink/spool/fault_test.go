@@ -138,6 +138,9 @@ func afterOutage(t *testing.T, b *bench, p *promises, when string) {
 			t.Fatalf("%s: item %s was deleted and is back", when, id)
 		}
 	}
+	if w := b.Status().Warnings; len(w) > 0 {
+		t.Fatalf("%s: %q", when, w)
+	}
 	if err := b.record(); err != nil {
 		t.Fatalf("%s: %v", when, err)
 	}

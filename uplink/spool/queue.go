@@ -41,7 +41,8 @@ type Entry struct {
 	Bytes  int64  // of the encrypted file
 	SHA256 string // of the encrypted file, in hex; empty while it is written
 	Sent   int64  // bytes that the endpoint has, of an upload that has begun
-	// DeleteAfter is when retention ends; zero until a clock was confirmed.
+	// DeleteAfter is when retention ends; zero until a clock was confirmed, and for
+	// what is no item.
 	DeleteAfter time.Time
 	Problem     string // why it waits, was refused or set aside
 }
@@ -107,6 +108,7 @@ func (s *Spool) List() []Entry {
 	list := make([]Entry, len(all))
 	for i, e := range all {
 		list[i] = e.entry()
+		list[i].DeleteAfter = e.end(s.cfg.Retention)
 	}
 	return list
 }

@@ -116,6 +116,11 @@ func TestRetentionOfBroken(t *testing.T) {
 		if w := b.Status().Warnings; len(w) != 2 || !strings.Contains(w[0], damaged) {
 			t.Errorf("a day ahead: %q", w)
 		}
+		for _, e := range b.List() {
+			if known := !e.DeleteAfter.IsZero(); known != strings.HasPrefix(e.ID, damaged) {
+				t.Errorf("it is %+v", e)
+			}
+		}
 		clock.pass(b, Warn+Grace)
 		if list := b.List(); len(list) != 1 || list[0].ID != "holiday" {
 			t.Errorf("in the end there is %+v", list)

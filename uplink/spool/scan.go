@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,7 +119,12 @@ func (s *Spool) compare(key string, g glance, there []State) error {
 			errs = append(errs, s.setAside(key+"."+string(state), "a second folder of the same item"))
 		}
 	}
-	if found == "" {
+	switch {
+	case found != "":
+	case slices.Contains(there, Gone): // a deletion that was not known to be durable
+		s.forget(g.e)
+		s.tell(audit.Delete, g.e.id, g.e.bytes)
+	default:
 		s.miss(key, g.e)
 	}
 	return errors.Join(errs...)

@@ -11,6 +11,7 @@ import (
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/uplink/netwatch"
 	"github.com/bril-edge/bril/uplink/origin"
+	"github.com/bril-edge/bril/uplink/spool"
 	"github.com/bril-edge/bril/uplink/upload"
 	"github.com/bril-edge/bril/uplink/whip"
 )
@@ -134,7 +135,7 @@ func (a *Agent) Spool() control.Spool {
 	now, _ := a.clock.Now()
 	var s control.Spool
 	for _, e := range a.spool.List() {
-		if e.DeleteAfter.IsZero() { // counted from when the clock is confirmed
+		if e.DeleteAfter.IsZero() && e.State != spool.Broken { // counted from when the clock is confirmed
 			e.DeleteAfter = now.Add(time.Duration(a.cfg.Spool.Retention))
 		}
 		s.Items = append(s.Items, control.SpoolItem{

@@ -86,6 +86,7 @@ func TestWriteSpool(t *testing.T) {
 	spool := control.Spool{Items: []control.SpoolItem{
 		{ID: "kq3x5vjm2n7aijklmnopqrstuv", Kind: "clip", State: "ready", Bytes: 2_100_000, Sent: 861_000, DeleteAfter: until},
 		{ID: "kq3x5vjm2n7bijklmnopqrstuv", State: "interrupted", Bytes: 999, DeleteAfter: until, Problem: "the endpoint says: \x1b[2J no"},
+		{ID: "holiday", State: "broken", Bytes: 1000, Problem: "not an item of the spool"},
 	}}
 	s := busy()
 	s.Upload = control.Upload{State: "sending", Item: spool.Items[0].ID, Sent: 861_000, Bytes: 2_100_000}
@@ -94,6 +95,8 @@ kq3x5vjm2n7aijklmnopqrstuv  clip   ready          2.1 MB  2026-12-07 18:50
   ████████░░░░░░░░░░░░  41 %   861 kB of 2.1 MB   1.2 Mb/s   8s left
 kq3x5vjm2n7bijklmnopqrstuv  ?      interrupted     999 B  2026-12-07 18:50
   the endpoint says: [2J no
+holiday                     ?      broken            1 kB  never
+  not an item of the spool
 
 spool       3 items, 12.4 MB of 2.0 GB, the oldest of 2026-11-22 09:05
 upload      sending 41 % 861 kB of 2.1 MB

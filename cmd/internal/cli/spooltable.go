@@ -21,7 +21,7 @@ func writeSpool(b *strings.Builder, spool control.Spool, s control.Status, rate 
 	fmt.Fprintf(b, line, "ID", "KIND", "STATE", "SIZE", "DELETED AFTER")
 	for _, item := range spool.Items {
 		fmt.Fprintf(b, line, printable(item.ID), cmp.Or(printable(item.Kind), "?"), printable(item.State), size(item.Bytes),
-			item.DeleteAfter.Local().Format("2006-01-02 15:04"))
+			deletedAfter(item.DeleteAfter))
 		if item.ID == s.Upload.Item && s.Upload.State == "sending" {
 			b.WriteString("  " + progress(item.Sent, item.Bytes, rate, bars) + "\n")
 		}
@@ -34,6 +34,13 @@ func writeSpool(b *strings.Builder, spool control.Spool, s control.Status, rate 
 	b.WriteByte('\n')
 	row(b, "spool", spoolLine(s.Spool))
 	row(b, "upload", uploadLine(s.Upload))
+}
+
+func deletedAfter(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.Local().Format("2006-01-02 15:04")
 }
 
 // kindOf is what a person calls an item: of before a restart the glasses know only

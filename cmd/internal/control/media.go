@@ -47,12 +47,12 @@ type Spool struct {
 // SpoolItem is a photo or a clip.
 type SpoolItem struct {
 	ID          string    `json:"id"`
-	Kind        string    `json:"kind"`  // photo or clip; "" when it is of before a restart: the glasses cannot read it
-	State       string    `json:"state"` // writing, ready, interrupted or refused
-	Bytes       int64     `json:"bytes"` // encrypted
-	Sent        int64     `json:"sent"`  // of them, that the cloud has, of the upload that runs
-	DeleteAfter time.Time `json:"delete_after"`
-	Problem     string    `json:"problem,omitempty"` // why it is not sent
+	Kind        string    `json:"kind"`                  // photo or clip; "" when it is of before a restart: the glasses cannot read it
+	State       string    `json:"state"`                 // new, writing, ready, interrupted, refused; broken for what cannot be sent
+	Bytes       int64     `json:"bytes"`                 // encrypted
+	Sent        int64     `json:"sent"`                  // of them, that the cloud has, of the upload that runs
+	DeleteAfter time.Time `json:"delete_after,omitzero"` // missing for what is no item, and stays
+	Problem     string    `json:"problem,omitempty"`     // why it is not sent
 }
 
 // complete returns s as it is sent.
