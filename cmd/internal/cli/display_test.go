@@ -95,7 +95,7 @@ kq3x5vjm2n7aijklmnopqrstuv  clip   ready          2.1 MB  2026-12-07 18:50
   ████████░░░░░░░░░░░░  41 %   861 kB of 2.1 MB   1.2 Mb/s   8s left
 kq3x5vjm2n7bijklmnopqrstuv  ?      interrupted     999 B  2026-12-07 18:50
   the endpoint says: [2J no
-holiday                     ?      broken            1 kB  never
+holiday                     ?      broken           1 kB  never
   not an item of the spool
 
 spool       3 items, 12.4 MB of 2.0 GB, the oldest of 2026-11-22 09:05
