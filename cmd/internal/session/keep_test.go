@@ -70,6 +70,9 @@ func TestKeep(t *testing.T) {
 		r.pass(10 * time.Second)
 		r.wantState(Ready)
 		r.wantRunning(1, 0)
+		if s := r.Status(); s.Video.Encoded < 248 || s.Video.Sent > 0 || s.Video.Dropped["send"] > 0 {
+			t.Errorf("pictures: %+v", s.Video)
+		}
 		if s := r.Status(); s.Camera != "fake camera" || s.Microphone != "" || s.Uplink.State != "off" || !s.LiveSince.IsZero() || len(s.Errors) > 0 {
 			t.Errorf("status: %+v", s)
 		}
@@ -149,6 +152,7 @@ func TestKeepThenLive(t *testing.T) {
 	for name, change := range map[string]func(*rig){
 		"devices": func(*rig) {},
 		"files":   (*rig).files,
+		"late":    (*rig).late,
 	} {
 		for what, keep := range map[string]func(*rig) Claim{"pictures": (*rig).keep, "sound": (*rig).keepSound} {
 			t.Run(name+", "+what, func(t *testing.T) {

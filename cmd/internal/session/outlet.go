@@ -9,6 +9,7 @@ import (
 type destination struct {
 	publisher Publisher // nil while there is no connection
 	take      take      // 0 while there is no recording
+	alone     bool      // the recording is not of a conversation: nobody misses what is not sent
 }
 
 // outlet is where stages find their destination.
@@ -23,8 +24,10 @@ func newOutlet() *outlet { return &outlet{changed: make(chan struct{})} }
 // set changes the connection.
 func (o *outlet) set(p Publisher) { o.change(func(to *destination) { to.publisher = p }) }
 
-// record changes the take.
-func (o *outlet) record(t take) { o.change(func(to *destination) { to.take = t }) }
+// record changes the take, and says whether it is not of a conversation.
+func (o *outlet) record(t take, alone bool) {
+	o.change(func(to *destination) { to.take, to.alone = t, alone && t != 0 })
+}
 
 func (o *outlet) change(how func(*destination)) {
 	o.mu.Lock()

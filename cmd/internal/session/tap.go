@@ -107,9 +107,9 @@ func (r *record) audio(of take, p encoder.Packet) {
 // before the end.
 func (l *loop) record(on bool) {
 	if on {
-		l.media.out.record(l.recording.begin())
+		l.media.out.record(l.recording.begin(), l.state.Kept)
 		return
 	}
-	l.media.out.record(0)
+	l.media.out.record(0, false)
 	l.recording.end()
 }

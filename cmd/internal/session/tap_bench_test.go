@@ -54,7 +54,7 @@ func videoBench(tap Tap, connected bool) *videoStage {
 	if connected {
 		out.set(well{})
 	}
-	out.record(r.begin())
+	out.record(r.begin(), false)
 	return v
 }
 

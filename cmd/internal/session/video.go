@@ -48,6 +48,7 @@ type videoStage struct {
 	pts     time.Duration // of it
 	before  time.Duration // when the encoder got the frame before
 	stale   time.Duration // PTS up to which what the encoder makes was for a connection before; 0 for none
+	earlier time.Duration // and for a take before
 	tallied EncoderState  // what the meter and status know of the encoder
 	whole   time.Duration // when the last picture was not broken
 	next    uint64        // sequence number expected next; 0 for any
@@ -202,6 +203,9 @@ func (v *videoStage) turn(to destination) {
 	if connected {
 		v.stale = v.pts
 	}
+	if taken {
+		v.earlier = v.pts
+	}
 	if connected || taken {
 		v.next, v.spacing.asked = 0, true
 		v.forceKeyFrame()
@@ -290,7 +294,7 @@ func (v *videoStage) count(f capture.Frame) {
 // sink takes what the encoder makes. What was captured before a press, and is
 // ready only after it, leaves; what was captured after it does not. What an
 // encoder kept until there was another connection goes into the recording only: a
-// viewer there begins with a key frame.
+// viewer there begins with a key frame. So does another recording.
 func (v *videoStage) sink(au encoder.AccessUnit) error {
 	if v.to == (destination{}) {
 		return nil // read to learn the profile
@@ -307,7 +311,9 @@ func (v *videoStage) sink(au encoder.AccessUnit) error {
 		return nil
 	}
 	v.send(au, ready)
-	v.record.video(v.to.take, au)
+	if v.earlier == 0 || au.PTS > v.earlier {
+		v.record.video(v.to.take, au)
+	}
 	return nil
 }
 
@@ -322,6 +328,9 @@ func (v *videoStage) startedAt(pts time.Duration) time.Duration {
 
 // send sends to whom there is: to nobody while only the recording goes on.
 func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
+	if v.to.alone {
+		return
+	}
 	if v.to.publisher == nil || v.stale != 0 && au.PTS <= v.stale {
 		v.meter.droppedSend.Add(1)
 		return
