@@ -17,7 +17,7 @@ func (b *bench) allocations() ([]string, error) {
 // figures runs the tests that look at the stream with a browser.
 func (b *bench) figures() ([]string, error) {
 	b.say("a browser watches")
-	lines, err := b.lines("figure: ", "go", "test", "-count=1", "-v", "-run=TestPageLatency|TestFirstFrame|ComesBack|TestKeyFrameOnRequest", "./cmd/internal/e2e")
+	lines, err := b.lines("figure: ", "go", "test", "-count=1", "-v", "-run=TestPageLatency|TestFirstFrame|ComesBack|TestKeyFrameOnRequest|TestPhotosLeaveTheStreamAlone|TestPressToCue", "./cmd/internal/e2e")
 	for i, line := range lines {
 		_, lines[i], _ = strings.Cut(line, "figure: ")
 	}

@@ -31,7 +31,7 @@ type results struct {
 	Seconds       float64       `json:"seconds"` // of each measurement
 	Publishers    []measurement `json:"publishers"`
 	Allocations   []string      `json:"allocations"` // benchmark lines of go test
-	Figures       []string      `json:"figures"`     // of the tests with a browser
+	Figures       []string      `json:"figures"`     // of memory, and of the tests with a browser
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -56,13 +56,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if r.Publishers, err = b.publishers(); err != nil {
 		return err
 	}
+	if r.Figures, err = b.recording(); err != nil {
+		return err
+	}
 	if !*quick {
 		if r.Allocations, err = b.allocations(); err != nil {
 			return err
 		}
-		if r.Figures, err = b.figures(); err != nil {
+		seen, err := b.figures()
+		if err != nil {
 			return err
 		}
+		r.Figures = append(r.Figures, seen...)
 	}
 	if *asJSON {
 		return json.NewEncoder(stdout).Encode(r)

@@ -119,6 +119,7 @@ func (b *bench) footage() error {
 		{"-y", "-loglevel", "error", "-i", b.path("clip.mp4"), "-c", "copy", "-bsf:v", "h264_mp4toannexb", b.path("clip.h264")},
 		{"-y", "-loglevel", "error", "-i", b.path("clip.mp4"), "-t", "4", "-pix_fmt", "yuv420p", b.path("clip.y4m")},
 		{"-y", "-loglevel", "error", "-stream_loop", "-1", "-i", movie, "-t", "20", "-vn", "-c:a", "libopus", "-b:a", "48k", "-ac", "1", "-frame_duration", "20", "-page_duration", "20000", b.path("clip.opus")},
+		{"-y", "-loglevel", "error", "-i", b.path("clip.opus"), b.path("clip.wav")},
 	} {
 		if err := b.command("ffmpeg", args...); err != nil {
 			return err
@@ -167,18 +168,13 @@ type measurement struct {
 
 // publishers measures pairs: each of ours runs beside plain pion.
 func (b *bench) publishers() ([]measurement, error) {
-	files := []string{"--camera", "mp4:" + b.path("clip.mp4"), "--microphone", "opus:" + b.path("clip.opus")}
-	raw := []string{"--camera", "y4m:" + b.path("clip.y4m"), "--microphone", "wav:" + b.path("clip.wav")}
-	if err := b.command("ffmpeg", "-y", "-loglevel", "error", "-i", b.path("clip.opus"), b.path("clip.wav")); err != nil {
-		return nil, err
-	}
 	b.say("passing through beside plain pion, %v", b.length)
-	first, err := b.sideBySide(b.plain(), b.agent("bril, passed through", files))
+	first, err := b.sideBySide(b.plain(), b.agentAt("bril, passed through", b.endpoint, b.encoded()))
 	if err != nil {
 		return nil, err
 	}
 	b.say("raw frames through openh264, %v", b.length)
-	second, err := b.sideBySide(b.agent("bril, raw through openh264", raw))
+	second, err := b.sideBySide(b.agentAt("bril, raw through openh264", b.endpoint, b.raw()))
 	return append(first, second...), err
 }
 
@@ -197,9 +193,20 @@ func (b *bench) plain() subject {
 	return subject{name: plainName, cmd: exec.CommandContext(b.ctx, self, plainCommand, b.endpoint+"/whip/plain", b.path("clip.h264"), b.path("clip.opus"))}
 }
 
-func (b *bench) agent(name string, sources []string) subject {
-	socket := b.path("control.sock")
-	args := append([]string{"run", "--whip", b.endpoint + "/whip/bril", "--state", b.path("state"), "--control", socket, "--loop", "--live"}, sources...)
+func (b *bench) encoded() []string {
+	return []string{"--camera", "mp4:" + b.path("clip.mp4"), "--microphone", "opus:" + b.path("clip.opus")}
+}
+
+func (b *bench) raw() []string {
+	return []string{"--camera", "y4m:" + b.path("clip.y4m"), "--microphone", "wav:" + b.path("clip.wav")}
+}
+
+// agentAt publishes to an endpoint, with a state of its own by the last word of the
+// name.
+func (b *bench) agentAt(name, endpoint string, sources []string) subject {
+	id := name[strings.LastIndexByte(name, ' ')+1:]
+	socket := b.path(id + ".sock")
+	args := append([]string{"run", "--whip", endpoint + "/whip/" + id, "--state", b.path(id), "--control", socket, "--loop", "--live"}, sources...)
 	return subject{name: name, cmd: exec.CommandContext(b.ctx, b.path("bril"), args...), control: socket}
 }
 

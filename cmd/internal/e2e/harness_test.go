@@ -177,6 +177,7 @@ func freeAddress(t *testing.T) string {
 type agent struct {
 	*process
 	client *control.Client
+	socket string
 	args   []string
 	state  string
 }
@@ -196,7 +197,7 @@ func startAgentWith(t *testing.T, stdin *os.File, whip string, args ...string) *
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "control.sock")
-	a := &agent{state: t.TempDir(), client: control.NewClient(socket)}
+	a := &agent{state: t.TempDir(), client: control.NewClient(socket), socket: socket}
 	a.args = append([]string{"run", "--whip", whip, "--control", socket, "--state", a.state}, args...)
 	t.Cleanup(a.client.Close)
 	a.restart(t, stdin)
