@@ -42,7 +42,7 @@ type sending struct {
 	client   client
 	pace     *pace
 	spool    Spool
-	progress func(id string, sent, from int64) (more bool)
+	progress func(id string, sent int64) (more bool)
 	log      *slog.Logger
 
 	advanced bool // the endpoint has more than before
@@ -120,12 +120,12 @@ func (s *sending) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.advanced = s.progress(s.ID, offset, offset) || s.advanced
-	for from := offset; offset < s.Bytes; {
+	s.advanced = s.progress(s.ID, offset) || s.advanced
+	for offset < s.Bytes {
 		if offset, err = s.piece(ctx, offset); err != nil {
 			return err
 		}
-		s.advanced = s.progress(s.ID, offset, from) || s.advanced
+		s.advanced = s.progress(s.ID, offset) || s.advanced
 		if offset < s.Bytes && !s.spool.Turn(s.ID) {
 			return errYields
 		}

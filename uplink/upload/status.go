@@ -11,16 +11,15 @@ func (u *Uploader) begin(item spool.Entry) {
 	defer u.mu.Unlock()
 	err := u.status.Err // shown until something succeeds
 	u.status = Status{State: Sending, Item: item.ID, Bytes: item.Bytes, Since: time.Now(), Err: err}
-	u.from = 0
 }
 
-// progress takes what the endpoint has confirmed, and what of it was there
-// before this try. It reports whether that is more than before.
-func (u *Uploader) progress(id string, sent, from int64) bool {
+// progress takes what the endpoint has confirmed, and reports whether that is more
+// than before.
+func (u *Uploader) progress(id string, sent int64) bool {
 	u.cfg.Spool.Progress(id, sent)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.status.Sent, u.from = sent, from
+	u.status.Sent = sent
 	return u.history.advanced(id, sent)
 }
 

@@ -70,7 +70,6 @@ type Status struct {
 	Item  string    // that is being sent, or was last; "" for none
 	Sent  int64     // bytes of it that the endpoint has confirmed
 	Bytes int64     // of it
-	Rate  float64   // bytes a second that were confirmed, since Since
 	Err   error     // of the last try; nil when it was well. Its hint: origin.Hint
 	Since time.Time // when State began
 	Retry time.Time // when Waiting ends at the latest
@@ -87,7 +86,6 @@ type Uploader struct {
 
 	mu     sync.Mutex
 	status Status
-	from   int64 // of the item, when State began
 }
 
 // New checks the configuration; an error names the key to change. It asks
@@ -133,9 +131,6 @@ func (u *Uploader) Status() Status {
 	s := u.status
 	if s.State == Waiting && !time.Now().Before(s.Retry) {
 		return Status{State: Idle, Since: s.Retry} // what it waited for is no longer there
-	}
-	if took := time.Since(s.Since).Seconds(); s.State == Sending && took > 0 {
-		s.Rate = float64(s.Sent-u.from) / took
 	}
 	return s
 }
