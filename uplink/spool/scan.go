@@ -161,10 +161,12 @@ func (s *Spool) adopt(name string) error {
 	case name == probeName, name == probeName+disk.TempSuffix:
 		return disk.RemoveAll(s.fsys, path)
 	case strings.HasSuffix(name, brokenSuffix):
-		return s.keepBroken(name, info, "set aside before")
+		s.keepBroken(name, info, "set aside before")
+		return nil
 	case state == Broken && itemID(name) == "":
 		s.cfg.Log.Warn("the spool's folder holds something that is not its own", "name", name)
-		return s.keepBroken(name, info, "not an item of the spool, and left alone")
+		s.keepBroken(name, info, "not an item of the spool, and left alone")
+		return nil
 	case state == Broken, !info.IsDir():
 		return s.setAside(name, "not an item of the spool")
 	case state != Gone && s.holds(id):
@@ -257,20 +259,18 @@ func (s *Spool) setAside(name, why string) error {
 	if err != nil {
 		return err
 	}
-	return s.keepBroken(target, info, why)
+	s.keepBroken(target, info, why)
+	return nil
 }
 
-func (s *Spool) keepBroken(name string, info fs.FileInfo, why string) error {
+func (s *Spool) keepBroken(name string, info fs.FileInfo, why string) {
 	e := &entry{id: name, state: Broken, bytes: info.Size(), since: info.ModTime(), problem: why}
 	if e.since.Year() < 2020 {
 		e.since = time.Now() // by a clock that had not been set
 	}
 	if info.IsDir() {
-		list, err := s.fsys.ReadDir(filepath.Join(s.cfg.Dir, name))
-		if err != nil {
-			return err
-		}
 		e.bytes = 0
+		list, _ := s.fsys.ReadDir(filepath.Join(s.cfg.Dir, name)) // another user's, perhaps: no size is shown then
 		for _, d := range list {
 			if info, err := d.Info(); err == nil {
 				e.bytes += info.Size()
@@ -278,7 +278,6 @@ func (s *Spool) keepBroken(name string, info fs.FileInfo, why string) error {
 		}
 	}
 	s.keep(e)
-	return nil
 }
 
 // dropBroken deletes what was set aside.

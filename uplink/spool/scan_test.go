@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"filippo.io/age"
@@ -131,6 +132,23 @@ func TestForeign(t *testing.T) {
 				t.Errorf("Drop: %v, %+v", err, b.List())
 			}
 		})
+	}
+}
+
+// TestForeignFolderOfAnother: one that may not be looked into is no fault of the disk.
+func TestForeignFolderOfAnother(t *testing.T) {
+	hooked := &disktest.Hooked{FS: disktest.NewMemory()}
+	b := newBenchOn(t, hooked, "/state")
+	b.plant(t, "root's", map[string][]byte{"x": {1}})
+	hooked.Before = func(op disktest.Op) error {
+		if op.Name == "readdir" && filepath.Base(op.Path) == "root's" {
+			return syscall.EACCES
+		}
+		return nil
+	}
+	b.tend()
+	if list := b.List(); len(list) != 1 || list[0].State != Broken || b.Status().Fault != nil {
+		t.Errorf("there is %+v, fault %v", list, b.Status().Fault)
 	}
 }
 
