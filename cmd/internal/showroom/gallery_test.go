@@ -90,6 +90,22 @@ func sendPhoto(t *testing.T, url, id string, show bool, header ...string) {
 	}
 }
 
+// awaitReceipt asks for the item's receipt as glasses do, until it is more than
+// that all has arrived.
+func awaitReceipt(t *testing.T, url string, header ...string) string {
+	t.Helper()
+	for {
+		answer, text := request(t, http.MethodGet, url+"/api/uploads/"+itemID+"/receipt", "", header...)
+		switch answer.StatusCode {
+		case http.StatusOK:
+			return text
+		case http.StatusAccepted:
+		default:
+			t.Fatalf("receipt: %s %s", answer.Status, text)
+		}
+	}
+}
+
 const itemID = "abcdefghijklmnopqrstuvwx27"
 
 // mediaEvents follows a conversation's events of the type media.
@@ -143,20 +159,19 @@ func TestPhotoReachesThePage(t *testing.T) {
 	if event.Items != 1 || event.Show == nil || event.Show.ID != itemID {
 		t.Fatalf("event %+v", event)
 	}
-	answer, text := request(t, http.MethodGet, url+"/api/uploads/"+itemID+"/receipt", "")
-	if answer.StatusCode != http.StatusOK || !strings.Contains(text, `"state":"stored"`) {
-		t.Errorf("receipt: %s %s", answer.Status, text)
+	if text := awaitReceipt(t, url); !strings.Contains(text, `"state":"stored"`) {
+		t.Errorf("receipt: %s", text)
 	}
 	var list mediaAnswer
-	_, text = request(t, http.MethodGet, url+"/api/sessions/anna/media", "")
-	check(t, json.Unmarshal([]byte(text), &list))
+	_, listed := request(t, http.MethodGet, url+"/api/sessions/anna/media", "")
+	check(t, json.Unmarshal([]byte(listed), &list))
 	if len(list.Items) != 1 || list.Items[0] != *event.Show {
-		t.Fatalf("listed %s", text)
+		t.Fatalf("listed %s", listed)
 	}
 	photo := tinyJPEG(t)
 	onDisk, err := os.ReadFile(filepath.Join(dir, "sessions", "anna", itemID+".jpg"))
 	check(t, err)
-	answer, text = request(t, http.MethodGet, url+list.Items[0].URL, "")
+	answer, text := request(t, http.MethodGet, url+list.Items[0].URL, "")
 	if answer.StatusCode != http.StatusOK || text != string(photo) || !bytes.Equal(onDisk, photo) {
 		t.Errorf("photo: %s, %d bytes", answer.Status, len(text))
 	}
@@ -203,15 +218,7 @@ func TestMediaAsksForKeyAndToken(t *testing.T) {
 	url := runServer(t, s)
 	token, key := []string{"Authorization", "Bearer secret"}, []string{"Authorization", "Bearer " + s.keys.Key("anna")}
 	sendPhoto(t, url, itemID, false, token...)
-	for {
-		answer, _ := request(t, http.MethodGet, url+"/api/uploads/"+itemID+"/receipt", "", token...)
-		if answer.StatusCode == http.StatusOK {
-			break
-		}
-		if answer.StatusCode != http.StatusAccepted {
-			t.Fatal(answer.Status)
-		}
-	}
+	awaitReceipt(t, url, token...)
 	file := "/media/anna/" + itemID + ".jpg"
 	for _, c := range []struct {
 		method, path string

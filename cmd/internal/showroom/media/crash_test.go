@@ -124,6 +124,42 @@ func TestFullDiskWhileUploading(t *testing.T) {
 	wantStoredOnce(t, s, i)
 }
 
+// All bytes have arrived, so nothing more is sent that could hand the upload on.
+func TestFullDiskAtTheEndOfAnUpload(t *testing.T) {
+	s := open(t, t.TempDir())
+	url := serve(t, s).URL
+	i := seal(t, s, metaOf(id(1), Photo), photo(t, 1))
+	wantStatus(t, create(t, url, i), http.StatusCreated)
+	s.fault = stopAt("finish upload", &fs.PathError{Op: "sync", Path: "x", Err: unix.ENOSPC})
+	wantStatus(t, patch(t, url, i, 0), http.StatusInsufficientStorage)
+	s.fault = nil
+	wantStatus(t, patch(t, url, i, len(i.cipher)), http.StatusNoContent)
+	if got := receiptOf(t, s, i.id()); got.State != Processing {
+		t.Errorf("receipt %+v", got)
+	}
+	drain(t, s)
+	wantStoredOnce(t, s, i)
+}
+
+// Who is told that an item is stored looks for it at once.
+func TestListedBeforeItsReceipt(t *testing.T) {
+	s := open(t, t.TempDir())
+	events, stop := s.Watch("anna")
+	defer stop()
+	send(t, serve(t, s).URL, seal(t, s, metaOf(id(1), Photo), photo(t, 1)))
+	listed, heard := 0, 0
+	s.fault = func(step string) error {
+		if step == "keep receipt" {
+			listed, heard = len(s.List("anna")), len(events)
+		}
+		return nil
+	}
+	drain(t, s)
+	if listed != 1 || heard != 2 { // how many there are at first, and the new one
+		t.Errorf("before the receipt %d items were listed, and %d events sent", listed, heard)
+	}
+}
+
 func TestUploadLargerThanTheDisk(t *testing.T) {
 	s := open(t, t.TempDir(), func(c *Config) { c.MaxSize = 1 << 60 })
 	url := serve(t, s).URL

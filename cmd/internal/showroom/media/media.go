@@ -106,10 +106,8 @@ func Open(cfg Config) (*Store, error) {
 		items: map[string]map[string]Item{}, watchers: map[string]map[chan Event]struct{}{}, pending: map[string]time.Time{},
 	}
 	s.ending, s.end = context.WithCancel(context.Background())
-	for _, dir := range []string{uploadsDir, incomingDir, receiptsDir, sessionsDir} {
-		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
-			return nil, fmt.Errorf("make the media directory: %w", err)
-		}
+	if err := s.makeDirs(); err != nil {
+		return nil, fmt.Errorf("make the media directory: %w", err)
 	}
 	var err error
 	if s.lock, err = lockDir(s.path(uploadsDir)); err != nil {
@@ -124,6 +122,15 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("set up uploads: %w", err)
 	}
 	return s, nil
+}
+
+func (s *Store) makeDirs() error {
+	for _, dir := range []string{uploadsDir, incomingDir, receiptsDir, sessionsDir} {
+		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	return syncDir(s.cfg.Dir)
 }
 
 // Close ends running uploads, which can go on later, and gives the directory
@@ -204,6 +211,17 @@ func (s *Store) enqueue(id string) {
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+}
+
+// ensureQueued takes up a complete upload that was not handed on, as when the disk
+// failed at its end: nothing more is sent of it. One that waits goes on waiting.
+func (s *Store) ensureQueued(id string) {
+	s.mu.Lock()
+	_, queued := s.pending[id]
+	s.mu.Unlock()
+	if !queued {
+		s.enqueue(id)
 	}
 }
 

@@ -21,7 +21,8 @@ import (
 // the same whatever an earlier call, in this process or another, had done.
 //
 // The order is what makes it safe: the file, what describes it, the receipt, and
-// only then the upload goes.
+// only then the upload goes. It is listed before it has a receipt, so that who
+// was told that it is stored finds it.
 func (s *Store) process(ctx context.Context, id string) error {
 	upload, size, err := s.readUpload(id)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,14 +70,11 @@ func (s *Store) settle(ctx context.Context, upload tus.FileInfo, attempts int) e
 	if err != nil {
 		return err
 	}
+	s.publish(item)
 	if err := s.at("keep receipt"); err != nil {
 		return err
 	}
-	if err := s.keep(receipt, 0); err != nil {
-		return err
-	}
-	s.publish(item)
-	return nil
+	return s.keep(receipt, 0)
 }
 
 func (s *Store) settleDamaged(receipt Receipt, attempts int) error {
@@ -228,13 +226,10 @@ func (s *Store) store(ctx context.Context, upload tus.FileInfo, m meta, made str
 }
 
 func (s *Store) makeSessionDir(name string) error {
-	if err := os.Mkdir(s.path(sessionsDir, name), 0o700); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
+	if err := os.Mkdir(s.path(sessionsDir, name), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(s.path(sessionsDir))
+	return syncDir(s.path(sessionsDir)) // also of one that was made just before a crash
 }
 
 func digestOf(ctx context.Context, path string) (string, error) {

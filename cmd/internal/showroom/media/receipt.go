@@ -85,6 +85,7 @@ func (s *Store) Receipt(id string) (r Receipt, ok bool, err error) {
 	r = Receipt{SchemaVersion: schemaVersion, ID: id, SHA256: upload.MetaData["sha256"], State: Receiving}
 	if size == upload.Size {
 		r.State = Processing
+		s.ensureQueued(id)
 	}
 	return r, true, nil
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha512"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -70,7 +69,7 @@ func (s *Store) ServeUpload(w http.ResponseWriter, r *http.Request) error {
 	defer context.AfterFunc(s.ending, func() { request.end(tus.ErrServerShutdown) })()
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, request))
 	r.Body = request
-	http.StripPrefix(BasePath, s.tus).ServeHTTP(w, r)
+	http.StripPrefix(BasePath, s.tus).ServeHTTP(&problemWriter{ResponseWriter: w}, r)
 	return nil
 }
 
@@ -81,19 +80,6 @@ func (s *Store) begin() bool {
 		s.active.Add(1)
 	}
 	return !s.closed
-}
-
-// answer is an error that tusd hands on as it is.
-func answer(status int, detail string) error {
-	body, _ := json.Marshal(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail})
-	err := tus.NewError(http.StatusText(status), detail, status)
-	err.HTTPResponse.Body = string(body) + "\n"
-	err.HTTPResponse.Header = tus.HTTPHeader{"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
-	return err
-}
-
-func refuseTus(status int, format string, a ...any) error {
-	return answer(status, fmt.Sprintf(format, a...))
 }
 
 const hexDigits = "0123456789abcdef"
@@ -257,6 +243,9 @@ func (f faultyReader) Read(p []byte) (int, error) {
 
 // FinishUpload makes the upload durable and hands it on.
 func (u *upload) FinishUpload(context.Context) error {
+	if err := u.s.at("finish upload"); err != nil {
+		return u.s.storeError(err)
+	}
 	for _, path := range append(u.s.uploadPaths(u.id), u.s.path(uploadsDir)) {
 		if err := syncFile(path); err != nil {
 			return u.s.storeError(err)

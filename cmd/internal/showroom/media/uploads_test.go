@@ -2,6 +2,7 @@ package media
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -116,6 +117,41 @@ func wantStatusNamed(t *testing.T, name string, answer *http.Response, want int)
 	t.Helper()
 	if answer.StatusCode != want {
 		t.Errorf("%s: %s %q, want %d", name, answer.Status, textOf(answer), want)
+	}
+}
+
+// The library's own errors are problems, too, as those of the endpoint are.
+func TestErrorsAreProblems(t *testing.T) {
+	s := open(t, t.TempDir())
+	url := serve(t, s).URL
+	i := seal(t, s, metaOf(id(1), Photo), photo(t, 1))
+	wantStatus(t, create(t, url, i), http.StatusCreated)
+	for name, c := range map[string]struct {
+		method, path string
+		header       []string
+		status       int
+		detail       string
+	}{
+		"of another tus": {http.MethodPost, "", []string{"Tus-Resumable", "0.2.2"}, 412, "ERR_UNSUPPORTED_VERSION: missing, invalid or unsupported Tus-Resumable header"},
+		"without length": {http.MethodPost, "", nil, 400, "ERR_INVALID_UPLOAD_LENGTH: missing or invalid Upload-Length header"},
+		"wrong offset":   {http.MethodPatch, i.id(), []string{"Upload-Offset", "7"}, 409, "ERR_MISMATCHED_OFFSET: mismatched offset"},
+		"no way":         {http.MethodDelete, i.id(), nil, 405, "method not allowed"},
+		"ours":           {http.MethodPost, "", []string{"Upload-Length", "5"}, 400, "Upload-Metadata: id must be 26 characters of a-z and 2-7"},
+	} {
+		answer := call(t, c.method, url+BasePath+c.path, strings.NewReader("x"), c.header...)
+		text := textOf(answer)
+		var got struct {
+			Type, Title, Detail string
+			Status              int
+		}
+		if err := json.Unmarshal([]byte(text), &got); err != nil || answer.Header.Get("Content-Type") != "application/problem+json" ||
+			got.Status != c.status || answer.StatusCode != c.status || got.Detail != c.detail || got.Title == "" || got.Type == "" {
+			t.Errorf("%s: %s, %s, %q", name, answer.Status, answer.Header.Get("Content-Type"), text)
+		}
+	}
+	answer := call(t, http.MethodHead, url+BasePath+id(2), nil)
+	if text := textOf(answer); answer.StatusCode != http.StatusNotFound || text != "" {
+		t.Errorf("HEAD: %s %q", answer.Status, text)
 	}
 }
 
