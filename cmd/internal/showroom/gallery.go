@@ -57,7 +57,9 @@ func (s *Server) storing() error {
 	return nil
 }
 
-// upload receives by tus, from who may publish.
+// upload receives by tus, from who may publish. It is not bound to the token that
+// began it: a token may be replaced before what it sent is acknowledged, and only
+// who made the item knows its ID, of 128 random bits, until it is stored.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.tokens.owner(r); err != nil {
 		return err
