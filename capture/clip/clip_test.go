@@ -234,6 +234,37 @@ func TestEmptyForgets(t *testing.T) {
 	})
 }
 
+// TestSourceThatWasAway has clips begin behind the gap that a pulled cable leaves,
+// however much of before it is held, and while it lasts with the next picture. One
+// that runs goes on over it.
+func TestSourceThatWasAway(t *testing.T) {
+	for name, back := range map[string]time.Duration{"a while ago": 2 * time.Second, "just now": 50 * time.Millisecond, "not yet": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t, 3, Config{PreRoll: 5 * time.Second})
+				s.play(8 * time.Second)
+				running := s.begin(0)
+				time.Sleep(time.Minute)
+				s.keyAt = s.now()
+				plugged := s.now()
+				s.play(back)
+				k := s.begin(0)
+				s.play(time.Second)
+				running.Stop()
+				k.Stop()
+				s.check(k, k.wait(Stopped))
+				if k.summary.Start != plugged || k.summary.Duration > s.now()-plugged {
+					t.Errorf("it begins at %v, the source was back at %v; %+v", k.summary.Start, plugged, k.summary)
+				}
+				s.check(running, running.wait(Stopped))
+				if running.summary.Duration < time.Minute+5*time.Second {
+					t.Errorf("the one that ran: %+v", running.summary)
+				}
+			})
+		})
+	}
+}
+
 // TestEmptyWhileTheWriterIsLate finishes the clip with what was there, and no more.
 func TestEmptyWhileTheWriterIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

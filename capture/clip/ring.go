@@ -54,6 +54,9 @@ const (
 	// inFlight is longer than a picture takes through the encoder, and so older
 	// than any sound whose picture may still come.
 	inFlight = time.Second
+	// away is longer than from one picture to the next unless the source was away,
+	// as a camera whose cable is pulled.
+	away = 3 * time.Second
 )
 
 func (c Config) withDefaults() Config {
@@ -133,7 +136,11 @@ func (r *Ring) Video(au encoder.AccessUnit) {
 	defer r.mu.Unlock()
 	e, ok := r.split(au)
 	defer clear(r.units) // they are the encoder's memory
-	if !ok || !e.key() && !r.wanted() {
+	if !ok {
+		return
+	}
+	r.forsake(e.pts)
+	if !e.key() && !r.wanted() {
 		return
 	}
 	if !r.video.empty() {
@@ -206,6 +213,15 @@ func (r *Ring) cut(why End, at time.Duration) {
 		c.end(why, at)
 	}
 	r.keys.base = r.keys.next
+}
+
+// forsake has no clip begin in front of a gap: what was captured before the source
+// was away is no pre-roll, and the gap would be a picture that stands still for as
+// long. Clips that run go on.
+func (r *Ring) forsake(now time.Duration) {
+	if !r.video.empty() && now-r.newest() > away {
+		r.keys.base = r.keys.next
+	}
 }
 
 // Audio takes a packet of sound in. It copies it, and returns at once.
@@ -351,7 +367,8 @@ func (r *Ring) Stats() (bytes, limit int, buffered time.Duration) {
 
 // Begin begins a clip of the pre-roll and of what is captured from now on, for
 // limit at most (0: without one): at the newest IDR picture that is not younger
-// than the pre-roll, else at the oldest there is, else at the next to come. The
+// than the pre-roll, else at the oldest there is, else at the next to come; none
+// counts from before the source was away. The
 // clip is written to w by its Run, which has to be called, if only with a context
 // that has ended: until it returns the ring keeps what the clip needs.
 func (r *Ring) Begin(w io.Writer, limit time.Duration) *Clip {
@@ -359,6 +376,7 @@ func (r *Ring) Begin(w io.Writer, limit time.Duration) *Clip {
 	defer r.mu.Unlock()
 	c := newClip(r, w, limit)
 	r.clips = append(r.clips, c)
+	r.forsake(c.press)
 	for i := r.keys.next; i > r.keys.base; i-- {
 		number := *r.keys.at(i - 1)
 		if i-1 == r.keys.base || r.video.entries.at(number).pts <= c.press-r.config.PreRoll {
