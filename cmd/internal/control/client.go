@@ -18,8 +18,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxAnswer bounds an answer, and a line of a stream, in bytes.
-const maxAnswer = 1 << 20
+// The longest answer, and line of a stream, in bytes. A spool lists each item in
+// some 200 bytes: a full one of 2 GB has 10,000 photos and more.
+const (
+	maxAnswer = 1 << 20
+	maxSpool  = 64 << 20
+)
 
 // Client sends commands to the daemon at one socket. Its methods return
 // ErrNotRunning when nobody listens there, os.ErrPermission when this user may
@@ -27,8 +31,14 @@ const maxAnswer = 1 << 20
 // goroutines.
 type Client struct {
 	path    string
-	http    *http.Client
-	patient *http.Client // for what ends on a disk
+	http    way
+	patient way // for what ends on a disk, or lists what is there
+}
+
+// way is how a request goes to the daemon.
+type way struct {
+	*http.Client
+	maxAnswer int64
 }
 
 // NewClient makes a client of the socket at path. It connects when it is used.
@@ -40,14 +50,14 @@ func NewClient(path string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", path)
 	}
-	waiting := func(limit time.Duration) *http.Client {
-		return &http.Client{Transport: &http.Transport{
+	waiting := func(limit time.Duration, maxAnswer int64) way {
+		return way{&http.Client{Transport: &http.Transport{
 			DialContext:           dial,
 			ResponseHeaderTimeout: limit + requestTime,
 			DisableCompression:    true,
-		}}
+		}}, maxAnswer}
 	}
-	return &Client{path: path, http: waiting(actionTime), patient: waiting(mediaTime)}
+	return &Client{path: path, http: waiting(actionTime, maxAnswer), patient: waiting(mediaTime, maxSpool)}
 }
 
 // Close frees the connections. It may be called twice.
@@ -100,7 +110,7 @@ func (c *Client) Clip(ctx context.Context, action ClipAction) (Clip, error) {
 // Spool asks for what waits for its upload.
 func (c *Client) Spool(ctx context.Context) (Spool, error) {
 	var s Spool
-	if err := c.call(ctx, c.http, http.MethodGet, "/v1/spool", nil, &s); err != nil {
+	if err := c.call(ctx, c.patient, http.MethodGet, "/v1/spool", nil, &s); err != nil {
 		return Spool{}, c.explain("list the spool", err)
 	}
 	return s, nil
@@ -155,7 +165,7 @@ func known(s Status) error {
 }
 
 // post sends a request with a body and returns its answer.
-func post[T any](ctx context.Context, c *Client, by *http.Client, path string, request any) (answer T, err error) {
+func post[T any](ctx context.Context, c *Client, by way, path string, request any) (answer T, err error) {
 	body, err := json.Marshal(request)
 	if err == nil {
 		err = c.call(ctx, by, http.MethodPost, path, body, &answer)
@@ -164,32 +174,32 @@ func post[T any](ctx context.Context, c *Client, by *http.Client, path string, r
 }
 
 // call sends a request and decodes its answer into out.
-func (c *Client) call(ctx context.Context, by *http.Client, method, path string, body []byte, out any) error {
+func (c *Client) call(ctx context.Context, by way, method, path string, body []byte, out any) error {
 	response, err := c.do(ctx, by, method, path, body)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	if err := decode(response.Body, out); err != nil {
+	if err := decode(response.Body, by.maxAnswer, out); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	return nil
 }
 
 // decode reads the one value that a bounded body holds.
-func decode(body io.Reader, out any) error {
-	data, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
+func decode(body io.Reader, limit int64, out any) error {
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
 		return err
 	}
-	if len(data) > maxAnswer {
-		return fmt.Errorf("more than %d bytes", maxAnswer)
+	if int64(len(data)) > limit {
+		return fmt.Errorf("more than %d bytes", limit)
 	}
 	return json.Unmarshal(data, out)
 }
 
 // do sends a request and returns its answer, which is a success.
-func (c *Client) do(ctx context.Context, by *http.Client, method, path string, body []byte) (*http.Response, error) {
+func (c *Client) do(ctx context.Context, by way, method, path string, body []byte) (*http.Response, error) {
 	// The host is what the Host header holds; the socket is where it goes.
 	request, err := http.NewRequestWithContext(ctx, method, "http://bril"+path, bytes.NewReader(body))
 	if err != nil {
@@ -211,7 +221,7 @@ func (c *Client) do(ctx context.Context, by *http.Client, method, path string, b
 
 func readProblem(response *http.Response) error {
 	p := &Problem{}
-	if err := decode(response.Body, p); err != nil || p.Message == "" || p.Code <= 0 {
+	if err := decode(response.Body, maxAnswer, p); err != nil || p.Message == "" || p.Code <= 0 {
 		return fmt.Errorf("the daemon answered %s", response.Status)
 	}
 	return p

@@ -25,6 +25,7 @@ type fake struct {
 	err   error                           // of Live and what is kept
 	hold  func(ctx context.Context) error // instead of Live and Photo
 	asked []string                        // of what is kept
+	spool []SpoolItem                     // default: one item
 }
 
 func (f *fake) Status() Status {

@@ -35,6 +35,9 @@ func (f *fake) Clip(_ context.Context, action ClipAction) (Clip, error) {
 }
 
 func (f *fake) Spool() Spool {
+	if f.spool != nil {
+		return Spool{Items: f.spool}
+	}
 	return Spool{Items: []SpoolItem{{ID: someID, Kind: "photo", State: "ready", Bytes: 200, DeleteAfter: time.Unix(1e9, 0).UTC()}}}
 }
 
@@ -72,6 +75,22 @@ func TestWhatIsKept(t *testing.T) {
 	want := `photo false, photo true, clip start, clip stop, spool retry "", spool retry "` + someID + `", spool drop "` + someID + `"`
 	if got := strings.Join(daemon.asked, ", "); got != want {
 		t.Errorf("asked for %s\nwant %s", got, want)
+	}
+}
+
+// A spool is full of photos when the endpoint was away for days.
+func TestAFullSpoolIsListed(t *testing.T) {
+	items := make([]SpoolItem, 50_000)
+	for i := range items {
+		items[i] = SpoolItem{ID: someID, Kind: "photo", State: "ready", Bytes: 130_000, DeleteAfter: time.Unix(1e9, 0), Problem: "the endpoint is away"}
+	}
+	path, _ := serve(t, Server{Daemon: &fake{spool: items}})
+	c := client(t, path)
+	if s, err := c.Spool(t.Context()); err != nil || len(s.Items) != len(items) {
+		t.Errorf("%d items, %v", len(s.Items), err)
+	}
+	if s, err := c.SpoolAct(t.Context(), Retry, ""); err != nil || len(s.Items) != len(items) {
+		t.Errorf("retry: %d items, %v", len(s.Items), err)
 	}
 }
 
