@@ -108,6 +108,25 @@ upload      sending 41 % 861 kB of 2.1 MB
 	}
 }
 
+func TestShorten(t *testing.T) {
+	const text = "a\nb\nc\nd\nspool\nupload\n"
+	for _, tc := range []struct {
+		rows, foot int
+		want       string
+	}{
+		{-1, 2, text}, // a terminal that does not tell
+		{6, 2, text},
+		{5, 2, "a\nb\n… and 2 lines more\nspool\nupload\n"},
+		{3, 2, "… and 4 lines more\nspool\nupload\n"},
+		{2, 2, "a\n… and 5 lines more\n"},
+		{4, 0, "a\nb\nc\n… and 3 lines more\n"},
+	} {
+		if got := shorten(text, tc.rows, tc.foot); got != tc.want {
+			t.Errorf("%d rows, foot of %d: got\n%s\nwant\n%s", tc.rows, tc.foot, got, tc.want)
+		}
+	}
+}
+
 func TestProgress(t *testing.T) {
 	for _, tc := range []struct {
 		sent, bytes int64

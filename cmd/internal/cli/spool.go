@@ -121,7 +121,7 @@ func (o *options) showSpool(ctx context.Context, client *control.Client, meter *
 	}
 	var b strings.Builder
 	writeSpool(&b, spool, status, meter.next(status.Upload, time.Now()), clear != "")
-	return redraw(out, clear, b.String())
+	return redraw(out, clear, b.String(), 2)
 }
 
 func newSpoolRetry(o *options) *cobra.Command {
@@ -150,7 +150,7 @@ also takes up again what the cloud has refused.
 				what := id
 				switch n := len(spool.Items); {
 				case n == 0:
-					_, err := fmt.Fprintln(w, "nothing waits: the cloud has everything")
+					_, err := fmt.Fprintln(w, "nothing waits for the cloud")
 					return err
 				case id == "":
 					what = count(uint64(n), "item")

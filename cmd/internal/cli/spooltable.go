@@ -14,7 +14,7 @@ import (
 // bars are for terminals.
 func writeSpool(b *strings.Builder, spool control.Spool, s control.Status, rate float64, bars bool) {
 	if len(spool.Items) == 0 {
-		b.WriteString("nothing waits: the cloud has everything\n")
+		b.WriteString("nothing waits for the cloud\n")
 		return
 	}
 	const line = "%-26s  %-5s  %-11s  %8s  %s\n"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ func (o *options) watch(c *cobra.Command, client *control.Client) error {
 		if err := writeStatus(&b, s); err != nil {
 			return err
 		}
-		return redraw(out, clear, b.String())
+		return redraw(out, clear, b.String(), 0)
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil // the way to end it
@@ -76,19 +77,31 @@ func clearing(out io.Writer) (clear string, restore func()) {
 	return "\x1b[H" + clearBelow, func() { fmt.Fprint(out, showCursor) }
 }
 
-// redraw writes text over the last one on a terminal, and below it elsewhere. Of
-// what is higher than the terminal the end is left out: the problems stand first.
-func redraw(out io.Writer, clear, text string) error {
+// redraw writes text over the last one on a terminal, and below it elsewhere. What
+// is higher than the terminal loses lines before its foot, of so many lines: the
+// problems stand first.
+func redraw(out io.Writer, clear, text string, foot int) error {
 	if clear == "" {
 		_, err := io.WriteString(out, text+"\n")
 		return err
 	}
-	rows := height(out) - 1 // the cursor takes one
-	if lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n"); rows > 1 && len(lines) > rows {
-		text = strings.Join(lines[:rows-1], "") + fmt.Sprintf("… and %d lines more\n", len(lines)-rows+1)
-	}
-	_, err := io.WriteString(out, clear+text)
+	_, err := io.WriteString(out, clear+shorten(text, height(out)-1, foot)) // the cursor takes a line
 	return err
+}
+
+// shorten leaves out lines before the foot of a text, so that it has so many rows.
+func shorten(text string, rows, foot int) string {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if rows <= 1 || len(lines) <= rows {
+		return text
+	}
+	if rows <= foot {
+		foot = 0
+	}
+	head := rows - foot - 1 // one line says what is left out
+	left := len(lines) - head - foot
+	lines = slices.Replace(lines, head, head+left, fmt.Sprintf("… and %d lines more", left))
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // height of a terminal in lines; 0 where it does not tell.
