@@ -164,7 +164,7 @@ func (r *Ring) wanted() bool {
 		return true
 	}
 	for _, c := range r.clips {
-		if c.started && c.ended == 0 {
+		if c.started && !c.lost && c.ended == 0 {
 			return true
 		}
 	}
@@ -207,10 +207,13 @@ func (r *Ring) learn(pts time.Duration) bool {
 	return true
 }
 
-// cut ends what clips can begin at, and the clips.
+// cut ends what clips can begin at, and the clips; one that waits for its first
+// picture may have that of another size.
 func (r *Ring) cut(why End, at time.Duration) {
 	for _, c := range r.clips {
-		c.end(why, at)
+		if c.started || why != Resized {
+			c.end(why, at)
+		}
 	}
 	r.keys.base = r.keys.next
 }

@@ -149,6 +149,37 @@ func TestWithoutKeyFrames(t *testing.T) {
 	})
 }
 
+// TestWithoutKeyFramesOrAWriter fills the ring by a single GOP that nobody writes:
+// nothing of it is held any longer, and a clip that waits for an IDR picture begins
+// with that of another size.
+func TestWithoutKeyFramesOrAWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, 5, Config{PreRoll: time.Second, MaxBytes: 1 << 20})
+		s.size, s.gop = 6000, time.Hour
+		s.play(time.Second)
+		gate := &gate{w: io.Discard, open: make(chan struct{})}
+		k := s.beginTo(gate, 0)
+		s.play(10 * time.Second)
+		if !s.ring.video.empty() {
+			t.Errorf("%d pictures are held that nothing can begin with", s.ring.video.entries.len())
+		}
+		next := s.begin(0)
+		s.play(time.Second)
+		s.resize(320, 240)
+		s.keyAt = s.now()
+		resized := s.now()
+		s.play(time.Second)
+		next.Stop()
+		if m := next.wait(Stopped); m.width != 320 || next.summary.Start != resized {
+			t.Errorf("the one that waited: %+v", next.summary)
+		}
+		close(gate.open)
+		if <-k.done; k.summary.End != Overrun {
+			t.Errorf("the one that nobody wrote ended: %v", k.summary.End)
+		}
+	})
+}
+
 // TestTimesThatStandStill makes them ascend.
 func TestTimesThatStandStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
