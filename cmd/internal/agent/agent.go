@@ -64,6 +64,7 @@ type Agent struct {
 	clock    clock.Clock
 	cloud    *cloud // where photos and clips go
 	spool    *spool.Spool
+	held     *stateLock // of its folder; nil where there is none
 	recorder *recorder.Recorder
 	uploader atomic.Pointer[upload.Uploader] // nil until it is known where to
 	found    chan struct{}                   // holds one value once that may be known
@@ -190,8 +191,10 @@ func (a *Agent) Close() error {
 		a.client.Close()
 	}
 	errs = append(errs, a.board.close())
-	if a.state != nil {
-		errs = append(errs, a.state.close())
+	for _, lock := range []*stateLock{a.held, a.state} {
+		if lock != nil {
+			errs = append(errs, lock.close())
+		}
 	}
 	return errors.Join(errs...)
 }

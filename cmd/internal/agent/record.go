@@ -65,11 +65,17 @@ func (a *Agent) openSpool() (err error) {
 	if dir == "" {
 		dir = filepath.Join(a.opts.StateDir, "spool")
 	}
+	if err := a.lockSpool(dir); err != nil {
+		return err
+	}
 	a.spool, err = spool.Open(spool.Config{
 		Dir: dir, Quota: int64(a.cfg.Spool.Quota), Retention: time.Duration(a.cfg.Spool.Retention),
 		Clock: a.clock.Now, Audit: log, Log: a.opts.Log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return a.lockSpool(dir) // which may have been made only now
 }
 
 // Photo takes a photo and returns once it is safe.

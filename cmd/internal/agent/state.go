@@ -39,12 +39,41 @@ func openState(dir string) (*stateLock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the state directory: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, hinted{fmt.Errorf("lock %s: %w", name, ErrStateInUse), "--state DIR chooses another directory"}
-		}
-		return nil, fmt.Errorf("lock %s: %w", name, err)
+	return hold(lock, ErrStateInUse, "--state DIR chooses another directory")
+}
+
+// hold locks a file, or closes it. It says inUse when another process has the lock.
+func hold(file *os.File, inUse error, hint string) (*stateLock, error) {
+	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return &stateLock{file: file}, nil
 	}
-	return &stateLock{file: lock}, nil
+	file.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, hinted{fmt.Errorf("lock %s: %w", file.Name(), inUse), hint}
+	}
+	return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
+}
+
+// errSpoolInUse says that another agent keeps its photos and clips in the same
+// place: each would take what the other is writing for something that a crash cut.
+var errSpoolInUse = errors.New("spool in use by another bril")
+
+// lockSpool locks the folder itself, in which a file would be one more to explain.
+// Where that cannot be done, as on a disk that fails, there is no lock: the spool
+// shows why, and tries again.
+func (a *Agent) lockSpool(dir string) error {
+	if a.held != nil {
+		return nil
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	lock, err := hold(folder, errSpoolInUse, "set another spool.dir")
+	if errors.Is(err, errSpoolInUse) {
+		return err
+	}
+	a.held = lock
+	return nil
 }
