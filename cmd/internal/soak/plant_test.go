@@ -34,7 +34,7 @@ func plant(t *testing.T, dir string, l *ledger) planted {
 	p := planted{}
 	p.again(t, dir, l)
 	write(t, filepath.Join(dir, "note.txt"), []byte("not an item"))
-	p["note.txt.broken"] = setAside
+	p["note.txt"] = setAside
 	return p
 }
 
