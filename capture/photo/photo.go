@@ -70,6 +70,7 @@ type Taker struct {
 	filled  chan *shot            // from Offer to Take; never full, as there are no more shots
 	turn    chan struct{}         // holds one value while a photo is taken, or for ever once closed
 	closing chan struct{}
+	size    int // of a frame, as the last photo had it; for whose turn it is
 
 	closeOnce sync.Once
 	closeErr  error
@@ -86,8 +87,8 @@ type shot struct {
 // looked at, and the one that comes in.
 const shots = 3
 
-// New makes a Taker. Its memory, for three frames, comes with the first photo and
-// goes with Close.
+// New makes a Taker. Its memory, for three frames, comes with a photo and goes with
+// it.
 func New(cfg Config) (*Taker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -137,6 +138,8 @@ func (t *Taker) Take(ctx context.Context) (Photo, error) {
 		return Photo{}, fmt.Errorf("take photo: %w", err)
 	}
 	defer func() { <-t.turn }()
+	defer t.giveBack()
+	t.makeReady()
 	choice, err := t.choose(ctx)
 	if err != nil {
 		return Photo{}, fmt.Errorf("take photo: %w", err)
@@ -150,6 +153,33 @@ func (t *Taker) Take(ctx context.Context) (Photo, error) {
 	p.Sharpness, p.LastSharpness, p.Frames = choice.best.sharpness, choice.last, choice.frames
 	p.Choose, p.Encode = chosen.Sub(began), time.Since(chosen)
 	return p, nil
+}
+
+// makeReady takes as much memory as the last photo needed, before there is a frame.
+func (t *Taker) makeReady() {
+	t.eachIdle(func(s *shot) { s.Reserve(t.size) })
+}
+
+// giveBack frees the frames' memory, 4 MB at 720p. A frame that Offer has in its
+// hands keeps it until the next photo, or Close.
+func (t *Taker) giveBack() {
+	t.eachIdle(func(s *shot) {
+		t.size = max(t.size, s.Size())
+		s.Free()
+	})
+}
+
+// eachIdle is to be called by whose turn it is. What Offer brought too late for the
+// last photo is idle, too.
+func (t *Taker) eachIdle(do func(*shot)) {
+	for range len(t.filled) {
+		t.idle <- <-t.filled
+	}
+	for range len(t.idle) {
+		s := <-t.idle
+		do(s)
+		t.idle <- s
+	}
 }
 
 // begin waits for this photo's turn.
@@ -199,6 +229,7 @@ func (t *Taker) Close() error {
 	t.closeOnce.Do(func() {
 		close(t.closing)
 		t.turn <- struct{}{} // for ever
+		t.giveBack()
 		t.closeErr = t.luma.Close()
 		if err := t.encoder.Close(); t.closeErr == nil {
 			t.closeErr = err

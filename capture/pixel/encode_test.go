@@ -193,6 +193,7 @@ func BenchmarkEncode(b *testing.B) {
 					e := encoderWith(b, j, EncoderConfig{})
 					original, in := photograph(size[0], size[1]), frame(format, size[0], size[1], 0)
 					var picture Copy
+					defer picture.Free()
 					if format != capture.I420 {
 						original = in
 					}

@@ -139,11 +139,22 @@ func TestCopy(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
+	for range 2 {
+		c.Free()
+	}
+	if c.Reserve(5000); c.Size() < 5000 {
+		t.Errorf("%d bytes were reserved", c.Size())
+	}
+	if in := frame(capture.I420, 64, 48, 6); c.Take(&in) != nil || c.Frame.Width != 64 {
+		t.Errorf("after Free the copy is %+v", c.Frame)
+	}
+	c.Free()
 }
 
 func TestCopyAllocatesNothing(t *testing.T) {
 	in := frame(capture.YUYV, 64, 48, 2)
 	var c Copy
+	defer c.Free()
 	if allocs := testing.AllocsPerRun(20, func() {
 		if err := c.Take(&in); err != nil {
 			t.Fatal(err)
