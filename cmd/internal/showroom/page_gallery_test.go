@@ -134,8 +134,12 @@ func testClip(t *testing.T, ctx context.Context, clip string) {
 	if got[0] != 3 || got[1] < 3.9 || got[2] < 3.9 || got[2] > 4.2 || got[3] != 640 {
 		t.Errorf("position, seekable, duration and width are %v", got)
 	}
+	chromiumtest.Eval[bool](t, ctx, `Boolean(window.seen = `+video+`)`)
 	press(t, ctx, kb.Escape)
 	chromiumtest.WaitFor(t, ctx, `!document.getElementById("viewer").open && !`+video, patience)
+	if !chromiumtest.Eval[bool](t, ctx, `seen.networkState === HTMLMediaElement.NETWORK_EMPTY`) {
+		t.Error("the clip keeps its decoder")
+	}
 	if !chromiumtest.Eval[bool](t, ctx, fmt.Sprintf(`document.activeElement === document.querySelector(%q)`, tile)) {
 		t.Error("the focus did not return to the clip")
 	}

@@ -86,6 +86,7 @@ export class Gallery {
   #draw(items) {
     for (const [id, tile] of this.#tiles) {
       if (this.#known.has(id)) continue;
+      this.#near.unobserve(tile);
       tile.remove();
       this.#tiles.delete(id);
     }

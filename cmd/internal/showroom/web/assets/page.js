@@ -21,6 +21,7 @@ const WORDS = {
 
 const SHOWN_EVERY = 250; // ms between two figures of the latency
 const SILENCE = 1500; // ms without a picture that count as an interruption
+const UNLOCK_EVERY = 4 * 3600e3; // ms; what the access key is exchanged for lasts 12 hours
 
 const find = (id) => document.getElementById(id);
 const name = location.pathname.slice(1);
@@ -212,6 +213,7 @@ function run() {
   addEventListener('pagehide', () => player?.close());
   addEventListener('pageshow', (event) => event.persisted && location.reload());
   setInterval(update, 500);
+  if (location.hash) setInterval(() => unlock(name).catch(() => {}), UNLOCK_EVERY); // not reached: the next one will do
   video.requestVideoFrameCallback(frame);
   open();
 }

@@ -59,7 +59,7 @@ export class Viewer {
 
   #show() {
     const item = this.#items[this.#at];
-    this.find('media').replaceChildren(item.kind === 'clip' ? clip(item) : photo(item));
+    this.#put(item.kind === 'clip' ? clip(item) : photo(item));
     this.#label();
   }
 
@@ -79,8 +79,18 @@ export class Viewer {
   }
 
   #empty() {
-    this.find('media').replaceChildren();
+    this.#put();
     this.#at = -1;
+  }
+
+  // Instead of what was there. A clip gives its decoder back at once: a phone has
+  // few, and the live picture needs one.
+  #put(...elements) {
+    const media = this.find('media');
+    const before = media.querySelector('video');
+    media.replaceChildren(...elements);
+    before?.removeAttribute('src');
+    before?.load();
   }
 
   // In a clip, the arrows are the player's.
