@@ -68,7 +68,7 @@ func (s *Spool) Create(recipient age.Recipient, m Meta) (*Item, error) {
 		return nil, err
 	}
 	if err := i.begin(recipient, line); err != nil {
-		err = fmt.Errorf("begin %s: %w", m.Kind, err)
+		err = trouble(fmt.Errorf("begin %s: %w", m.Kind, err))
 		i.close()
 		s.settle(err)
 		s.discard(i.e)
@@ -100,6 +100,7 @@ func (i *Item) begin(recipient age.Recipient, line []byte) error {
 	s, dir := i.s, i.dir()
 	err := s.fsys.Mkdir(dir)
 	if errors.Is(err, os.ErrNotExist) { // somebody deleted the spool
+		s.look()
 		if err := disk.MkdirAll(s.fsys, s.cfg.Dir); err != nil {
 			return err
 		}
@@ -192,7 +193,7 @@ func (i *Item) room(n int) error {
 }
 
 func (i *Item) fail(err error) error {
-	i.err = fmt.Errorf("write %s %s: %w", i.e.kind, i.e.id, err)
+	i.err = trouble(fmt.Errorf("write %s %s: %w", i.e.kind, i.e.id, err))
 	i.s.settle(i.err)
 	return i.err
 }
@@ -213,7 +214,7 @@ func (i *Item) Finish() error {
 	}
 	i.close()
 	if err != nil {
-		err = fmt.Errorf("finish %s %s: %w", i.e.kind, i.e.id, err)
+		err = trouble(fmt.Errorf("finish %s %s: %w", i.e.kind, i.e.id, err))
 		i.s.settle(err)
 		i.salvage()
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -199,8 +200,11 @@ func (s *Spool) Open(id string) (io.ReadSeekCloser, error) {
 		return nil, err
 	}
 	f, err := s.fsys.Open(filepath.Join(path, mediaName))
+	if errors.Is(err, os.ErrNotExist) {
+		s.look() // somebody else deletes here
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open item %s: %w", id, err)
+		return nil, trouble(fmt.Errorf("open item %s: %w", id, err))
 	}
 	return f, nil
 }

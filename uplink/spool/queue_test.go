@@ -116,6 +116,9 @@ func TestRefusedStays(t *testing.T) {
 func TestQuota(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Quota = 10 << 20 })
 	b.put(t, photo(), noise(8<<20))
+	if st := b.Status(); st.Full != nil || !st.FullSince.IsZero() {
+		t.Errorf("it is full of 8 MiB since %s: %v", st.FullSince, st.Full)
+	}
 	full := new(FullError)
 	running, err := b.Create(b.key.Recipient(), clip())
 	if err != nil {
@@ -132,6 +135,9 @@ func TestQuota(t *testing.T) {
 	}
 	if _, err := b.Create(b.key.Recipient(), clip()); !errors.As(err, &full) || !strings.Contains(full.Hint(), "photos still fit") {
 		t.Errorf("another clip: %v", err)
+	}
+	if st := b.Status(); !errors.As(st.Full, &full) || full.Kind != Clip || st.FullSince.IsZero() {
+		t.Errorf("Status says since %s: %v", st.FullSince, st.Full)
 	}
 	photos := 0
 	for ; ; photos++ {
@@ -151,6 +157,9 @@ func TestQuota(t *testing.T) {
 		if err := i.Finish(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if st := b.Status(); !errors.As(st.Full, &full) || full.Kind != Photo {
+		t.Errorf("Status says: %v", st.Full)
 	}
 	if photos < 3 || b.used() > 10<<20 {
 		t.Errorf("%d photos fit, %d bytes are used", photos, b.used())

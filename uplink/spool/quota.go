@@ -53,6 +53,15 @@ func (s *Spool) used() (n int64) {
 // admit sets e.bytes to size when that fits: for an item that begins, or goes
 // on. The caller holds mu; free is what the disk says, negative when not asked.
 func (s *Spool) admit(e *entry, size, free int64) error {
+	if err := s.fits(e, size, free); err != nil {
+		seen(&s.fullSince, true)
+		return err
+	}
+	e.bytes = size
+	return nil
+}
+
+func (s *Spool) fits(e *entry, size, free int64) error {
 	used := s.used() - cost(e.bytes)
 	limit := s.cfg.Quota
 	if free >= 0 {
@@ -67,6 +76,16 @@ func (s *Spool) admit(e *entry, size, free int64) error {
 	if used+cost(size) > limit {
 		return &FullError{Kind: e.kind, Used: used, Limit: max(limit, 0)}
 	}
-	e.bytes = size
 	return nil
+}
+
+// typicalPhoto is what has to fit before photos are said to, in bytes.
+const typicalPhoto = 512 << 10
+
+// full says what would be refused now, nil for nothing. The caller holds mu.
+func (s *Spool) full(free int64) error {
+	if err := s.fits(&entry{kind: Photo}, typicalPhoto, free); err != nil {
+		return err
+	}
+	return s.fits(&entry{kind: Clip}, 0, free)
 }

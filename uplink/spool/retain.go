@@ -18,14 +18,25 @@ type Status struct {
 	Warnings []string
 	// Fault is why the spool cannot be used, nil when it can.
 	Fault error
+	// Full is the FullError that a clip, or a photo, would get now; nil for none.
+	Full error
+	// FaultSince and FullSince are when they were first seen.
+	FaultSince, FullSince time.Time
 }
 
 // Status returns the spool's state.
 func (s *Spool) Status() Status {
 	now, confirmed := s.cfg.Clock()
+	free, err := s.fsys.Free(s.cfg.Dir)
+	if err != nil {
+		free = -1 // the folder is not there, perhaps
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{Bytes: s.used(), Quota: s.cfg.Quota, Fault: errors.Join(s.fault, s.logFault)}
+	st := Status{Bytes: s.used(), Quota: s.cfg.Quota, Fault: errors.Join(s.fault, s.logFault), Full: s.full(free)}
+	seen(&s.faultSince, st.Fault != nil)
+	seen(&s.fullSince, st.Full != nil)
+	st.FaultSince, st.FullSince = s.faultSince, s.fullSince
 	broken := 0
 	for _, e := range s.entries {
 		if end := e.end(s.cfg.Retention); confirmed && !end.IsZero() && end.Sub(now) <= Warn {
@@ -51,6 +62,15 @@ func (s *Spool) Status() Status {
 		st.Warnings = append(st.Warnings, s.cfg.Audit.Damaged().Error())
 	}
 	return st
+}
+
+// seen keeps in since when something began, and nothing while it is not so.
+func seen(since *time.Time, is bool) {
+	if !is {
+		*since = time.Time{}
+	} else if since.IsZero() {
+		*since = time.Now()
+	}
 }
 
 // retain deletes what has been due for Grace, by a confirmed clock without a

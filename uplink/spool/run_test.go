@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -130,6 +132,31 @@ func (b *bench) logSays(t *testing.T, what audit.Event, id string) bool {
 		t.Fatal(err)
 	}
 	return strings.Contains(string(data), fmt.Sprintf(`"event":%q,"item":%q`, what, id))
+}
+
+// TestMissedAtOnce: what somebody else deletes is missed when it is wanted, and
+// not a minute later.
+func TestMissedAtOnce(t *testing.T) {
+	b := newBench(t)
+	id := b.put(t, photo(), noise(1000))
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = b.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	if err := os.RemoveAll(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	changed := b.changed
+	b.mu.Unlock()
+	if _, err := b.Spool.Open(id); !errors.As(err, new(*DiskError)) {
+		t.Errorf("an item that is not there was opened: %v", err)
+	}
+	<-changed
+	if st := b.Status(); st.Items != 0 || len(st.Warnings) != 1 {
+		t.Errorf("Status is %+v", st)
+	}
 }
 
 func TestMeta(t *testing.T) {

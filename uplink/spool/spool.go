@@ -109,7 +109,8 @@ type Spool struct {
 	fsys disk.FS
 
 	tending sync.Mutex    // one scan of the folder at a time
-	nudge   chan struct{} // Run has something to do
+	nudge   chan struct{} // the log has to be told something
+	looks   chan struct{} // the folder is not as it should be
 
 	mu      sync.Mutex
 	entries map[string]*entry // by id; what was set aside by its folder's name
@@ -121,6 +122,8 @@ type Spool struct {
 	fault   error
 	// logFault is the same for the audit log, which may be on another disk.
 	logFault error
+
+	faultSince, fullSince time.Time // see Status
 }
 
 // Open opens the spool and brings what a crash left behind into order. It fails
@@ -137,6 +140,7 @@ func open(fsys disk.FS, cfg Config) (*Spool, error) {
 		cfg:     cfg,
 		fsys:    fsys,
 		nudge:   make(chan struct{}, 1),
+		looks:   make(chan struct{}, 1),
 		entries: map[string]*entry{},
 		changed: make(chan struct{}),
 		journal: journal{log: cfg.Audit, max: maxJournal},
@@ -158,6 +162,7 @@ func (s *Spool) Run(ctx context.Context) error {
 		case <-s.nudge:
 			s.record()
 			continue
+		case <-s.looks:
 		case <-timer.C:
 		}
 		s.tend()
@@ -166,6 +171,14 @@ func (s *Spool) Run(ctx context.Context) error {
 		} else {
 			timer.Reset(tendEvery)
 		}
+	}
+}
+
+// look lets Run compare folder and memory soon.
+func (s *Spool) look() {
+	select {
+	case s.looks <- struct{}{}:
+	default:
 	}
 }
 
@@ -210,7 +223,8 @@ func (s *Spool) settle(err error) { s.note(&s.fault, err) }
 func (s *Spool) note(fault *error, err error) {
 	s.mu.Lock()
 	was := *fault
-	*fault = err
+	*fault = trouble(err)
+	seen(&s.faultSince, s.fault != nil || s.logFault != nil)
 	s.mu.Unlock()
 	switch {
 	case err != nil && (was == nil || was.Error() != err.Error()):

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -289,8 +290,9 @@ func onSmallDisk(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	mount(unix.MS_REMOUNT|unix.MS_RDONLY, "size=4m")
-	if _, err := b.Create(b.key.Recipient(), photo()); err == nil {
-		t.Error("a photo was begun on a read-only disk")
+	var failed *DiskError
+	if _, err := b.Create(b.key.Recipient(), photo()); !errors.As(err, &failed) || !strings.Contains(failed.Hint(), "read-only") {
+		t.Errorf("a photo was begun on a read-only disk: %v", err)
 	}
 	if e := b.List()[0]; b.Acknowledge(e.ID, e.SHA256) == nil || b.Status().Fault == nil {
 		t.Error("an item was deleted from a read-only disk")

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,7 +166,14 @@ func (a *Agent) showSpool(s *control.Status) {
 	s.Spool = control.SpoolStatus{Items: of.Items, Bytes: of.Bytes, QuotaBytes: of.Quota, Recipient: trust, Oldest: of.Oldest}
 	s.Warnings = append(s.Warnings, of.Warnings...)
 	if of.Fault != nil {
-		s.Errors = append(s.Errors, control.Fault{Component: "spool", Message: of.Fault.Error(), Hint: hint(of.Fault), Count: 1})
+		s.Errors = append(s.Errors, control.Fault{
+			Component: "spool", Message: of.Fault.Error(), Hint: hint(of.Fault), Since: of.FaultSince, Count: 1,
+		})
+	}
+	if of.Full != nil {
+		s.Errors = append(s.Errors, control.Fault{
+			Component: "spool", Message: of.Full.Error(), Hint: hint(of.Full), Since: of.FullSince, Count: 1,
+		})
 	}
 	s.Upload = control.Upload{State: "off", URL: uploads}
 	if unknown != nil {
@@ -184,6 +192,9 @@ func showUpload(s *control.Status, u upload.Status) {
 	}
 	s.Upload.Problem = u.Err.Error()
 	s.Errors = append(s.Errors, control.Fault{
-		Component: "upload", Message: u.Err.Error(), Hint: origin.Hint(u.Err), Since: u.Since, Count: 1,
+		Component: "upload", Message: u.Err.Error(), Hint: cmp.Or(origin.Hint(u.Err), hint(u.Err), uploadHint), Since: u.Since, Count: 1,
 	})
 }
+
+// uploadHint is for what is the endpoint's own trouble.
+const uploadHint = "nothing is lost: it is tried again; `bril spool retry` tries at once"
