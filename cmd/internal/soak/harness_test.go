@@ -31,6 +31,10 @@ var binaries struct{ bril, showroom string }
 const tags = "netgo,osusergo,nethttpomithttp2"
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(inside); dir != "" {
+		binaries.bril, binaries.showroom = filepath.Join(dir, "bril"), filepath.Join(dir, "showroom")
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "bril-soak-")
 	if err == nil {
 		err = build(dir)
@@ -188,6 +192,19 @@ func (e *endpoint) list(name string) []media.Listed {
 		e.t.Fatal(err)
 	}
 	return answer.Items
+}
+
+// description is what it has written down of an item.
+func (e *endpoint) description(id string) (item media.Item) {
+	e.t.Helper()
+	text, err := os.ReadFile(filepath.Join(e.data, "sessions", conversation, id+".json"))
+	if err == nil {
+		err = json.Unmarshal(text, &item)
+	}
+	if err != nil {
+		e.t.Error(err)
+	}
+	return item
 }
 
 // waitFor asks until it is so. There is nothing to wait on but the asking.

@@ -95,7 +95,7 @@ func (s *siege) item(item media.Listed, v *verdict) {
 	if err := json.Unmarshal(s.get("/api/uploads/"+item.ID+"/receipt", http.StatusOK), &receipt); err != nil || receipt.State != media.Stored {
 		bad("its receipt is %+v, %v", receipt, err)
 	}
-	description := s.description(item.ID)
+	description := s.endpoint.description(item.ID)
 	if description.State == string(spool.Interrupted) {
 		v.interrupted++
 	}
@@ -133,19 +133,6 @@ func (s *siege) get(path string, status int) []byte {
 		s.t.Errorf("%s: %s, %v", path, response.Status, err)
 	}
 	return data
-}
-
-// description is what the endpoint has written down of an item.
-func (s *siege) description(id string) (item media.Item) {
-	s.t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.endpoint.data, "sessions", conversation, id+".json"))
-	if err == nil {
-		err = json.Unmarshal(text, &item)
-	}
-	if err != nil {
-		s.t.Error(err)
-	}
-	return item
 }
 
 // files wants nothing at the endpoint that is not listed.
@@ -217,7 +204,7 @@ func (s *siege) audit(items map[string]media.Listed, v *verdict) {
 		if n[audit.Upload] == 0 {
 			v.withoutUpload++
 		}
-		if head := s.description(id).Audit; !heads[head] {
+		if head := s.endpoint.description(id).Audit; !heads[head] {
 			s.t.Errorf("with %s came the head %s, which the audit log does not have", id, head)
 		}
 	}
