@@ -24,18 +24,17 @@ func (r *Recorder) Photo(ctx context.Context, show bool) (control.Photo, error) 
 	if err != nil {
 		return control.Photo{}, err
 	}
-	p, item, err := r.shoot(ctx, claim, to, show)
+	p, item, taken, err := r.shoot(ctx, claim, to, show)
 	if err != nil {
 		return control.Photo{}, err
 	}
-	begun := monotonic.Now()
 	if _, err := item.Write(p.JPEG); err != nil {
 		return control.Photo{}, errors.Join(fmt.Errorf("store the photo: %w", err), item.Abort())
 	}
 	if err := item.Finish(); err != nil {
 		return control.Photo{}, fmt.Errorf("store the photo: %w", err)
 	}
-	stored := monotonic.Now() - begun
+	stored := monotonic.Now() - taken
 	r.cfg.Cue(session.CuePhoto)
 	r.cfg.Stored()
 	r.times.add(p.Choose, p.Encode, stored)
@@ -46,20 +45,24 @@ func (r *Recorder) Photo(ctx context.Context, show bool) (control.Photo, error) 
 }
 
 // shoot makes the item's folder while the frames come: on a slow disk that takes as
-// long. Once it has the frames it gives back the claim.
-func (r *Recorder) shoot(ctx context.Context, claim session.Claim, to age.Recipient, show bool) (p photo.Photo, item *spool.Item, err error) {
+// long, and longer than taken, which is when the photo was made. Once it has the
+// frames it gives back the claim.
+func (r *Recorder) shoot(ctx context.Context, claim session.Claim, to age.Recipient, show bool) (
+	p photo.Photo, item *spool.Item, taken time.Duration, err error,
+) {
 	var making sync.WaitGroup
 	var failed error
 	making.Go(func() { item, failed = r.create(to, spool.Photo, "image/jpeg", show) })
 	p, err = r.shot(ctx, claim)
+	taken = monotonic.Now()
 	making.Wait()
 	switch {
 	case failed != nil:
-		return p, nil, fmt.Errorf("store the photo: %w", failed)
+		return p, nil, taken, fmt.Errorf("store the photo: %w", failed)
 	case err != nil:
-		return p, nil, errors.Join(err, item.Abort())
+		return p, nil, taken, errors.Join(err, item.Abort())
 	}
-	return p, item, nil
+	return p, item, taken, nil
 }
 
 func (r *Recorder) shot(ctx context.Context, claim session.Claim) (photo.Photo, error) {
