@@ -19,7 +19,14 @@ type endpoint struct{ url string }
 
 func (r *rig) endpoint() endpoint {
 	r.Helper()
-	server, err := showroom.New(showroom.Config{Listen: "127.0.0.1:0", Advertise: virtualboard.HostAddress})
+	return r.storing("")
+}
+
+// storing is an endpoint that keeps photos and clips in a directory; "": that takes
+// none.
+func (r *rig) storing(dir string) endpoint {
+	r.Helper()
+	server, err := showroom.New(showroom.Config{Listen: "127.0.0.1:0", Advertise: virtualboard.HostAddress, DataDir: dir})
 	if err != nil {
 		r.Fatal(err)
 	}

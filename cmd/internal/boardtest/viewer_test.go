@@ -21,6 +21,7 @@ type viewer struct {
 
 	mu      sync.Mutex
 	h264    bytes.Buffer // Annex B
+	partial int          // bytes of it that are of a picture that is not whole yet
 	shown   int          // whole pictures
 	at      time.Time    // of the last
 	moments []moment     // of all
@@ -113,7 +114,9 @@ func (v *viewer) take(p arrival) {
 		return
 	}
 	v.h264.Write(data)
+	v.partial += len(data)
 	if p.Marker {
+		v.partial = 0
 		v.shown++
 		v.at = p.at
 		v.moments = append(v.moments, moment{v.at, p.Timestamp})
@@ -160,15 +163,15 @@ func (v *viewer) forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.h264.Reset()
-	v.shown, v.missing = 0, 0
+	v.partial, v.shown, v.missing = 0, 0, 0
 }
 
-// decodes checks that ffmpeg reads what has come, without a complaint, and returns
-// how many pictures of this size it found.
+// decodes checks that ffmpeg reads the whole pictures that have come, without a
+// complaint, and returns how many of this size it found.
 func (v *viewer) decodes(width, height int) int {
 	v.r.Helper()
 	v.mu.Lock()
-	data := bytes.Clone(v.h264.Bytes())
+	data := bytes.Clone(v.h264.Bytes()[:max(v.h264.Len()-v.partial, 0)])
 	v.mu.Unlock()
 	if complaint := v.filter(data, "ffmpeg", "-v", "error", "-f", "h264", "-i", "-", "-f", "null", "-"); complaint != "" {
 		v.r.Errorf("ffmpeg: %s", complaint)
