@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +21,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -225,8 +228,31 @@ func TestGalleryWithAnAccessKey(t *testing.T) {
 	open(t, ctx, url+"/anna")
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "locked"`, patience)
 	open(t, ctx, "about:blank")
+	check(t, chromedp.Run(ctx, chromedp.ActionFunc(keepTimers)))
 	open(t, ctx, s.Link(url, "anna"))
 	chromiumtest.WaitFor(t, ctx, `document.querySelector("#items img")?.naturalWidth > 0`, patience)
+
+	// Hours later the cookie is gone.
+	check(t, chromedp.Run(ctx, network.ClearBrowserCookies()))
+	got := chromiumtest.Eval[[]float64](t, ctx, `(async () => {
+		const list = async () => (await fetch("/api/sessions/anna/media")).status;
+		const before = await list();
+		await timers[0].what();
+		return [timers.length, timers[0].every, before, await list()];
+	})()`)
+	if want := []float64{1, 4 * time.Hour.Seconds() * 1000, http.StatusUnauthorized, http.StatusOK}; !slices.Equal(got, want) || 2*4*time.Hour > cookieExpiry {
+		t.Errorf("timers, their ms, status before and after: %v, want %v", got, want)
+	}
+}
+
+// keepTimers keeps what pages do every few hours, instead of doing it.
+func keepTimers(ctx context.Context) error {
+	_, err := page.AddScriptToEvaluateOnNewDocument(`
+		const set = setInterval;
+		window.timers = [];
+		window.setInterval = (what, every) => every > 3600e3 ? timers.push({what, every}) : set(what, every);
+	`).Do(ctx)
+	return err
 }
 
 func press(t *testing.T, ctx context.Context, key string) {
