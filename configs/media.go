@@ -94,8 +94,11 @@ func (v *checker) uploadURL(raw string) {
 
 // mediaWarnings are about photos and clips that nobody will ever get.
 func mediaWarnings(c Config) []Problem {
-	parsed, err := url.Parse(c.Uplink.WHIPURL)
-	if err != nil || loopback(parsed.Hostname()) {
+	here := func(address string) bool {
+		parsed, err := url.Parse(address)
+		return err != nil || loopback(parsed.Hostname())
+	}
+	if here(c.Uplink.WHIPURL) && (c.Upload.URL == "" || here(c.Upload.URL)) {
 		return nil // the endpoint on this machine says what is missing
 	}
 	switch {

@@ -39,6 +39,8 @@ func TestMediaWarnings(t *testing.T) {
 		{cloud, recipient, "", "upload.url"},
 		{cloud, "", uploads, "spool.recipient"},
 		{Default().Uplink.WHIPURL, recipient, "", ""},
+		{Default().Uplink.WHIPURL, "", "http://127.0.0.1:1080/files/", ""},
+		{Default().Uplink.WHIPURL, "", uploads, "spool.recipient"},
 	} {
 		c := Default()
 		c.Uplink.WHIPURL, c.Spool.Recipient, c.Upload.URL = tc.whip, tc.recipient, tc.upload

@@ -41,7 +41,9 @@ func newCloud(cfg configs.Config, opts Options) (*cloud, error) {
 		}
 		c.recipient, c.trust = recipient, recipientConfigured
 	}
-	if discover.Applies(cfg.Uplink.WHIPURL) {
+	// An endpoint on this machine does not say whom what goes elsewhere is for.
+	elsewhere := cfg.Upload.URL != "" && !discover.Applies(cfg.Upload.URL)
+	if discover.Applies(cfg.Uplink.WHIPURL) && !elsewhere {
 		where := discover.Config{WHIPURL: cfg.Uplink.WHIPURL, StateDir: opts.StateDir, UserAgent: "bril/" + opts.Version}
 		c.find = func(ctx context.Context) (discover.Found, error) { return discover.Find(ctx, where) }
 	}

@@ -42,6 +42,7 @@ func TestRecipient(t *testing.T) {
 		{"configured", otherCloud, configured.String(), elsewhere, nil, configured, recipientConfigured, elsewhere, 0},
 		{"nobody", otherCloud, "", elsewhere, nil, nil, recipientNone, elsewhere, 0},
 		{"told", "", "", "", nil, told, recipientUnverified, found.Uploads, 1},
+		{"not told for another cloud", "", "", elsewhere, nil, nil, recipientNone, elsewhere, 0},
 		{"told, while it is away", "", "", "", away, nil, recipientNone, "", 1},
 		{"configured, and uploads are not", "", configured.String(), "", nil, configured, recipientConfigured, "", 0},
 	}
