@@ -106,6 +106,9 @@ upload      sending 41 % 861 kB of 2.1 MB
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
+	if n := footOf(want); n != 2 {
+		t.Errorf("the foot has %d lines, want those of spool and upload", n)
+	}
 }
 
 func TestShorten(t *testing.T) {

@@ -121,7 +121,7 @@ func (o *options) showSpool(ctx context.Context, client *control.Client, meter *
 	}
 	var b strings.Builder
 	writeSpool(&b, spool, status, meter.next(status.Upload, time.Now()), clear != "")
-	return redraw(out, clear, b.String(), 2)
+	return redraw(out, clear, b.String(), footOf(b.String()))
 }
 
 func newSpoolRetry(o *options) *cobra.Command {
