@@ -58,6 +58,9 @@ func (s signalled) Error() string { return s.String() }
 func watchSignals(cancel context.CancelCauseFunc) (end func()) {
 	signals, ended := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP) // of a terminal that is closed
+	}
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		defer signal.Stop(signals)

@@ -38,7 +38,7 @@ func bril() {
 //
 //	exits CODE program args...    run it; stdout and stderr are for what follows
 //	begin NAME program args...    run it beside the story, into NAME.out and NAME.err
-//	end NAME SIGNAL CODE          end it by TERM, INT or KILL, or - when it ends by
+//	end NAME SIGNAL CODE          end it by TERM, INT, HUP or KILL, or - when it ends by
 //	                              itself, and expect the code
 //	until REGEX program args...   run it again and again until its stdout matches
 //	untilfile REGEX FILE          wait until a file matches
@@ -176,7 +176,7 @@ func create(ts *testscript.TestScript, name string) *os.File {
 func end(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 3, "end NAME SIGNAL CODE")
 	b := ts.Value(running{}).(map[string]*background)[args[0]]
-	signal, known := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "KILL": os.Kill, "-": nil}[args[1]]
+	signal, known := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "HUP": syscall.SIGHUP, "KILL": os.Kill, "-": nil}[args[1]]
 	if b == nil || !known {
 		ts.Fatalf("there is no %s, or no signal %s", args[0], args[1])
 	}

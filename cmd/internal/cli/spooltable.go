@@ -44,7 +44,9 @@ func deletedAfter(at time.Time) string {
 }
 
 // footOf returns how many lines a text has below its last empty one.
-func footOf(text string) int { return strings.Count(text[strings.LastIndex(text, "\n\n")+1:], "\n") - 1 }
+func footOf(text string) int {
+	return strings.Count(text[strings.LastIndex(text, "\n\n")+1:], "\n") - 1
+}
 
 // kindOf is what a person calls an item: of before a restart the glasses know only
 // that it is there.
