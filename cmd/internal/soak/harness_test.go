@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 		err = build(dir)
 	}
 	if err != nil {
+		os.RemoveAll(dir)
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
