@@ -20,16 +20,17 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/percentile"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
+	"github.com/bril-edge/bril/configs"
 )
 
 // recordConfig leaves the cues to the log, whose times are those of the guest, and
-// lets a short press be a photo at once. The one processor, which is emulated, has
+// lets a press be a photo at once, however long a slow machine makes it. The one processor, which is emulated, has
 // time for photos beside the stream at this rate only.
 const recordConfig = `camera: {source: auto, size: 640x480, fps: 15}
 microphone: {source: none}
 media: {label: Board test}
 upload: {live_share: 100}
-board: {buttons: {button1: {short: photo, double: none}}}
+board: {buttons: {button1: {short: photo, double: none, long: photo}}}
 cues: {device: none}
 log: {level: debug, format: json}
 `
@@ -171,7 +172,7 @@ func (c *recording) stores(n int) []media.Listed {
 // event is a line of the agent's log.
 type event struct {
 	Time                  time.Time
-	Msg, Item, Gesture    string
+	Msg, Item, Action     string
 	Of                    int           // frames that a photo was chosen from
 	Choose, Encode, Store time.Duration // of a photo
 	Duration              time.Duration // of a clip
@@ -397,7 +398,7 @@ func (c *recording) pressed(n int) time.Duration {
 	c.Helper()
 	var long []time.Time
 	for _, e := range c.agent.events("button pressed") {
-		if e.Gesture == "long" {
+		if e.Action == configs.ActionClip {
 			long = append(long, e.Time)
 		}
 	}
