@@ -39,9 +39,10 @@ type Entry struct {
 	ID     string
 	Kind   Kind // empty after a restart: the device cannot read it
 	State  State
-	Bytes  int64  // of the encrypted file
-	SHA256 string // of the encrypted file, in hex; empty while it is written
-	Sent   int64  // bytes that the endpoint has, of an upload that has begun
+	Since  time.Time // when it was captured, by a clock that may be wrong
+	Bytes  int64     // of the encrypted file
+	SHA256 string    // of the encrypted file, in hex; empty while it is written
+	Sent   int64     // bytes that the endpoint has, of an upload that has begun
 	// DeleteAfter is when retention ends; zero until a clock was confirmed, and for
 	// what is no item.
 	DeleteAfter time.Time
@@ -77,7 +78,7 @@ func (e *entry) take(c sidecar) {
 }
 
 func (e *entry) entry() Entry {
-	return Entry{e.id, e.kind, e.state, e.bytes, e.sha256, e.sent, e.deleteAfter, e.problem}
+	return Entry{e.id, e.kind, e.state, e.since, e.bytes, e.sha256, e.sent, e.deleteAfter, e.problem}
 }
 
 func (e *entry) waits() bool {

@@ -133,11 +133,10 @@ func (a *Agent) stored() {
 
 // Spool returns what waits to be sent.
 func (a *Agent) Spool() control.Spool {
-	now, _ := a.clock.Now()
 	var s control.Spool
 	for _, e := range a.spool.List() {
-		if e.DeleteAfter.IsZero() && e.State != spool.Broken { // counted from when the clock is confirmed
-			e.DeleteAfter = now.Add(time.Duration(a.cfg.Spool.Retention))
+		if e.DeleteAfter.IsZero() && e.State != spool.Broken { // at the earliest: the clock is not confirmed
+			e.DeleteAfter = e.Since.Add(time.Duration(a.cfg.Spool.Retention))
 		}
 		s.Items = append(s.Items, control.SpoolItem{
 			ID: e.ID, Kind: string(e.Kind), State: string(e.State), Bytes: e.Bytes, Sent: e.Sent,
