@@ -31,9 +31,10 @@ const (
 
 // What Find may fail with, found by errors.Is.
 var (
-	ErrNotLoopback = errors.New("not a literal loopback address")
-	ErrNotBril     = errors.New("does not tell its uploads and recipient")
-	ErrChanged     = errors.New("another recipient than the pinned one")
+	ErrNotLoopback   = errors.New("not a literal loopback address")
+	ErrNotBril       = errors.New("does not tell its uploads and recipient")
+	ErrStoresNothing = errors.New("takes no photos and clips")
+	ErrChanged       = errors.New("another recipient than the pinned one")
 )
 
 // Config says whom to ask.
@@ -114,6 +115,9 @@ func ask(ctx context.Context, cfg Config, whip *url.URL) (Found, error) {
 		return Found{}, c.Refused(q, r, hint, ErrNotBril)
 	}
 	found, err := parse(r.Body, whip)
+	if errors.Is(err, ErrStoresNothing) {
+		return Found{}, q.Fail(origin.WithHint(err, "showroom takes them with --data DIR"))
+	}
 	if err != nil {
 		return Found{}, q.Fail(origin.WithHint(fmt.Errorf("%w: %w", ErrNotBril, err), hint))
 	}
@@ -134,6 +138,9 @@ func parse(body []byte, at *url.URL) (Found, error) {
 	}
 	if said.SchemaVersion != version {
 		return Found{}, fmt.Errorf("schema_version %d is not %d", said.SchemaVersion, version)
+	}
+	if said.Uploads == "" && said.Recipient == "" {
+		return Found{}, ErrStoresNothing
 	}
 	uploads, err := origin.Parse(said.Uploads)
 	if err != nil {

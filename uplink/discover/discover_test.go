@@ -147,6 +147,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"of another version", `{"schema_version":2}`, nil, "schema_version 2 is not 1"},
 		{"uploads elsewhere", strings.Replace(telling(alice), "SELF/api", other.URL+"/api", 1), nil, "uploads go to " + other.URL},
 		{"uploads at another name", strings.Replace(telling(alice), "SELF/api", "http://localhost/api", 1), nil, "uploads go to http://localhost"},
+		{"neither", `{"schema_version":1,"whip":"x"}`, nil, "takes no photos and clips"},
 		{"no uploads", `{"schema_version":1,"recipient":"` + alice + `"}`, nil, "uploads: must start with https://"},
 		{"no recipient", telling(""), nil, `recipient "" is not an X25519 recipient`},
 		{"SSH key", telling("ssh-ed25519 AAAA"), nil, "is not an X25519 recipient"},

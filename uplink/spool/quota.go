@@ -18,15 +18,25 @@ type FullError struct {
 	Used int64 // bytes on disk
 	// Limit is how many bytes there may be for an item of this kind.
 	Limit int64
+	// Free is what the disk has left where that is the reason; else negative.
+	Free int64
 }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("no room for a %s: %d of %d bytes are used", e.Kind, e.Used, e.Limit)
+	if e.Free >= 0 {
+		return fmt.Sprintf("no room for a %s: the disk has %s left", e.Kind, megabytes(e.Free))
+	}
+	return fmt.Sprintf("no room for a %s: %s are used, of %s", e.Kind, megabytes(e.Used), megabytes(e.Limit))
 }
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // Hint returns what the user can do, as one line.
 func (e *FullError) Hint() string {
-	if e.Kind == Clip {
+	switch {
+	case e.Free >= 0:
+		return "free some space on the disk that spool.dir is on, or bring the glasses to Wi-Fi"
+	case e.Kind == Clip:
 		return "photos still fit; bring the glasses to Wi-Fi and look at `bril spool list`"
 	}
 	return "bring the glasses to Wi-Fi; `bril spool list` shows what waits, `bril spool drop` deletes it for good"
@@ -62,10 +72,12 @@ func (s *Spool) admit(e *entry, size, free int64) error {
 }
 
 func (s *Spool) fits(e *entry, size, free int64) error {
-	used := s.used() - cost(e.bytes)
-	limit := s.cfg.Quota
-	if free >= 0 {
-		limit = min(limit, used+free)
+	used, limit, left := s.used(), s.cfg.Quota, int64(-1)
+	if s.entries[e.id] == e { // it goes on
+		used -= cost(e.bytes)
+	}
+	if free >= 0 && used+free < limit {
+		limit, left = used+free, free
 	}
 	switch {
 	case e.kind == Clip && e.item == nil:
@@ -74,7 +86,7 @@ func (s *Spool) fits(e *entry, size, free int64) error {
 		limit -= s.cfg.reserve() / 2
 	}
 	if used+cost(size) > limit {
-		return &FullError{Kind: e.kind, Used: used, Limit: max(limit, 0)}
+		return &FullError{Kind: e.kind, Used: used, Limit: max(limit, 0), Free: left}
 	}
 	return nil
 }

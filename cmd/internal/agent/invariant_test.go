@@ -83,6 +83,9 @@ func tryKey(t *testing.T, key []string) (ran int32) {
 func tryToCapture(t *testing.T, cfg configs.Config, what string) bool {
 	t.Helper()
 	cfg.Uplink.WHIPURL, cfg.Uplink.TokenFile = "http://127.0.0.1:1/whip/none", ""
+	if cfg.Spool.Dir != "" { // it would be made
+		cfg.Spool.Dir = t.TempDir()
+	}
 	g := newGlasses(t)
 	r := startGlasses(t, g, cfg, true)
 	devices := int32(0)

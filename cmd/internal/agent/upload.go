@@ -174,6 +174,7 @@ func (a *Agent) showSpool(s *control.Status) {
 			Component: "spool", Message: of.Full.Error(), Hint: hint(of.Full), Since: of.FullSince, Count: 1,
 		})
 	}
+	s.Errors = append(s.Errors, refused(a.spool.List())...)
 	s.Upload = control.Upload{State: "off", URL: uploads}
 	if unknown != nil {
 		s.Upload.Problem = unknown.Error()
@@ -181,6 +182,29 @@ func (a *Agent) showSpool(s *control.Status) {
 	if u := a.uploader.Load(); u != nil {
 		showUpload(s, u.Status())
 	}
+}
+
+// refused tells of items that the endpoint will never take: without a word they
+// would be gone once their retention ends.
+func refused(list []spool.Entry) []control.Fault {
+	var first spool.Entry
+	n := 0
+	for _, e := range list {
+		if e.State != spool.Refused {
+			continue
+		}
+		if n++; n == 1 {
+			first = e
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return []control.Fault{{
+		Component: "upload", Message: fmt.Sprintf("the endpoint refuses %d of what was taken: %s", n, cmp.Or(first.Problem, "see its log")),
+		Hint:  "is it encrypted for that endpoint? check spool.recipient, or of an endpoint on this machine STATE/endpoint.json; then `bril spool retry`",
+		Since: first.Since, Count: n,
+	}}
 }
 
 func showUpload(s *control.Status, u upload.Status) {

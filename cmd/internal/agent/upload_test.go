@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,8 +10,9 @@ import (
 )
 
 // What `bril spool list` says of an item's end does not move with the time of day,
-// whether the clock is confirmed or not.
-func TestSpoolListStandsStill(t *testing.T) {
+// whether the clock is confirmed or not, and `bril status` says when the endpoint
+// refuses it.
+func TestSpoolIsShown(t *testing.T) {
 	cfg := configs.Default()
 	a := &Agent{cfg: cfg}
 	var err error
@@ -36,5 +38,15 @@ func TestSpoolListStandsStill(t *testing.T) {
 	}
 	if again := a.Spool().Items[0]; again != first {
 		t.Errorf("%+v, and then %+v", first, again)
+	}
+	if list := refused(a.spool.List()); list != nil {
+		t.Errorf("refused, before anybody was asked: %+v", list)
+	}
+	if err := a.spool.Refuse(item.ID(), "for another key"); err != nil {
+		t.Fatal(err)
+	}
+	list := refused(a.spool.List())
+	if len(list) != 1 || !strings.Contains(list[0].Message, "refuses 1 of what was taken: for another key") || list[0].Hint == "" || list[0].Since.Before(before) {
+		t.Errorf("a refused item is shown as %+v", list)
 	}
 }

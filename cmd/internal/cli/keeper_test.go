@@ -84,7 +84,7 @@ func (k *keeper) Clip(_ context.Context, action control.ClipAction) (control.Cli
 	defer k.mu.Unlock()
 	switch {
 	case action == control.StartClip && k.what == "full":
-		return control.Clip{}, advice{errors.New("no room for a clip: 1810000000 of 1800000000 bytes are used"), "photos still fit; bring the glasses to Wi-Fi"}
+		return control.Clip{}, advice{errors.New("no room for a clip: 1810.0 MB are used, of 1800.0 MB"), "photos still fit; bring the glasses to Wi-Fi"}
 	case action == control.StartClip && k.clip != "":
 		return control.Clip{}, advice{errors.New("a clip is running already"), "bril clip stop ends it"}
 	case action == control.StartClip:

@@ -213,7 +213,7 @@ func TestClipWithoutAPicture(t *testing.T) {
 
 // Nor of one whose first pictures do not fit.
 func TestClipWithoutRoom(t *testing.T) {
-	inBubble(t, func(_ *rig, c *spool.Config) { c.Quota = 12 << 10 }, func(r *rig) {
+	inBubble(t, func(_ *rig, c *spool.Config) { c.Quota = 14 << 10 }, func(r *rig) {
 		r.films()
 		r.begin()
 		r.pass(time.Second)

@@ -73,7 +73,7 @@ func TestPhotoRefused(t *testing.T) {
 			r.cfg.Recipient = func(context.Context) (age.Recipient, error) { return nil, errTest }
 		}, nil, is(errTest), 0},
 		"full":               {func(_ *rig, c *spool.Config) { c.Quota = 4 << 10 }, nil, full, 1},
-		"full with it":       {func(_ *rig, c *spool.Config) { c.Quota = 10 << 10 }, nil, full, 1},
+		"full with it":       {func(_ *rig, c *spool.Config) { c.Quota = 13 << 10 }, nil, full, 1},
 		"no folder":          {func(r *rig, c *spool.Config) { c.Dir = r.file() }, nil, func(err error) bool { return err != nil }, 1},
 		"no longer captured": {nil, (*rig).end, is(errEnded{}), 1},
 		"no taker":           {func(r *rig, _ *spool.Config) { r.cfg.Photos = func() (*photo.Taker, error) { return nil, errTest } }, nil, is(errTest), 1},

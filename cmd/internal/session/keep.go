@@ -240,7 +240,7 @@ func (errNoConversation) Hint() string {
 type errPaused struct{}
 
 func (errPaused) Error() string {
-	return "the conversation is paused: until it goes on nothing is captured, whatever media.outside_session says"
+	return "the conversation is paused: until it goes on nothing is captured"
 }
 func (errPaused) Hint() string { return "bril live on goes on" }
 
