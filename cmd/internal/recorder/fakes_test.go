@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	width, height = 64, 48
+	width, height = 128, 96
 	frameTime     = 40 * time.Millisecond
 	gop           = 25 // pictures
 	unitSize      = 2000
