@@ -452,3 +452,20 @@ func TestURLs(t *testing.T) {
 		}
 	}
 }
+
+// An error is over once something gets on, not only when an item is through.
+func TestErrorIsOverWhenItGetsOn(t *testing.T) {
+	e := newEndpoint(answer{"HEAD", status(503, "")})
+	inBubble(t, e, func(t *testing.T, u *Uploader, o *outbox) {
+		o.put("clip", 4<<20)
+		synctest.Wait()
+		if u.Status().Err == nil {
+			t.Fatal("no error of a busy endpoint")
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if s := u.Status(); s.State != Sending || s.Sent == 0 || s.Err != nil {
+			t.Errorf("status %+v", s)
+		}
+	}, func(cfg *Config) { cfg.Limit = func() int64 { return 100_000 } })
+}

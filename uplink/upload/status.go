@@ -9,7 +9,7 @@ import (
 func (u *Uploader) begin(item spool.Entry) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	err := u.status.Err // shown until something succeeds
+	err := u.status.Err // shown until something gets on
 	u.status = Status{State: Sending, Item: item.ID, Bytes: item.Bytes, Since: time.Now(), Err: err}
 }
 
@@ -20,7 +20,11 @@ func (u *Uploader) progress(id string, sent int64) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.status.Sent = sent
-	return u.history.advanced(id, sent)
+	if !u.history.advanced(id, sent) {
+		return false
+	}
+	u.status.Err = nil
+	return true
 }
 
 func (u *Uploader) succeeded(item spool.Entry) {
