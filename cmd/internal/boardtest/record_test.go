@@ -24,8 +24,9 @@ import (
 )
 
 // recordConfig leaves the cues to the log, whose times are those of the guest, and
-// lets a press be a photo at once, however long a slow machine makes it. The one processor, which is emulated, has
-// time for photos beside the stream at this rate only.
+// lets a press be a photo at once, however long a slow machine makes it. The one
+// processor, which is emulated, has time for photos beside the stream at this rate
+// only.
 const recordConfig = `camera: {source: auto, size: 640x480, fps: 15}
 microphone: {source: none}
 media: {label: Board test}
