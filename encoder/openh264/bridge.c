@@ -56,18 +56,18 @@ static int initialize(Encoder *e, const Settings *settings) {
 	return (*e->engine)->initializeExtended(e->engine, &p);
 }
 
-// giveBack has glibc unmap each large block once it is freed. By default it maps
+// bril_give_back has glibc unmap each large block once it is freed. By default it maps
 // only larger ones from then on, and keeps the others in an arena of the thread:
 // there is an encoder for each conversation, of 9 MB, and each may have another
-// thread.
-static void giveBack(void) {
+// thread; so has a decoder, for each photo of H.264.
+void bril_give_back(void) {
 #ifdef __GLIBC__
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 #endif
 }
 
 Encoder *bril_open(const Settings *settings, int *error) {
-	giveBack();
+	bril_give_back();
 	Encoder *e = calloc(1, sizeof *e);
 	if (e == NULL)
 		return NULL;

@@ -40,3 +40,6 @@ int bril_encode(Encoder *e, unsigned char *y, unsigned char *u, unsigned char *v
 void bril_copy(const Encoder *e, unsigned char *to);
 
 int bril_set_bitrate(Encoder *e, int bitrate);
+
+// bril_give_back makes what the library frees go back to the system.
+void bril_give_back(void);

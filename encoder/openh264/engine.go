@@ -29,11 +29,18 @@ type engine struct {
 // libraryMajor is the version whose interface library.h describes.
 const libraryMajor = 2
 
-func openEngine(config Config, rate encoder.BitRate) (*engine, error) {
+func checkVersion() error {
 	var v C.Version
 	C.WelsGetCodecVersionEx(&v)
 	if v.major != libraryMajor {
-		return nil, fmt.Errorf("open openh264: version %d.%d.%d is linked, want %d.x", v.major, v.minor, v.revision, libraryMajor)
+		return fmt.Errorf("open openh264: version %d.%d.%d is linked, want %d.x", v.major, v.minor, v.revision, libraryMajor)
+	}
+	return nil
+}
+
+func openEngine(config Config, rate encoder.BitRate) (*engine, error) {
+	if err := checkVersion(); err != nil {
+		return nil, err
 	}
 	var code C.int
 	settings := C.Settings{

@@ -2,6 +2,7 @@
 // pion/mediadevices ships it: H.264 constrained baseline, one reference, no
 // B-pictures, one slice. It holds the bitrate under a ceiling, at the cost of
 // pictures where nothing else helps, and knows nothing of where its output goes.
+// It also decodes, for photos of a camera that delivers H.264 itself.
 package openh264
 
 import (
