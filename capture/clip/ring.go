@@ -108,6 +108,7 @@ type Ring struct {
 	sps        h264.SPS      // of them
 	units      []h264.NAL    // memory of split
 	clips      []*Clip       // begun, and not yet at the end of Run
+	readers    []*Pictures   // not yet closed
 }
 
 // NewRing makes an empty ring. It takes its memory as it fills.
@@ -155,6 +156,9 @@ func (r *Ring) Video(au encoder.AccessUnit) {
 	}
 	r.store(e)
 	r.wake(e.pts)
+	for _, p := range r.readers {
+		p.signal()
+	}
 }
 
 // wanted says whether a picture that is not an IDR picture is of use: one before
@@ -352,6 +356,10 @@ func (r *Ring) Empty() {
 	defer r.mu.Unlock()
 	r.cut(Emptied, r.config.Now())
 	r.audioFloor = r.audio.entries.next
+	for _, p := range r.readers {
+		p.gone = true
+		p.signal()
+	}
 	r.sets, r.sps = nil, h264.SPS{}
 	r.trim(r.newest())
 }
