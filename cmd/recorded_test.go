@@ -40,6 +40,8 @@ var named = []struct{ what, in string }{
 	{"(cmd/internal/session.Tap).Video", "cmd/internal/session/tap.go"},
 	{"(cmd/internal/session.Tap).Audio", "cmd/internal/session/tap.go"},
 	{"(*capture/photo.Taker).Offer", "cmd/internal/recorder"},
+	{"(*capture/photo.Taker).TakeOf", "cmd/internal/recorder"},
+	{"(*encoder/openh264.Decoder).Decode", "cmd/internal/recorder"},
 	{"(*capture/clip.Ring).Video", "cmd/internal/recorder"},
 	{"(*capture/clip.Ring).Audio", "cmd/internal/recorder"},
 	{"(*uplink/spool.Spool).Create", "cmd/internal/recorder"}, // and where it is kept

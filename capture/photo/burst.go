@@ -167,14 +167,10 @@ func (e *NoFrameError) Hint() string {
 	return "the camera delivers no pictures: bril status, bril doctor"
 }
 
-// FormatError is a source that no photos can be taken of.
+// FormatError is a source whose frames are not pictures that can be looked at:
+// TakeOf takes photos of what they are decoded to.
 type FormatError struct{ Format capture.PixelFormat }
 
 func (e *FormatError) Error() string {
-	return fmt.Sprintf("the camera delivers %v, of which no photo can be made", e.Format)
-}
-
-// Hint names the setting.
-func (e *FormatError) Hint() string {
-	return "set camera.format to MJPEG, or to a raw format such as YUYV, NV12 or YU12; bril devices lists the camera's"
+	return fmt.Sprintf("the camera delivers %v, which is to be decoded first", e.Format)
 }

@@ -130,9 +130,11 @@ func label(s string) string {
 // then.
 //
 // It ends with a *NoFrameError when no usable frame has come for 2 s, with a
-// *FormatError when the source's format is not one to make photos of, with ctx's
-// error, or with os.ErrClosed.
-func (t *Taker) Take(ctx context.Context) (Photo, error) {
+// *FormatError when the source's frames have to be decoded first, for TakeOf, with
+// ctx's error, or with os.ErrClosed.
+func (t *Taker) Take(ctx context.Context) (Photo, error) { return t.take(ctx, t.choose) }
+
+func (t *Taker) take(ctx context.Context, choose func(context.Context) (choice, error)) (Photo, error) {
 	began := time.Now()
 	if err := t.begin(ctx); err != nil {
 		return Photo{}, fmt.Errorf("take photo: %w", err)
@@ -140,7 +142,7 @@ func (t *Taker) Take(ctx context.Context) (Photo, error) {
 	defer func() { <-t.turn }()
 	defer t.giveBack()
 	t.makeReady()
-	choice, err := t.choose(ctx)
+	choice, err := choose(ctx)
 	if err != nil {
 		return Photo{}, fmt.Errorf("take photo: %w", err)
 	}

@@ -54,6 +54,7 @@ type rig struct {
 	shows    sync.Mutex // Begin and End are not called beside Frame, Video and Audio
 	sequence uint64
 	on       bool
+	film     []encoder.AccessUnit // what a source of H.264 delivers, over and over; nil: it delivers pictures
 }
 
 // inBubble runs a test with a rig that change has set up.
@@ -192,8 +193,14 @@ func (r *rig) show() {
 	}
 	now := monotonic.Now()
 	f := picture(now, r.sequence)
+	au := encoder.AccessUnit{Data: unit(r.sequence%gop == 0), PTS: now, Key: r.sequence%gop == 0}
+	if r.film != nil {
+		au = r.film[int(r.sequence)%len(r.film)]
+		au.PTS = now
+		f = capture.Frame{Format: capture.H264, Width: width, Height: height, PTS: now, Planes: [3]capture.Plane{{Data: au.Data}}}
+	}
 	r.Frame(&f)
-	r.Video(encoder.AccessUnit{Data: unit(r.sequence%gop == 0), PTS: now, Key: r.sequence%gop == 0})
+	r.Video(au)
 	r.Audio(encoder.Packet{Data: []byte{0xf8, 0xff, 0xfe}, PTS: now, Length: frameTime})
 	r.sequence++
 }

@@ -74,7 +74,7 @@ func (r *Recorder) shot(ctx context.Context, claim session.Claim) (photo.Photo, 
 	if err != nil {
 		return photo.Photo{}, fmt.Errorf("take the photo: %w", err)
 	}
-	p, err := taker.Take(ctx)
+	p, err := r.pick(ctx, taker, of)
 	if errors.Is(err, os.ErrClosed) {
 		err = fmt.Errorf("take the photo: %w", errEnded{})
 	}

@@ -108,7 +108,7 @@ func (r *Recorder) arm(on bool) {
 
 // Frame implements session.Tap.
 func (r *Recorder) Frame(f *capture.Frame) {
-	r.take.seen() // Begin and End are never called beside it
+	r.take.seen(f) // Begin and End are never called beside it
 	if r.photos != nil {
 		r.photos.Offer(f)
 	}

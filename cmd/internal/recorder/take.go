@@ -2,10 +2,12 @@ package recorder
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"filippo.io/age"
 
+	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/capture/photo"
 	"github.com/bril-edge/bril/cmd/internal/session"
 )
@@ -24,12 +26,17 @@ type take struct {
 	first chan struct{} // closed with the first frame
 	at    time.Time     // when that came; to be read once first is closed
 	over  chan struct{} // closed at the end
+
+	encoded atomic.Bool // the source delivers H.264
 }
 
 func newTake() *take { return &take{first: make(chan struct{}), over: make(chan struct{})} }
 
 // seen is to be called with each frame.
-func (t *take) seen() {
+func (t *take) seen(f *capture.Frame) {
+	if f.Format == capture.H264 {
+		t.encoded.Store(true)
+	}
 	if t.at.IsZero() {
 		t.at = time.Now()
 		close(t.first)
