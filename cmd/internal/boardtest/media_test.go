@@ -34,7 +34,7 @@ func TestSound(t *testing.T) {
 	r.agent(e, "--camera", "none", "--microphone", "hw:0,1", "--live")
 	r.until("live", func(s status) bool { return s.State == "live" })
 	v := r.watch(e)
-	v.until("3 s of sound", func() bool { return len(v.sound) >= 150 })
+	v.until("3 s of sound", func() bool { return len(v.sound) >= 300 })
 	heard := v.listen()
 	share := power(heard, hertz) / power(heard, 0)
 	t.Logf("figure: tone's share of what is heard %.4f, over %.1f s", share, float64(len(heard))/sampleRate)

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4/pkg/media/oggwriter"
 
+	"github.com/bril-edge/bril/capture"
 	"github.com/bril-edge/bril/capture/pattern"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
@@ -192,7 +193,7 @@ func level(t *testing.T, packets []*rtp.Packet) float64 {
 		v := float64(int16(uint16(pcm[0])|uint16(pcm[1])<<8)) / 32768
 		sum += v * v
 	}
-	if skip := 3840; n+skip < len(packets)*960 { // what the Ogg tells the decoder to leave out
+	if skip := 3840; n+skip < len(packets)*capture.ChunkSamples { // what the Ogg tells the decoder to leave out
 		t.Fatalf("%d packets give %d samples", len(packets), n)
 	}
 	return 10 * math.Log10(sum/float64(n)+1e-12)
@@ -211,11 +212,11 @@ func TestPausePassedThrough(t *testing.T) {
 	atPress, _, _ := w.seen()
 	w.morePictures(8)
 	silent := len(w.soundNow())
-	w.until("half a second of silence", func(_ []picture, s []*rtp.Packet) bool { return len(s) >= silent+25 })
+	w.until("half a second of silence", func(_ []picture, s []*rtp.Packet) bool { return len(s) >= silent+50 })
 	a.press(control.On, "live")
 	w.morePictures(30)
 	pictures, sound, _ := w.seen()
-	if quiet := level(t, sound[silent:silent+25]); quiet > -80 {
+	if quiet := level(t, sound[silent:silent+50]); quiet > -80 {
 		t.Errorf("in the pause there is sound of %.0f dB", quiet)
 	}
 
