@@ -3,7 +3,6 @@ package agent
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/bril-edge/bril/uplink/origin"
 	"github.com/bril-edge/bril/uplink/spool"
 	"github.com/bril-edge/bril/uplink/upload"
-	"github.com/bril-edge/bril/uplink/whip"
 )
 
 // runSpool looks after the spool and empties it, until ctx ends.
@@ -28,13 +26,19 @@ func (a *Agent) runSpool(ctx context.Context) {
 	})
 }
 
+// An endpoint is asked again where to send things, in twice the time each time. One
+// that knows of none must not cost a board that is ready; a photo asks, too.
+const (
+	askFirst = 500 * time.Millisecond
+	askLast  = time.Minute
+)
+
 // findUploader returns what sends to the cloud once it is known where that is; nil
 // when ctx ends before, or when nobody can say.
 func (a *Agent) findUploader(ctx context.Context) *upload.Uploader {
-	var wait whip.Backoff
-	for begun := time.Now(); ; {
-		err := a.cloud.ask(ctx)
-		_, uploads, asked := a.cloud.state()
+	for wait := askFirst; ; wait = min(2*wait, askLast) {
+		_ = a.cloud.ask(ctx) // state says it, too
+		_, uploads, _ := a.cloud.state()
 		switch {
 		case uploads != "":
 			u, err := a.newUploader(uploads)
@@ -47,7 +51,7 @@ func (a *Agent) findUploader(ctx context.Context) *upload.Uploader {
 			a.opts.Log.Warn("photos and clips are not sent: upload.url is empty")
 			return nil
 		}
-		timer := time.NewTimer(wait.Next(time.Since(begun), errors.Join(err, asked)))
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-a.found: // a photo or clip had the answer
