@@ -55,7 +55,16 @@ const (
 	Unconfirmed = "unconfirmed"
 )
 
-var contentTypes = map[Kind]string{Photo: "image/jpeg", Clip: "video/mp4"}
+// ContentType is the MIME type of an item's file; "" of an unknown kind.
+func (k Kind) ContentType() string {
+	switch k {
+	case Photo:
+		return "image/jpeg"
+	case Clip:
+		return "video/mp4"
+	}
+	return ""
+}
 
 func (m Meta) line(id string) ([]byte, error) {
 	h := Header{
@@ -80,7 +89,8 @@ func (m Meta) line(id string) ([]byte, error) {
 	return line, err
 }
 
-// ParseHeader reads the first line of an item, for who has the key.
+// ParseHeader reads the first line of an item, for who has the key. Fields that it
+// does not know are a newer device's, and passed over.
 func ParseHeader(line []byte) (Header, error) {
 	var h Header
 	if len(line) > MaxHeader {
@@ -94,10 +104,10 @@ func ParseHeader(line []byte) (Header, error) {
 		return h, fmt.Errorf("the item's header has version %d instead of %d", h.SchemaVersion, SchemaVersion)
 	case !ValidID(h.ID):
 		return h, errors.New("the item's header has no valid id")
-	case contentTypes[h.Kind] == "":
+	case h.Kind.ContentType() == "":
 		return h, fmt.Errorf("unknown kind of item %.32q", h.Kind)
-	case h.ContentType != contentTypes[h.Kind]:
-		return h, fmt.Errorf("a %s of type %.64q instead of %s", h.Kind, h.ContentType, contentTypes[h.Kind])
+	case h.ContentType != h.Kind.ContentType():
+		return h, fmt.Errorf("a %s of type %.64q instead of %s", h.Kind, h.ContentType, h.Kind.ContentType())
 	case h.Clock != Confirmed && h.Clock != Unconfirmed:
 		return h, fmt.Errorf("the item's header says of the clock %.32q", h.Clock)
 	}

@@ -1,8 +1,9 @@
 package control
 
 import (
-	"strings"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 // Photo is a photo that is safe on the disk, and how long that took.
@@ -84,16 +85,10 @@ func ParseSpoolAction(action, id string) (SpoolAction, error) {
 		return "", &Problem{Message: "spool takes retry or drop, not " + quote(action), Code: codeUsage}
 	case id == "" && a == Drop:
 		return wrong("drop needs the id of an item")
-	case id != "" && !isID(id):
+	case id != "" && !spool.ValidID(id):
 		return wrong(quote(id) + " is not the id of an item")
 	}
 	return a, nil
-}
-
-// isID accepts 128 bits in lower-case base32 (RFC 4648, section 6), unpadded: an
-// id names a folder.
-func isID(id string) bool {
-	return len(id) == 26 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
 // Recording is what photos and clips are made of, and the clip that is being made.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 // Item is a stored photo or clip, as it is described on disk.
@@ -45,7 +47,7 @@ type Listed struct {
 
 func (i Item) listed() Listed {
 	return Listed{
-		ID: i.ID, Kind: i.Kind, URL: "/media/" + i.Session + "/" + i.ID + i.Kind.extension(), ContentType: i.ContentType,
+		ID: i.ID, Kind: i.Kind, URL: "/media/" + i.Session + "/" + i.ID + extension(i.Kind), ContentType: i.ContentType,
 		Bytes: i.Bytes, SHA256: i.SHA256, TakenAt: i.TakenAt, Show: i.Show,
 	}
 }
@@ -136,7 +138,7 @@ func (s *Store) notify(name string, event Event) {
 }
 
 func (s *Store) itemPath(i Item) string {
-	return s.path(sessionsDir, i.Session, i.ID+i.Kind.extension())
+	return s.path(sessionsDir, i.Session, i.ID+extension(i.Kind))
 }
 
 func (s *Store) descriptionPath(i Item) string {
@@ -150,7 +152,7 @@ func (s *Store) ServeItem(w http.ResponseWriter, r *http.Request, name, file str
 	s.mu.Lock()
 	item, ok := s.items[name][id]
 	s.mu.Unlock()
-	if !ok || file != id+item.Kind.extension() {
+	if !ok || file != id+extension(item.Kind) {
 		return &Error{Status: http.StatusNotFound, Detail: "the conversation has no such item"}
 	}
 	content, err := os.Open(s.itemPath(item))
@@ -175,7 +177,7 @@ func (s *Store) ServeItem(w http.ResponseWriter, r *http.Request, name, file str
 
 // downloadName tells when it was taken, which is what people sort by.
 func (i Item) downloadName() string {
-	return i.Session + "-" + i.TakenAt.UTC().Format("20060102-150405") + "-" + i.ID[:6] + i.Kind.extension()
+	return i.Session + "-" + i.TakenAt.UTC().Format("20060102-150405") + "-" + i.ID[:6] + extension(i.Kind)
 }
 
 // writeTimeout is what each piece of a file may take to go out.
@@ -227,7 +229,7 @@ func (s *Store) removeLeftovers() error {
 		return err
 	}
 	for _, path := range files {
-		if id := filepath.Base(path); ValidID(id) {
+		if id := filepath.Base(path); spool.ValidID(id) {
 			if _, _, err := s.readUpload(id); errors.Is(err, fs.ErrNotExist) {
 				leftovers = append(leftovers, path)
 			}
@@ -246,7 +248,7 @@ func (s *Store) scanItems() error {
 	for _, path := range files {
 		id, extension, _ := strings.Cut(filepath.Base(path), ".")
 		name := filepath.Base(filepath.Dir(path))
-		if !ValidID(id) {
+		if !spool.ValidID(id) {
 			continue // not ours
 		}
 		description := filepath.Join(filepath.Dir(path), id+".json")

@@ -39,7 +39,7 @@ func validName(name string) bool {
 // id returns the nth valid ID.
 func id(n int) string {
 	text := strings.Map(digit, strconv.FormatInt(int64(n), 6))
-	return strings.Repeat("a", idLength-len(text)) + text
+	return strings.Repeat("a", 26-len(text)) + text
 }
 
 func digit(r rune) rune { return r - '0' + '2' }
@@ -85,7 +85,7 @@ type item struct {
 func metaOf(id string, kind Kind) map[string]any {
 	return map[string]any{
 		"schema_version": 1, "id": id, "kind": kind, "session": "anna", "taken_at": time.Now().UTC().Truncate(time.Second),
-		"clock": "confirmed", "show": false, "content_type": kind.contentType(),
+		"clock": "confirmed", "show": false, "content_type": kind.ContentType(),
 	}
 }
 

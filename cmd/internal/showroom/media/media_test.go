@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 func TestPhotoIsStored(t *testing.T) {
@@ -73,16 +75,16 @@ func TestRefused(t *testing.T) {
 		item   item
 		reason string
 	}{
-		"schema":         {with(1, "schema_version", 2), "schema version 2"},
+		"schema":         {with(1, "schema_version", 2), "version 2 instead of 1"},
 		"other ID":       {with(2, "id", id(99)), "another item"},
-		"kind":           {with(3, "kind", "film"), "not \"film\""},
-		"content type":   {with(4, "content_type", "text/html"), "image/jpeg, not"},
+		"kind":           {with(3, "kind", "film"), "unknown kind of item \"film\""},
+		"content type":   {with(4, "content_type", "text/html"), "instead of image/jpeg"},
 		"name":           {with(5, "session", "../../etc"), "cannot be the name"},
 		"empty name":     {with(6, "session", ""), "cannot be the name"},
-		"clock":          {with(7, "clock", "late"), "confirmed or unconfirmed"},
-		"time":           {with(8, "taken_at", "yesterday"), "not the JSON"},
-		"long metadata":  {with(9, "padding", strings.Repeat("x", maxMeta)), "longer than 4096"},
-		"no metadata":    {raw(10, encrypt(t, s.cfg.Identity.Recipient(), []byte("{}")), ready), "no metadata line"},
+		"clock":          {with(7, "clock", "late"), "says of the clock \"late\""},
+		"time":           {with(8, "taken_at", "yesterday"), "read the item's header"},
+		"long metadata":  {with(9, "padding", strings.Repeat("x", spool.MaxHeader)), "longer than 4096"},
+		"no metadata":    {raw(10, encrypt(t, s.cfg.Identity.Recipient(), []byte("{}")), ready), "no header line"},
 		"empty":          {raw(11, nil, ready), "cannot be decrypted"},
 		"not age":        {raw(12, []byte("hello"), ready), "cannot be decrypted"},
 		"other key":      {raw(13, encrypt(t, other.Recipient(), []byte("{}\n")), ready), "cannot be decrypted"},

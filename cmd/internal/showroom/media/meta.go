@@ -2,64 +2,32 @@ package media
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 const schemaVersion = 1
 
-// idLength is of an ID: 128 bits as base32 in lower case.
-const idLength = 26
-
-// ValidID says whether a string can be an item's ID, and thus a file's name.
-func ValidID(id string) bool {
-	return len(id) == idLength && !strings.ContainsFunc(id, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '2' || r > '7')
-	})
-}
-
 // Kind is what an item is.
-type Kind string
+type Kind = spool.Kind
 
-// The kinds, as they are written.
+// The kinds.
 const (
-	Photo Kind = "photo"
-	Clip  Kind = "clip"
+	Photo = spool.Photo
+	Clip  = spool.Clip
 )
 
-func (k Kind) contentType() string {
-	if k == Clip {
-		return "video/mp4"
-	}
-	return "image/jpeg"
-}
-
-func (k Kind) extension() string {
+// extension ends the name of an item's file.
+func extension(k Kind) string {
 	if k == Clip {
 		return ".mp4"
 	}
 	return ".jpg"
 }
-
-// meta is the first line of what was encrypted.
-type meta struct {
-	SchemaVersion int       `json:"schema_version"`
-	ID            string    `json:"id"`
-	Kind          Kind      `json:"kind"`
-	Session       string    `json:"session"`
-	TakenAt       time.Time `json:"taken_at"`
-	Clock         string    `json:"clock"`
-	Show          bool      `json:"show"`
-	ContentType   string    `json:"content_type"`
-}
-
-// maxMeta is the longest metadata line, in bytes.
-const maxMeta = 4 << 10
 
 // refusal is what is wrong with an item itself, so that no second try helps.
 type refusal struct{ reason string }
@@ -68,50 +36,36 @@ func (r *refusal) Error() string { return r.reason }
 
 func refuse(format string, a ...any) error { return &refusal{fmt.Sprintf(format, a...)} }
 
-// readMeta takes the metadata line off r. Fields that it does not know are a
-// newer device's, and passed over.
-func readMeta(r *bufio.Reader) (meta, error) {
+// readHeader takes the first line of what was encrypted off r, and holds it against
+// the upload's ID. Session and ID become a path.
+func readHeader(r *bufio.Reader, id string, validName func(string) bool) (spool.Header, error) {
 	var line []byte
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
-		if len(line) > maxMeta {
-			return meta{}, refuse("the metadata line is longer than %d bytes", maxMeta)
+		if len(line) > spool.MaxHeader {
+			return spool.Header{}, refuse("the item's header is longer than %d bytes", spool.MaxHeader)
 		}
 		if err == nil {
 			break
 		}
 		if errors.Is(err, io.EOF) {
-			return meta{}, refuse("there is no metadata line")
+			return spool.Header{}, refuse("the item has no header line")
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
-			return meta{}, err
+			return spool.Header{}, err
 		}
 	}
-	var m meta
-	if err := json.Unmarshal(bytes.TrimSuffix(line, []byte("\n")), &m); err != nil {
-		return meta{}, refuse("the metadata line is not the JSON expected: %v", err)
-	}
-	return m, nil
-}
-
-// check holds the metadata against the upload's ID. Session and ID become a path.
-func (m meta) check(id string, validName func(string) bool) error {
+	h, err := spool.ParseHeader(line)
 	switch {
-	case m.SchemaVersion != schemaVersion:
-		return refuse("metadata of schema version %d, known is %d", m.SchemaVersion, schemaVersion)
-	case m.ID != id:
-		return refuse("the metadata is of another item")
-	case m.Kind != Photo && m.Kind != Clip:
-		return refuse("an item is a photo or a clip, not %.20q", string(m.Kind))
-	case m.ContentType != m.Kind.contentType():
-		return refuse("a %s is %s, not %.40q", m.Kind, m.Kind.contentType(), m.ContentType)
-	case !validName(m.Session):
-		return refuse("%.80q cannot be the name of a conversation", m.Session)
-	case m.Clock != "confirmed" && m.Clock != "unconfirmed":
-		return refuse("a clock is confirmed or unconfirmed, not %.20q", m.Clock)
+	case err != nil:
+		return h, refuse("%v", err)
+	case h.ID != id:
+		return h, refuse("the item's header is of another item")
+	case !validName(h.Session):
+		return h, refuse("%.80q cannot be the name of a conversation", h.Session)
 	}
-	return nil
+	return h, nil
 }
 
 const (
@@ -120,6 +74,6 @@ const (
 )
 
 // plausible says whether an item can have been taken when its device says.
-func (m meta) plausible(received time.Time) bool {
-	return m.Clock == "confirmed" && m.TakenAt.Before(received.Add(tolerance)) && m.TakenAt.Year() >= firstYear
+func plausible(h spool.Header, received time.Time) bool {
+	return h.Clock == spool.Confirmed && h.TakenAt.Before(received.Add(tolerance)) && h.TakenAt.Year() >= firstYear
 }

@@ -14,6 +14,8 @@ import (
 
 	"filippo.io/age"
 	tus "github.com/tus/tusd/v2/pkg/handler"
+
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 // process makes a complete upload into an item, or a refusal, and removes it. An
@@ -111,7 +113,7 @@ func (s *Store) makeItem(ctx context.Context, upload tus.FileInfo) (Item, error)
 
 // decrypt writes the file without its metadata line. cut says that it is not all
 // of it, which only an interrupted item may be: what was authenticated is kept.
-func (s *Store) decrypt(ctx context.Context, upload tus.FileInfo, to string) (m meta, cut bool, err error) {
+func (s *Store) decrypt(ctx context.Context, upload tus.FileInfo, to string) (m spool.Header, cut bool, err error) {
 	file, err := os.Open(s.path(uploadsDir, upload.ID))
 	if err != nil {
 		return m, false, err
@@ -122,11 +124,8 @@ func (s *Store) decrypt(ctx context.Context, upload tus.FileInfo, to string) (m 
 		return m, false, orOurs(err, "it cannot be decrypted: %v")
 	}
 	r := bufio.NewReaderSize(readerOf(ctx, clear), 64<<10)
-	if m, err = readMeta(r); err != nil {
+	if m, err = readHeader(r, upload.ID, s.cfg.ValidName); err != nil {
 		return m, false, orOurs(err, "it cannot be decrypted: %v")
-	}
-	if err := m.check(upload.ID, s.cfg.ValidName); err != nil {
-		return m, false, err
 	}
 	cut, err = s.writePlain(ctx, r, to)
 	if err == nil && cut && upload.MetaData["state"] != interrupted {
@@ -185,7 +184,7 @@ func orOurs(err error, format string) error {
 }
 
 // store gives the file its place, durably, and then its description.
-func (s *Store) store(ctx context.Context, upload tus.FileInfo, m meta, made string) (Item, error) {
+func (s *Store) store(ctx context.Context, upload tus.FileInfo, m spool.Header, made string) (Item, error) {
 	digest, err := digestOf(ctx, made)
 	if err != nil {
 		return Item{}, err
@@ -200,7 +199,7 @@ func (s *Store) store(ctx context.Context, upload tus.FileInfo, m meta, made str
 		Bytes: stat.Size(), SHA256: digest, TakenAt: m.TakenAt, ReceivedAt: now, KeptFrom: now, Show: m.Show,
 		Clock: m.Clock, State: upload.MetaData["state"], UploadSHA256: upload.MetaData["sha256"], Audit: upload.MetaData["audit"],
 	}
-	if m.plausible(now) {
+	if plausible(m, now) {
 		item.KeptFrom = m.TakenAt
 	}
 	if err := s.makeSessionDir(m.Session); err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 // put stores an item as it is on disk, taken now.
@@ -98,7 +100,7 @@ func TestWhenAnItemWasTaken(t *testing.T) {
 	} {
 		taken, err := time.Parse(time.RFC3339, c.taken)
 		check(t, err)
-		if got := (meta{TakenAt: taken, Clock: c.clock}).plausible(received); got != c.want {
+		if got := plausible(spool.Header{TakenAt: taken, Clock: c.clock}, received); got != c.want {
 			t.Errorf("%s, %s: %v", c.taken, c.clock, got)
 		}
 	}
@@ -185,10 +187,10 @@ func TestRunAndClose(t *testing.T) {
 func FuzzMeta(f *testing.F) {
 	f.Add(`{"schema_version":1,"id":"` + id(1) + `","kind":"photo","session":"anna","taken_at":"2026-11-30T10:00:00Z","clock":"confirmed","show":true,"content_type":"image/jpeg"}` + "\n")
 	f.Add(`{"session":"../x"}` + "\n")
-	f.Add(strings.Repeat("x", maxMeta+1))
+	f.Add(strings.Repeat("x", spool.MaxHeader+1))
 	f.Fuzz(func(t *testing.T, text string) {
-		m, err := readMeta(bufio.NewReader(strings.NewReader(text)))
-		if err != nil || m.check(id(1), validName) != nil {
+		m, err := readHeader(bufio.NewReader(strings.NewReader(text)), id(1), validName)
+		if err != nil {
 			return
 		}
 		if m.ID != id(1) || !validName(m.Session) || (m.Kind != Photo && m.Kind != Clip) || m.SchemaVersion != schemaVersion {

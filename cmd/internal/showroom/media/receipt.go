@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 // State is what has become of an upload, as devices are told.
@@ -61,7 +63,7 @@ func (s *Store) keep(r Receipt, attempts int) error {
 // Receipt says what has become of an upload; ok is false where nothing is known
 // of it. It is the receipt first, and the upload's own files after that.
 func (s *Store) Receipt(id string) (r Receipt, ok bool, err error) {
-	if !ValidID(id) {
+	if !spool.ValidID(id) {
 		return Receipt{}, false, nil
 	}
 	kept, err := s.kept(id)

@@ -17,6 +17,8 @@ import (
 	"github.com/tus/tusd/v2/pkg/filestore"
 	tus "github.com/tus/tusd/v2/pkg/handler"
 	"golang.org/x/exp/slog"
+
+	"github.com/bril-edge/bril/uplink/spool"
 )
 
 // BasePath is where uploads are made.
@@ -51,7 +53,7 @@ func (s *Store) newTus() (http.Handler, error) {
 // as large and as slow as an upload is.
 func (s *Store) ServeUpload(w http.ResponseWriter, r *http.Request) error {
 	id := strings.TrimPrefix(r.URL.Path, BasePath)
-	if id != "" && !ValidID(id) {
+	if id != "" && !spool.ValidID(id) {
 		return &Error{Status: http.StatusNotFound, Detail: "this cannot be the ID of an upload"}
 	}
 	select {
@@ -99,8 +101,8 @@ const (
 func (s *Store) admit(info tus.FileInfo) (none tus.HTTPResponse, changes tus.FileInfoChanges, err error) {
 	m := info.MetaData
 	switch {
-	case !ValidID(m["id"]):
-		err = refuseTus(http.StatusBadRequest, "Upload-Metadata: id must be %d characters of a-z and 2-7", idLength)
+	case !spool.ValidID(m["id"]):
+		err = refuseTus(http.StatusBadRequest, "Upload-Metadata: id must be 26 characters of a-z and 2-7")
 	case len(m["sha256"]) != 2*sha256.Size || !madeOf(m["sha256"], hexDigits):
 		err = refuseTus(http.StatusBadRequest, "Upload-Metadata: sha256 must be 64 hexadecimal digits in lower case")
 	case m["state"] != ready && m["state"] != interrupted:
@@ -286,7 +288,7 @@ func (s *Store) readUpload(id string) (info tus.FileInfo, size int64, err error)
 func (s *Store) uploadIDs() (list []string, err error) {
 	paths, err := filepath.Glob(s.path(uploadsDir, "*.info"))
 	for _, path := range paths {
-		if id := strings.TrimSuffix(filepath.Base(path), ".info"); ValidID(id) {
+		if id := strings.TrimSuffix(filepath.Base(path), ".info"); spool.ValidID(id) {
 			list = append(list, id)
 		}
 	}
