@@ -94,8 +94,8 @@ func (a *Agent) auditHead() string {
 
 // uploadLimit keeps uploads below the stream, in bytes a second; 0 is no limit.
 func (a *Agent) uploadLimit() int64 {
-	s := a.Session.Status()
-	return limitBeside(session.Phase(s.State), s.Uplink.TargetBPS, a.cfg)
+	phase, rate := a.Session.Rate() // asked for every few kilobytes
+	return limitBeside(phase, int64(rate), a.cfg)
 }
 
 // limitBeside takes the stream's rate, which is 0 while there is no connection: it

@@ -232,6 +232,16 @@ func (l *loop) show() {
 	})
 }
 
+// Rate returns the phase and the bit rate that the connection is given, 0 without
+// one. Unlike Status it costs nothing.
+func (s *Session) Rate() (Phase, encoder.BitRate) {
+	now := s.shown.Load()
+	if now.publisher == nil {
+		return now.state.Phase, 0
+	}
+	return now.state.Phase, now.target
+}
+
 // Paused says that what is captured is not to leave, connected or not.
 func (s *Session) Paused() bool { return s.shown.Load().state.Muted }
 

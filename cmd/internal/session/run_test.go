@@ -374,8 +374,14 @@ func TestEstimatesMoveTheRate(t *testing.T) {
 		if got := r.endpoint.encoder.Load().rate.Load(); got != 700_000 || r.Status().Uplink.TargetBPS != got {
 			t.Errorf("the encoder is asked for %d, status shows %d, want 700000", got, r.Status().Uplink.TargetBPS)
 		}
+		if phase, rate := r.Rate(); phase != Live || rate != 700_000 {
+			t.Errorf("%s at %d", phase, rate)
+		}
 		r.press(control.Off)
 		r.pass(time.Second)
+		if phase, rate := r.Rate(); phase != Ready || rate != 0 {
+			t.Errorf("after the end %s at %d", phase, rate)
+		}
 		offer.Estimate(rtc.Estimate{Available: 1}) // of a call that is over
 		r.press(control.On)
 		r.pass(time.Second)
