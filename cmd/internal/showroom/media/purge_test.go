@@ -168,13 +168,22 @@ func TestRunAndClose(t *testing.T) {
 	}
 	held := seal(t, s, metaOf(id(3), Photo), photo(t, 3))
 	wantStatus(t, create(t, server.URL, held), 201)
-	stall(t, server.URL, held, 0, 50)
+	c := stall(t, server.URL, held, 0, 50)
+	deadline := time.Now().Add(10 * time.Second)
+	for size := int64(0); size < 50; runtime.Gosched() { // Close is to find it at work
+		_, got, err := s.readUpload(held.id())
+		check(t, err)
+		if size = got; time.Now().After(deadline) {
+			t.Fatalf("%d bytes of 50 have arrived", size)
+		}
+	}
 	cancel()
 	check(t, <-done)
 	check(t, s.Close())
 	check(t, s.Close())
+	c.Close() // net/http reads on for what was announced
 	server.Close()
-	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+	for deadline = time.Now().Add(10 * time.Second); ; runtime.Gosched() {
 		if n := runtime.NumGoroutine(); n <= before {
 			break
 		} else if time.Now().After(deadline) {
