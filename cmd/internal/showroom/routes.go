@@ -39,7 +39,13 @@ func (s *Server) routes() http.Handler {
 	add("GET /.well-known/bril", s.wellKnown)
 	add("GET /healthz", health)
 	add("GET /assets/{file}", web.ServeAsset)
-	add("GET /{name}", named(func(w http.ResponseWriter, r *http.Request) error { return web.ServePage(w, r) }))
+	add("GET /{$}", web.Home.Serve)
+	add("GET /j/{code}", web.Conversation.Serve)
+	add("GET /c/{name}", web.Conversation.Serve)
+	add("GET /appointment", web.Appointment.Serve)
+	add("GET /unsubscribe", web.Unsubscribe.Serve)
+	add("GET /privacy", web.Privacy.Serve)
+	add("GET /{name}", named(web.Conversation.Serve))
 	add("/", func(http.ResponseWriter, *http.Request) error { return failure(http.StatusNotFound, "nothing is here") })
 	return secured(mux, s.tls != nil)
 }
@@ -61,7 +67,7 @@ func secured(next http.Handler, overTLS bool) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone="+microphone(r.URL.Path))
 		if overTLS {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
@@ -70,6 +76,15 @@ func secured(next http.Handler, overTLS bool) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// microphone says who may ask for it: the page of a conversation, where the
+// customer can talk back, and nobody else.
+func microphone(path string) string {
+	if strings.HasPrefix(path, "/c/") || strings.HasPrefix(path, "/j/") {
+		return "(self)"
+	}
+	return "()"
 }
 
 // cors lets pages of any origin publish and view: the credential is in a header,
@@ -106,7 +121,7 @@ func validName(name string) bool {
 		return false
 	}
 	switch name {
-	case "api", "assets", "healthz", "media", "whep", "whip": // our own paths
+	case "api", "appointment", "assets", "c", "healthz", "hear", "j", "media", "privacy", "staff", "talk", "unsubscribe", "whep", "whip": // our own paths
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {

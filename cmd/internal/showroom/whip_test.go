@@ -100,7 +100,6 @@ func TestEndpointsRefuse(t *testing.T) {
 		{"a session that is not", "DELETE", whip + "/nothing", "", "", 404},
 		{"nothing to play", "POST", whep, strings.ReplaceAll(offer, "sendonly", "recvonly"), sdp, 404},
 		{"POST to a session", "POST", whip + "/nothing", offer, sdp, 405},
-		{"a page without a name", "GET", url + "/", "", "", 404},
 	} {
 		answer, body := request(t, c.method, c.url, c.body, "Content-Type", c.contentType)
 		expect(t, c.name, answer, body, c.want)

@@ -1,5 +1,5 @@
-// Package web holds the customer's page. It is plain HTML, CSS and JavaScript,
-// embedded, and asks no other server for anything.
+// Package web holds the customers' pages. They are plain HTML, CSS and JavaScript,
+// embedded, ask no other server for anything, and keep nothing in the browser.
 package web
 
 import (
@@ -16,8 +16,20 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// ServePage serves the page, the same for every conversation.
-func ServePage(w http.ResponseWriter, r *http.Request) error { return serve(w, r, "page.html") }
+// Page is one of the pages. Each is the same for everybody: what is personal comes
+// from the API.
+type Page string
+
+const (
+	Home         Page = "home.html"        // showrooms: talk now, book
+	Conversation Page = "page.html"        // of a room, a call, a code
+	Appointment  Page = "appointment.html" // see, change, cancel
+	Unsubscribe  Page = "unsubscribe.html" // withdraws a consent
+	Privacy      Page = "privacy.html"
+)
+
+// Serve serves the page.
+func (p Page) Serve(w http.ResponseWriter, r *http.Request) error { return serve(w, r, string(p)) }
 
 // ServeAsset serves what the page loads.
 func ServeAsset(w http.ResponseWriter, r *http.Request) error {
