@@ -1,0 +1,4 @@
+package desk
+
+// Records is what is stored, as package records does.
+type Records interface{}
