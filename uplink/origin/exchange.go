@@ -55,10 +55,15 @@ func (c *Client) Do(ctx context.Context, timeout time.Duration, q Request) (*Rep
 		bounded, cancel = context.WithTimeout(ctx, timeout)
 	}
 	defer cancel()
+	return c.hops(ctx, timeout, q, func(q Request) (*Reply, error) { return c.once(bounded, q) })
+}
+
+// hops sends a request by once, and again wherever a redirect leads.
+func (c *Client) hops(ctx context.Context, timeout time.Duration, q Request, once func(Request) (*Reply, error)) (*Reply, error) {
 	visited := map[string]bool{}
 	for {
 		visited[q.URL.String()] = true
-		r, err := c.once(bounded, q)
+		r, err := once(q)
 		if err != nil {
 			return r, c.unanswered(ctx, q, err, timeout)
 		}
@@ -111,27 +116,39 @@ func (r *Reply) Resolve(header string) (*url.URL, error) {
 	return u, nil
 }
 
-// once sends one HTTP request. It goes by RoundTrip, because http.Client adds
-// redirects of its own and errors that show the query of a URL.
+// once sends one HTTP request and reads its answer.
 func (c *Client) once(ctx context.Context, q Request) (*Reply, error) {
-	req, err := c.request(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	res, err := c.cfg.Transport.RoundTrip(req)
+	r, res, err := c.send(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
-	c.tellDate(res)
-	r := &Reply{URL: q.URL, Status: res.StatusCode, Header: res.Header}
 	if r.Status >= 300 {
-		// An explanation that breaks off is still one.
-		r.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
+		r.explain(res)
 		return r, ctx.Err()
 	}
 	r.Body, err = readBody(res)
 	return r, err
+}
+
+// send sends one HTTP request. It goes by RoundTrip, because http.Client adds
+// redirects of its own and errors that show the query of a URL.
+func (c *Client) send(ctx context.Context, q Request) (*Reply, *http.Response, error) {
+	req, err := c.request(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	res, err := c.cfg.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.tellDate(res)
+	return &Reply{URL: q.URL, Status: res.StatusCode, Header: res.Header}, res, nil
+}
+
+// explain reads the body of an error: one that breaks off is still an explanation.
+func (r *Reply) explain(res *http.Response) {
+	r.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 }
 
 // tellDate passes on what only the server can have said.
@@ -165,9 +182,8 @@ func (c *Client) request(ctx context.Context, q Request) (*http.Request, error) 
 }
 
 func readBody(res *http.Response) ([]byte, error) {
-	// None was asked for, and decompressing would undo the bound on the size.
-	if coding := res.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return nil, fmt.Errorf("the answer is compressed (%s) unasked", Clean(coding))
+	if err := plain(res); err != nil {
+		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
@@ -177,4 +193,13 @@ func readBody(res *http.Response) ([]byte, error) {
 		return nil, fmt.Errorf("%w: over %d KiB", ErrTooLarge, maxBody>>10)
 	}
 	return body, nil
+}
+
+// plain refuses compression: none was asked for, and undoing it would undo the
+// bound on the size.
+func plain(res *http.Response) error {
+	if coding := res.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return fmt.Errorf("the answer is compressed (%s) unasked", Clean(coding))
+	}
+	return nil
 }
