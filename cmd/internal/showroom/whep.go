@@ -32,7 +32,7 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return created(w, "/whep/", session)
+	return created(w, "/whep/"+name, session)
 }
 
 // mayView says the same of every name that the request has no key for.

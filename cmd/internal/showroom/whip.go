@@ -15,6 +15,9 @@ const (
 	// sessionRel is the link relation by which a publisher finds its
 	// conversation's state.
 	sessionRel = "urn:bril:session"
+
+	// talkbackRel is the link relation by which it finds the customer's voice.
+	talkbackRel = "urn:bril:talkback"
 )
 
 // whip is the WHIP endpoint, RFC 9725 section 4.2.
@@ -51,14 +54,15 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Link", `</api/sessions/`+name+`>; rel="`+sessionRel+`"`)
-	return created(w, "/whip/", session)
+	w.Header().Add("Link", `</api/sessions/`+name+`>; rel="`+sessionRel+`"`)
+	w.Header().Add("Link", `</hear/`+name+`>; rel="`+talkbackRel+`"`)
+	return created(w, "/whip/"+name, session)
 }
 
-// created answers with a new session.
+// created answers with a new session, whose resource is below path.
 func created(w http.ResponseWriter, path string, session *relay.Session) error {
 	h := w.Header()
-	h.Set("Location", path+session.Name()+"/"+session.ID())
+	h.Set("Location", path+"/"+session.ID())
 	h.Set("ETag", session.ETag())
 	h.Set("Content-Type", sdpType)
 	h.Set("Cache-Control", "no-store")

@@ -50,6 +50,9 @@ func (r *Relay) Publish(ctx context.Context, name, owner, offerSDP string) (*Ses
 	if err != nil {
 		return nil, err
 	}
+	if err := o.soundOnly(name); err != nil {
+		return nil, err
+	}
 	if err := r.mayPublish(name, owner); err != nil {
 		return nil, err
 	}
@@ -187,7 +190,7 @@ func (r *Relay) unpublish(p *publisher) {
 	delete(r.sessions, p.id)
 	room := p.room
 	if room.publisher.CompareAndSwap(p, nil) && !r.closed {
-		room.lost = p.cause != errDeleted && (p.hasBeenUp() || room.lost)
+		room.lost = p.cause != errDeleted && p.cause != errOver && (p.hasBeenUp() || room.lost)
 		room.stopGrace()
 		room.grace = time.AfterFunc(r.cfg.Grace, func() { r.abandon(room) })
 	}

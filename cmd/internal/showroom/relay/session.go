@@ -18,6 +18,7 @@ var (
 	errNoConnect  = errors.New("no connection within the time allowed")
 	errLost       = errors.New("the connection was lost")
 	errAbandoned  = errors.New("its publisher did not return")
+	errOver       = errors.New("the conversation is over")
 	errRefused    = errors.New("refused")
 	errUnsuitable = errors.New("the new publisher's H.264 profile is not what was agreed on")
 )

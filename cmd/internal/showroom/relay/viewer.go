@@ -24,6 +24,9 @@ func (r *Relay) View(ctx context.Context, name, offerSDP string) (*Session, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := o.soundOnly(name); err != nil {
+		return nil, err
+	}
 	p, err := r.viewable(name)
 	if err != nil {
 		return nil, err

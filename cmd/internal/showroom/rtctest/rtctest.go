@@ -43,6 +43,8 @@ type Options struct {
 	FMTP   string // of H.264; default ConstrainedBaseline
 	NoRTX  bool
 	Extras []string // URIs of header extensions
+
+	SoundOnly bool // no picture is offered
 }
 
 // NewAPI returns pion with H.264 and Opus, loopback only, without interceptors: a
@@ -181,16 +183,18 @@ type Publisher struct {
 	RTCP         chan rtcp.Packet // what the endpoint sends about the video
 }
 
-// NewPublisher makes a publisher with picture and sound.
+// NewPublisher makes a publisher with picture, unless SoundOnly, and sound.
 func NewPublisher(t *testing.T, o Options) *Publisher {
 	t.Helper()
 	p := &Publisher{Client: NewClient(t, o), RTCP: make(chan rtcp.Packet, 1024)}
-	p.Video, p.VideoSender = p.add(webrtc.MimeTypeH264, 90000, "video")
+	if !o.SoundOnly {
+		p.Video, p.VideoSender = p.add(webrtc.MimeTypeH264, 90000, "video")
+		go p.readRTCP(p.VideoSender)
+	}
 	p.Audio, p.AudioSender = p.add(webrtc.MimeTypeOpus, 48000, "audio")
 	for _, transceiver := range p.PC.GetTransceivers() {
 		p.onlySend(transceiver)
 	}
-	go p.readRTCP(p.VideoSender)
 	return p
 }
 
@@ -285,7 +289,7 @@ type Viewer struct {
 	videoSSRC          chan webrtc.SSRC
 }
 
-// NewViewer makes a viewer of picture and sound.
+// NewViewer makes a viewer of picture, unless SoundOnly, and sound.
 func NewViewer(t *testing.T, o Options) *Viewer {
 	t.Helper()
 	v := &Viewer{
@@ -293,7 +297,11 @@ func NewViewer(t *testing.T, o Options) *Viewer {
 		VideoRTCP: make(chan rtcp.Packet, 1024), AudioRTCP: make(chan rtcp.Packet, 1024),
 		VideoIDs: make(chan map[string]int, 1), AudioIDs: make(chan map[string]int, 1), videoSSRC: make(chan webrtc.SSRC, 1),
 	}
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+	kinds := []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio}
+	if o.SoundOnly {
+		kinds = kinds[1:]
+	}
+	for _, kind := range kinds {
 		_, err := v.PC.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		if err != nil {
 			t.Fatal(err)
