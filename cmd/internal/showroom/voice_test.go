@@ -1,9 +1,11 @@
 package showroom
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +49,27 @@ func hearing(t *testing.T, endpoint, token string) *rtctest.Viewer {
 	return ear
 }
 
+// speak sends packets of 20 ms until stop is called.
+func speak(t *testing.T, mouth *rtctest.Publisher, voice []byte) (stop func()) {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	var speaking sync.WaitGroup
+	speaking.Go(func() {
+		defer ticker.Stop()
+		for n := uint16(0); ctx.Err() == nil; n++ {
+			mouth.SendAudio(n, uint32(n)*960, voice)
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+			}
+		}
+	})
+	return func() {
+		cancel()
+		speaking.Wait()
+	}
+}
+
 // The customer speaks, and the glasses that are live in the conversation hear it.
 func TestTalkBack(t *testing.T) {
 	url := startServer(t, Config{TokenFile: tokenFile(t, "one", "two")})
@@ -71,19 +94,14 @@ func TestTalkBack(t *testing.T) {
 	}
 	ear = hearing(t, url+"/hear/anna", "one")
 	voice := []byte{0xfc, 1, 2, 3}
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		for n := range uint16(200) {
-			mouth.SendAudio(n, uint32(n)*960, voice)
-		}
-	}()
+	stop := speak(t, mouth, voice)
 	if got := rtctest.Next(t, "the customer's voice", ear.Audio); !slices.Equal(got.Payload, voice) {
 		t.Errorf("heard %x", got.Payload)
 	}
-	<-sent
 	viewer := rtctest.NewViewer(t, soundOnly)
 	viewer.Connect(url+"/whep/anna", "")
+	rtctest.Next(t, "more of the voice", ear.Audio)
+	stop()
 	if len(viewer.Audio) != 0 {
 		t.Error("a customer hears what a customer says")
 	}
