@@ -64,6 +64,7 @@ type Message struct {
 	Unsubscribe string
 
 	NotBefore time.Time // sent at this time; default: at once
+	NotAfter  time.Time // given up at this time, as news that are none any more; default, and at most: 5 days of tries
 }
 
 // Event is an appointment in the customer's calendar (RFC 5545, 5546).
@@ -90,17 +91,17 @@ const (
 
 // Entry is what is known of a mail. It has no address and nothing of the content.
 type Entry struct {
-	ID           string
-	Kind         Kind
-	State        State
-	Attempts     int
-	NextTry      time.Time // while queued
-	Problem      string    // of the last try, in the server's words, without addresses
-	At           time.Time // put
-	Done         time.Time // sent, laid in the outbox or given up; zero while queued
-	Customer     string
-	Conversation string
-	Appointment  string
+	ID           string    `json:"id"`
+	Kind         Kind      `json:"kind"`
+	State        State     `json:"state"`
+	Attempts     int       `json:"attempts"`
+	NextTry      time.Time `json:"next_try,omitzero"` // while queued
+	Problem      string    `json:"problem,omitempty"` // of the last try, in the server's words, without addresses
+	At           time.Time `json:"at"`                // put
+	Done         time.Time `json:"done,omitzero"`     // sent, laid in the outbox or given up; zero while queued
+	Customer     string    `json:"customer,omitempty"`
+	Conversation string    `json:"conversation,omitempty"`
+	Appointment  string    `json:"appointment,omitempty"`
 }
 
 // Copy is all that is stored of a mail, for the person it is to.

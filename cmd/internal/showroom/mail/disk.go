@@ -1,0 +1,199 @@
+package mail
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
+)
+
+// On disk a mail is two files of Dir/queue, and of those the second makes it one:
+//
+//	ID.eml   the message, as it is sent every time
+//	ID.json  the entry, with the address
+//
+// What must not be forgotten on a full disk is said by a new name, which needs no
+// space: ID.sent is a message that the server has taken, and Dir/KIND-ID.eml one
+// that is laid in the outbox.
+const (
+	schemaVersion = 1
+	queueDir      = "queue"
+)
+
+// record is an entry on disk.
+type record struct {
+	SchemaVersion int `json:"schema_version"`
+	Entry
+	To       string    `json:"to,omitempty"` // while queued
+	Due      time.Time `json:"due"`          // sent at the earliest
+	NotAfter time.Time `json:"not_after"`    // given up then
+}
+
+func (q *Queue) entryPath(id string) string   { return filepath.Join(q.dir, queueDir, id+".json") }
+func (q *Queue) messagePath(id string) string { return filepath.Join(q.dir, queueDir, id+".eml") }
+func (q *Queue) sentPath(id string) string    { return filepath.Join(q.dir, queueDir, id+".sent") }
+
+func (q *Queue) outboxPath(e Entry) string {
+	return filepath.Join(q.dir, string(e.Kind)+"-"+e.ID+".eml")
+}
+
+// write replaces a file of the queue, and returns when it is on disk.
+func (q *Queue) write(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func (q *Queue) save(r record) error {
+	r.SchemaVersion = schemaVersion
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return q.write(q.entryPath(r.ID), append(data, '\n'))
+}
+
+// rename gives a file another name, and returns when it has it on disk.
+func rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(from)))
+}
+
+// remove takes files away; one that is not there is no error.
+func remove(paths ...string) error {
+	var errs []error
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// forget removes all files of a mail: the entry last, which leads to the others.
+func (q *Queue) forget(e Entry) error {
+	if err := remove(q.messagePath(e.ID), q.sentPath(e.ID), q.outboxPath(e)); err != nil {
+		return err
+	}
+	if err := syncDir(q.dir); err != nil {
+		return err
+	}
+	if err := remove(q.entryPath(e.ID)); err != nil {
+		return err
+	}
+	return syncDir(filepath.Join(q.dir, queueDir))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// makeDirs creates the directories, for their owner only, and makes them durable.
+func makeDirs(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, queueDir), 0o700); err != nil {
+		return err
+	}
+	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+}
+
+// lockDir keeps a second process from the same queue: it would send all once more.
+// The lock goes with the process.
+func lockDir(dir string) (*os.File, error) {
+	file, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrInUse
+		}
+		return nil, err
+	}
+	return file, nil
+}
+
+// load reads the queue, and brings what a crash left half done to its end.
+func (q *Queue) load() error {
+	dir := filepath.Join(q.dir, queueDir)
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var others []string
+	for _, file := range files {
+		if id, is := strings.CutSuffix(file.Name(), ".json"); is && validID(id) {
+			if err := q.loadEntry(id); err != nil {
+				return err
+			}
+		} else {
+			others = append(others, file.Name())
+		}
+	}
+	for _, name := range others {
+		id, _, _ := strings.Cut(name, ".")
+		if q.mails[id] != nil {
+			continue
+		}
+		// Of a Put that never returned, or a file that never got its name.
+		if err := remove(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return syncDir(dir)
+}
+
+func (q *Queue) loadEntry(id string) error {
+	path := q.entryPath(id)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil || r.SchemaVersion != schemaVersion || r.ID != id {
+		return refuse("move it elsewhere; it is a mail's entry, and names who the mail is to", "%s is damaged, or of another version (%v)", path, err)
+	}
+	m := &stored{record: r}
+	q.mails[id] = m
+	if r.State != Queued {
+		return remove(q.messagePath(id), q.sentPath(id))
+	}
+	switch {
+	case exists(q.sentPath(id)):
+		q.end(m, Sent, "")
+	case exists(q.outboxPath(r.Entry)):
+		q.end(m, Outbox, "")
+	case !exists(q.messagePath(id)):
+		q.end(m, Failed, "its file is gone")
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// problem says what could not be done to the queue on disk.
+func problem(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
