@@ -1,0 +1,71 @@
+package records
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"time"
+)
+
+// Marketing is the purpose of a consent to e-mail beyond what was asked for.
+const Marketing = "marketing"
+
+// Consent is what a customer agreed to, and when, and to which text.
+type Consent struct {
+	Purpose, TextVersion, Locale string
+	Given, Withdrawn             time.Time // Withdrawn is zero while it holds
+}
+
+// GiveConsent takes down a consent and returns the token that withdraws it. Only
+// its hash is stored.
+func (d *DB) GiveConsent(ctx context.Context, customer, purpose, textVersion, locale string) (token string, err error) {
+	token = rand.Text()
+	err = d.tx(ctx, "take down a consent", func(tx *sql.Tx) error {
+		var known bool
+		if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM customers WHERE id = ?)", customer).Scan(&known); err != nil || !known {
+			return errOr(err, ErrNotFound)
+		}
+		_, err := tx.Exec("INSERT INTO consents (id, customer, purpose, text_version, locale, given, withdrawn, token_hash) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+			NewID(), customer, purpose, textVersion, locale, millis(d.clock()), hash(token))
+		return err
+	})
+	return token, err
+}
+
+// WithdrawConsent withdraws what a token was given for, and whatever else its
+// customer agreed to for the same purpose: any link of any mail ends it. already
+// says that nothing was left to withdraw. ErrNotFound: no such token, or the
+// customer is gone and the consent with them.
+func (d *DB) WithdrawConsent(ctx context.Context, token string) (purpose string, already bool, err error) {
+	err = d.tx(ctx, "withdraw a consent", func(tx *sql.Tx) error {
+		var customer string
+		if err := oneRow(tx.QueryRow("SELECT customer, purpose FROM consents WHERE token_hash = ?", hash(token)).Scan(&customer, &purpose)); err != nil {
+			return err
+		}
+		result, err := tx.Exec("UPDATE consents SET withdrawn = ? WHERE customer = ? AND purpose = ? AND withdrawn = 0", millis(d.clock()), customer, purpose)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		already = n == 0
+		return err
+	})
+	return purpose, already, err
+}
+
+// Consents returns all that a customer agreed to, the oldest first.
+func (d *DB) Consents(ctx context.Context, customer string) ([]Consent, error) {
+	rows, err := d.sql.QueryContext(ctx, "SELECT purpose, text_version, locale, given, withdrawn FROM consents WHERE customer = ? ORDER BY given, id", customer)
+	return collect(rows, err, func(row scanner) (c Consent, err error) {
+		var given, withdrawn int64
+		err = row.Scan(&c.Purpose, &c.TextVersion, &c.Locale, &given, &withdrawn)
+		c.Given, c.Withdrawn = fromMillis(given), fromMillis(withdrawn)
+		return c, err
+	})
+}
+
+// Consented says whether a customer agrees to a purpose now.
+func (d *DB) Consented(ctx context.Context, customer, purpose string) (agrees bool, err error) {
+	err = d.sql.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM consents WHERE customer = ? AND purpose = ? AND withdrawn = 0)", customer, purpose).Scan(&agrees)
+	return agrees, err
+}

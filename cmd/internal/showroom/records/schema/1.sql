@@ -1,0 +1,114 @@
+-- Version 1. What each table and column is for stands in describe.go.
+-- Times are milliseconds since 1970, 0 for none. Random keys and WITHOUT ROWID:
+-- the order of rows tells nothing.
+
+CREATE TABLE customers (
+  id           TEXT PRIMARY KEY,
+  name         TEXT NOT NULL,
+  email        TEXT NOT NULL,
+  email_key    TEXT NOT NULL UNIQUE,
+  phone        TEXT NOT NULL,
+  locale       TEXT NOT NULL,
+  created      INTEGER NOT NULL,
+  last_service INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE appointments (
+  id           TEXT PRIMARY KEY,
+  showroom     TEXT NOT NULL,
+  glasses      TEXT NOT NULL,
+  customer     TEXT NOT NULL REFERENCES customers(id) ON DELETE CASCADE,
+  starts       INTEGER NOT NULL,
+  ends         INTEGER NOT NULL,
+  state        TEXT NOT NULL CHECK (state IN ('booked', 'done', 'missed', 'cancelled')),
+  conversation TEXT NOT NULL,
+  sequence     INTEGER NOT NULL,
+  code_hash    TEXT NOT NULL UNIQUE,
+  token_hash   TEXT NOT NULL UNIQUE
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX appointments_slot ON appointments(glasses, starts) WHERE state = 'booked';
+CREATE INDEX appointments_customer ON appointments(customer);
+CREATE INDEX appointments_day ON appointments(showroom, starts);
+
+CREATE TABLE conversations (
+  id          TEXT PRIMARY KEY,
+  showroom    TEXT NOT NULL,
+  glasses     TEXT NOT NULL,
+  appointment TEXT NOT NULL,
+  customer    TEXT REFERENCES customers(id) ON DELETE CASCADE,
+  locale      TEXT NOT NULL,
+  created     INTEGER NOT NULL,
+  started     INTEGER NOT NULL,
+  ended       INTEGER NOT NULL,
+  state       TEXT NOT NULL,
+  reason      TEXT NOT NULL,
+  kind        TEXT NOT NULL,
+  rated       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX conversations_customer ON conversations(customer);
+
+CREATE TABLE consents (
+  id           TEXT PRIMARY KEY,
+  customer     TEXT NOT NULL REFERENCES customers(id) ON DELETE CASCADE,
+  purpose      TEXT NOT NULL,
+  text_version TEXT NOT NULL,
+  locale       TEXT NOT NULL,
+  given        INTEGER NOT NULL,
+  withdrawn    INTEGER NOT NULL,
+  token_hash   TEXT NOT NULL UNIQUE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX consents_customer ON consents(customer);
+
+CREATE TABLE deliveries (
+  id           TEXT PRIMARY KEY,
+  conversation TEXT NOT NULL,
+  customer     TEXT NOT NULL REFERENCES customers(id) ON DELETE CASCADE,
+  items        TEXT NOT NULL,
+  mail         TEXT NOT NULL,
+  at           INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_customer ON deliveries(customer);
+
+CREATE TABLE staff (
+  name    TEXT PRIMARY KEY,
+  hash    TEXT NOT NULL,
+  created INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE staff_sessions (
+  id      TEXT PRIMARY KEY,
+  hash    TEXT NOT NULL UNIQUE,
+  staff   TEXT NOT NULL REFERENCES staff(name) ON DELETE CASCADE,
+  created INTEGER NOT NULL,
+  expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- week '' is the block of conversations that is not full yet, see counters.go.
+CREATE TABLE ratings (
+  showroom TEXT NOT NULL,
+  week     TEXT NOT NULL,
+  up       INTEGER NOT NULL,
+  down     INTEGER NOT NULL,
+  PRIMARY KEY (showroom, week)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage (
+  showroom      TEXT NOT NULL,
+  week          TEXT NOT NULL,
+  conversations INTEGER NOT NULL,
+  seconds       INTEGER NOT NULL,
+  photos        INTEGER NOT NULL,
+  clips         INTEGER NOT NULL,
+  PRIMARY KEY (showroom, week)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erasures (
+  kind TEXT NOT NULL CHECK (kind IN ('customer', 'conversation', 'sweep')),
+  id   TEXT NOT NULL,
+  PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erased (
+  hash TEXT PRIMARY KEY,
+  at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
