@@ -1,6 +1,6 @@
 // Package speaker plays sound on an ALSA device: 48 kHz, mono, 16 bits, as its
-// caller fills it in. It decodes and mixes nothing, and it keeps no device open
-// that nobody plays on.
+// caller fills it in, or as a Mixer adds up several who do. It decodes nothing, and
+// it keeps no device open that nobody plays on.
 package speaker
 
 import (
@@ -26,6 +26,9 @@ type Config struct {
 	// Device is an ALSA name such as `hw:1,0`; "" or "auto" is ALSA's default
 	// device, or else the first that plays.
 	Device string
+	// Prompt has the device hold little, for a conversation: it is asked for sound
+	// twice as often, and what is filled in is heard some 30 ms later.
+	Prompt bool
 	// Log gets what the sound library says, at level debug; nil: nothing.
 	Log *slog.Logger
 }
@@ -56,7 +59,7 @@ func Open(cfg Config, fill func(out []int16)) (*Speaker, error) {
 	}
 	var failed error
 	for _, name := range names {
-		s, err := open(name, cfg.Log, fill)
+		s, err := open(name, cfg, fill)
 		if err == nil {
 			return s, nil
 		}
@@ -66,12 +69,12 @@ func Open(cfg Config, fill func(out []int16)) (*Speaker, error) {
 	return nil, failed
 }
 
-func open(name string, log *slog.Logger, fill func(out []int16)) (*Speaker, error) {
+func open(name string, cfg Config, fill func(out []int16)) (*Speaker, error) {
 	s := &Speaker{name: name, gone: make(chan struct{})}
 	var err error
 	s.device, err = alsa.Play(alsa.Config{
 		Name: name, Missing: alsa.Missing{Err: ErrNoSpeaker, Hint: "aplay -L lists the sound outputs that are connected"},
-		Period: period, Periods: periods, Log: log,
+		Period: cfg.period(), Periods: cfg.periods(), Log: cfg.Log,
 		Gone: func() { s.lose.Do(func() { close(s.gone) }) },
 	}, fill)
 	if err != nil {
@@ -100,6 +103,29 @@ const (
 	period  = 20 * time.Millisecond
 	periods = 4
 )
+
+// Of a conversation it holds as little as a scheduler that has other work allows.
+const (
+	promptPeriod  = 10 * time.Millisecond
+	promptPeriods = 3
+)
+
+func (c Config) period() time.Duration {
+	if c.Prompt {
+		return promptPeriod
+	}
+	return period
+}
+
+func (c Config) periods() int {
+	if c.Prompt {
+		return promptPeriods
+	}
+	return periods
+}
+
+// Holds returns how long what is filled in takes to be heard.
+func (c Config) Holds() time.Duration { return time.Duration(c.periods()) * c.period() }
 
 // hinted is an error with what to do about it, which a user sees on a line of its
 // own.

@@ -14,7 +14,9 @@ import (
 const (
 	maxRedirects = 5
 	maxBody      = 256 << 10 // bytes of an answer
-	maxErrorBody = 16 << 10  // bytes read of an error's explanation
+
+	// MaxErrorBody is how many bytes are read of an error's explanation.
+	MaxErrorBody = 16 << 10
 )
 
 // Request is one request as the protocol means it; redirects may make it several.
@@ -148,7 +150,7 @@ func (c *Client) send(ctx context.Context, q Request) (*Reply, *http.Response, e
 
 // explain reads the body of an error: one that breaks off is still an explanation.
 func (r *Reply) explain(res *http.Response) {
-	r.Body, _ = io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
+	r.Body, _ = io.ReadAll(io.LimitReader(res.Body, MaxErrorBody))
 }
 
 // tellDate passes on what only the server can have said.

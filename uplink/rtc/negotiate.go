@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func (p *Publisher) negotiate(ctx context.Context, client *whip.Client) error {
 	if p.session, err = client.Publish(ctx, forWHIP(offer.SDP)); err != nil {
 		return err
 	}
-	if err := p.useICEServers(slices.Concat(p.cfg.ICEServers, p.session.ICEServers())); err != nil {
+	if err := useICEServers(p.peer, slices.Concat(p.cfg.ICEServers, p.session.ICEServers()), p.cfg.Log); err != nil {
 		return err
 	}
 	gathered := webrtc.GatheringCompletePromise(p.peer)
@@ -37,7 +38,7 @@ func (p *Publisher) negotiate(ctx context.Context, client *whip.Client) error {
 	if err := p.useAnswer(p.session.Answer()); err != nil {
 		return err
 	}
-	p.running.Go(func() { p.trickle(p.life, gathered) })
+	p.running.Go(func() { trickle(p.life, p.peer, p.session, gathered, p.cfg.Log) })
 	return nil
 }
 
@@ -59,17 +60,17 @@ func forWHIP(offer string) string {
 
 // useICEServers takes those that can be used; one TURN server without
 // credentials would make pion refuse them all.
-func (p *Publisher) useICEServers(servers []whip.ICEServer) error {
-	cfg := p.peer.GetConfiguration()
+func useICEServers(peer *webrtc.PeerConnection, servers []whip.ICEServer, log *slog.Logger) error {
+	cfg := peer.GetConfiguration()
 	cfg.ICEServers = nil
 	for _, s := range servers {
 		if isTURN(s.URL) && (s.Username == "" || s.Credential.IsZero()) {
-			p.cfg.Log.Warn("TURN server left out: it comes without username or credential", "server", s.URL)
+			log.Warn("TURN server left out: it comes without username or credential", "server", s.URL)
 			continue
 		}
 		cfg.ICEServers = append(cfg.ICEServers, webrtc.ICEServer{URLs: []string{s.URL}, Username: s.Username, Credential: s.Credential.Reveal()})
 	}
-	if err := p.peer.SetConfiguration(cfg); err != nil {
+	if err := peer.SetConfiguration(cfg); err != nil {
 		return fmt.Errorf("use ICE servers: %w", err)
 	}
 	return nil
@@ -82,34 +83,34 @@ func isTURN(url string) bool {
 // trickle sends the candidates in one PATCH, while ICE is looking already. An
 // endpoint that takes none still sees them in ICE's own checks, so its refusal
 // is not the end.
-func (p *Publisher) trickle(ctx context.Context, gathered <-chan struct{}) {
-	fragment, err := p.fragment(ctx, gathered)
+func trickle(ctx context.Context, peer *webrtc.PeerConnection, session *whip.Session, gathered <-chan struct{}, log *slog.Logger) {
+	fragment, err := describe(ctx, peer, gathered)
 	if err == nil {
-		p.warnOfTURN()
-		err = p.session.Trickle(ctx, fragment)
+		warnOfTURN(peer, log)
+		err = session.Trickle(ctx, fragment)
 	}
 	if err != nil && ctx.Err() == nil {
-		p.cfg.Log.Debug("endpoint did not take ICE candidates", "error", err)
+		log.Debug("endpoint did not take ICE candidates", "error", err)
 	}
 }
 
 // warnOfTURN says what else shows only in that nothing connects: that no TURN
 // server has given an address.
-func (p *Publisher) warnOfTURN() {
+func warnOfTURN(peer *webrtc.PeerConnection, log *slog.Logger) {
 	var servers []string
-	for _, s := range p.peer.GetConfiguration().ICEServers {
+	for _, s := range peer.GetConfiguration().ICEServers {
 		if isTURN(s.URLs[0]) {
 			servers = append(servers, s.URLs[0])
 		}
 	}
-	if len(servers) > 0 && !strings.Contains(p.peer.LocalDescription().SDP, " typ relay") {
-		p.cfg.Log.Warn("no TURN server gave a relay address in time: are its address, username and credential right?", "servers", servers)
+	if len(servers) > 0 && !strings.Contains(peer.LocalDescription().SDP, " typ relay") {
+		log.Warn("no TURN server gave a relay address in time: are its address, username and credential right?", "servers", servers)
 	}
 }
 
-// fragment describes our end of the bundle with the candidates that are there
+// describe describes our end of the bundle with the candidates that are there
 // once gathering has ended or gatherTime has passed.
-func (p *Publisher) fragment(ctx context.Context, gathered <-chan struct{}) (whip.Fragment, error) {
+func describe(ctx context.Context, peer *webrtc.PeerConnection, gathered <-chan struct{}) (whip.Fragment, error) {
 	ctx, cancel := context.WithTimeout(ctx, gatherTime)
 	defer cancel()
 	complete := false
@@ -118,7 +119,7 @@ func (p *Publisher) fragment(ctx context.Context, gathered <-chan struct{}) (whi
 		complete = true
 	case <-ctx.Done():
 	}
-	fragment, err := whip.FragmentOf(p.peer.LocalDescription().SDP)
+	fragment, err := whip.FragmentOf(peer.LocalDescription().SDP)
 	if err != nil {
 		return whip.Fragment{}, fmt.Errorf("describe ICE candidates: %w", err)
 	}

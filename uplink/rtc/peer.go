@@ -49,9 +49,12 @@ func newPeer(cfg Config, sockets *cork.Net) (*webrtc.PeerConnection, error) {
 	return api.NewPeerConnection(configuration)
 }
 
+// settings are those of ICE. Sockets is nil where little is sent.
 func settings(cfg Config, sockets *cork.Net) webrtc.SettingEngine {
 	s := webrtc.SettingEngine{LoggerFactory: pionLog{cfg.Log}}
-	s.SetNet(sockets)
+	if sockets != nil {
+		s.SetNet(sockets)
+	}
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled) // it spins on a wrapped socket, and nobody here needs names
 	s.SetICETimeouts(silence, failed, keepalive)
 	s.SetPrflxAcceptanceMinWait(0)

@@ -1,7 +1,8 @@
 // Package rtc publishes encoded picture and sound over WebRTC: it is the only
 // package of the agent that imports pion/webrtc. It packetises and retransmits
 // by itself, with capture times, and leaves ICE, DTLS and SRTP to pion. It
-// receives nothing but feedback: its SDP is sendonly.
+// receives nothing but feedback: its SDP is sendonly. The customer's voice comes
+// over a connection of its own, a Receiver, whose SDP has room for nothing else.
 package rtc
 
 import (

@@ -126,7 +126,7 @@ func (p *Publisher) restartICE(ctx context.Context) error {
 	if err := p.peer.SetLocalDescription(offer); err != nil {
 		return err
 	}
-	fragment, err := p.fragment(ctx, gathered)
+	fragment, err := describe(ctx, p.peer, gathered)
 	if err != nil {
 		return err
 	}

@@ -74,10 +74,12 @@ func (s *state) await(ctx context.Context, limit time.Duration) error {
 func (p *Publisher) Lost() <-chan struct{} { return p.state.lost }
 
 // Err returns why the connection was lost, or nil.
-func (p *Publisher) Err() error {
+func (p *Publisher) Err() error { return p.state.err() }
+
+func (s *state) err() error {
 	select {
-	case <-p.state.lost:
-		return p.state.reason
+	case <-s.lost:
+		return s.reason
 	default:
 		return nil
 	}

@@ -41,3 +41,11 @@ func (p *Publisher) SetPaused(ctx context.Context, paused bool) error {
 	}
 	return p.session.Put(ctx, sessionRel, `{"state":"`+state+`"}`)
 }
+
+// talkbackRel is the link relation under which an endpoint tells where the customer
+// can be heard.
+const talkbackRel = "urn:bril:talkback"
+
+// Talkback returns the address for Receiver.Connect, or "" where the endpoint has
+// none. It is an error when that is at an origin which is not trusted.
+func (p *Publisher) Talkback() (string, error) { return p.session.Link(talkbackRel) }

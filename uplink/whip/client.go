@@ -1,8 +1,9 @@
-// Package whip is the signalling of a WHIP publisher (RFC 9725): it posts an
-// offer, brings back the answer, trickles candidates, restarts ICE and deletes
-// the session. It knows HTTP and nothing of WebRTC beyond SDP as text, and it
-// sends the token and asks for sessions only at the configured origin and those
-// the configuration trusts.
+// Package whip is the signalling of a WHIP publisher (RFC 9725), and of a WHEP
+// player (draft-ietf-wish-whep-03) at the same endpoint, which differs in how it
+// begins: it posts an offer, brings back the answer, trickles candidates, restarts
+// ICE and deletes the session. It knows HTTP and nothing of WebRTC beyond SDP as
+// text, and it sends the token and asks for sessions only at the configured origin
+// and those the configuration trusts.
 package whip
 
 import (
@@ -100,16 +101,7 @@ func (c *Client) Publish(ctx context.Context, offer string) (*Session, error) {
 	if err == nil && r.Status > 299 {
 		return nil, c.refused(q, r)
 	}
-	var s *Session
-	if err == nil {
-		s, err = c.session(q, r)
-	}
-	if err != nil {
-		c.abandon(ctx, r)
-		return nil, err
-	}
-	c.kept.add(s.url)
-	return s, nil
+	return c.take(ctx, q, r, err)
 }
 
 func request(op, method string, u *url.URL, body string, header map[string]string) origin.Request {

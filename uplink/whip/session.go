@@ -13,12 +13,13 @@ import (
 
 // Session is one accepted offer. Its methods may be called concurrently.
 type Session struct {
-	client *Client
-	url    *url.URL
-	base   *url.URL // that answered the offer; links are relative to it
-	answer string
-	ice    []ICEServer
-	links  []link
+	client  *Client
+	url     *url.URL
+	base    *url.URL // that answered the offer; links are relative to it
+	answer  string
+	counter string // the endpoint's own offer, in place of an answer
+	ice     []ICEServer
+	links   []link
 
 	mu        sync.Mutex
 	etag      string // as the server sent it, quotes and all
