@@ -1,7 +1,6 @@
 package hours
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +42,16 @@ func Load(path string) (Plan, error) {
 //	      saturday: 10:00-17:00
 //	    holidays: [2027-01-01, 2027-07-19..2027-07-25]
 func Parse(data []byte, name string) (Plan, error) {
-	return Plan{}, errors.New("parse: not there yet")
+	p := parsing{file: name}
+	root := p.document(data)
+	if root == nil {
+		return Plan{}, p.problems.orNil()
+	}
+	plan := p.plan(root)
+	if err := p.problems.orNil(); err != nil {
+		return Plan{}, err
+	}
+	return plan, nil
 }
 
 // Problem is one thing wrong with a plan.
