@@ -14,6 +14,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/showroom"
+	"github.com/bril-edge/bril/cmd/internal/showroom/mail"
 )
 
 const schemaVersion = 1
@@ -35,13 +36,30 @@ func newCommand(out, errOut io.Writer, args []string) *cobra.Command {
 		Long: `showroom takes what glasses publish at /whip/NAME and shows it at /NAME, or to
 any WHEP player at /whep/NAME. With --data it also takes the photos and clips
 that they upload, keeps them in DIR/sessions/NAME and shows them on the page;
-whoever has DIR/age.key can read what is still on its way. On loopback it is
-open; on any other address it wants TLS, publishers' tokens, and gives each
-conversation an access key.
+whoever has DIR/age.key can read what is still on its way. With --data customers
+can call and book, too: the page / is theirs, and what they and the glasses say
+is documented at /api/openapi.yaml. On loopback it is open but for the customers'
+conversations; on any other address it wants TLS, publishers' tokens, and gives
+each room an access key.
+
+A file of office hours:
+
+  showrooms:
+    - id: antwerp                  # a-z, 0-9 and -
+      title: Showroom Antwerpen
+      time_zone: Europe/Brussels
+      slot: 30m
+      glasses: [anna, ben]         # the pairs that serve it; default: any
+      hours:
+        monday: 09:00-12:30, 13:30-18:00
+        saturday: 10:00-17:00
+      holidays: [2027-01-01, 2027-07-19..2027-07-25]
 ` + exitCodes,
 		Example: `  showroom --listen 127.0.0.1:8080 --data ./showroom-data
   showroom --listen 192.0.2.10:443 --data /var/lib/showroom --token-file tokens \
-           --tls-cert fullchain.pem --tls-key privkey.pem`,
+           --tls-cert fullchain.pem --tls-key privkey.pem --public-url https://showroom.example \
+           --hours hours.yaml --smtp smtp://showroom@mail.example:587 \
+           --smtp-password-file smtp.password --mail-from showroom@showroom.example`,
 		Args:          noArguments,
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -55,6 +73,11 @@ conversation an access key.
 	f.StringVar(&cfg.DataDir, "data", "", "data directory, made when missing; without it nothing is stored")
 	f.Var((*days)(&cfg.Retention), "retention", "photos and clips are kept so long, as 30d or 12h (default and at most 182d)")
 	f.StringVar(&cfg.TokenFile, "token-file", "", "publishers' bearer tokens, one a line (default: open on loopback)")
+	f.StringVar(&cfg.Hours, "hours", "always", "file of the showrooms' office hours, or always")
+	f.StringVar(&cfg.SMTP, "smtp", mail.None, "server for mails, smtp://USER@HOST:587 or smtps://USER@HOST:465; none leaves them in DIR/outbox")
+	f.StringVar(&cfg.SMTPPasswordFile, "smtp-password-file", "", "holds the password of USER")
+	f.StringVar(&cfg.MailFrom, "mail-from", "", "sender of mails, an address or Name <address>")
+	f.StringVar(&cfg.PublicURL, "public-url", "", "where customers reach the server, for links in mails (default: where it listens)")
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate chain, PEM")
 	f.StringVar(&cfg.TLSKey, "tls-key", "", "private key, PEM")
 	f.BoolVar(&cfg.RequireKey, "require-key", false, "ask viewers for the access key on loopback too")

@@ -99,7 +99,7 @@ func testUnlocked(t *testing.T, url, key string) {
 	answer, body := request(t, http.MethodPost, url+"/api/sessions/anna/access", `{"key":"`+key+`"}`, "Content-Type", jsonType)
 	expect(t, "the key", answer, body, 204)
 	cookies := answer.Cookies()
-	if len(cookies) != 4 {
+	if len(cookies) != 5 {
 		t.Fatalf("%d cookies", len(cookies))
 	}
 	for _, c := range cookies {

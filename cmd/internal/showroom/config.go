@@ -13,8 +13,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/mail"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 )
 
@@ -25,7 +28,7 @@ const DefaultListen = "127.0.0.1:8080"
 type Config struct {
 	Listen    string       // IP:port; default DefaultListen; port 0 takes a free one
 	Advertise string       // IP that clients are offered for media beside Listen's, as behind a NAT; default: none
-	DataDir   string       // holds secrets, photos and clips; needed with RequireKey and off loopback; default: nothing is stored
+	DataDir   string       // holds secrets, photos and clips, records and mails; needed with RequireKey and off loopback; default: nothing is stored
 	TokenFile string       // publishers' bearer tokens, one a line; default: publishing is open
 	TLSCert   string       // PEM files; default: plain HTTP
 	TLSKey    string       //
@@ -38,6 +41,16 @@ type Config struct {
 	// Retention is how long photos and clips are kept after they were taken;
 	// default and at most media.MaxRetention, six months.
 	Retention time.Duration
+
+	Hours            string // file of the showrooms' office hours, or always; default: always
+	SMTP             string // smtp://USER@HOST:587, smtps://USER@HOST:465 or none; default: none, mails stay in DataDir/outbox
+	SMTPPasswordFile string // holds USER's password; default: no authentication
+	MailFrom         string // the sender's address; needed with SMTP
+	PublicURL        string // where customers reach the server, for links in mails; default: the listening URL
+
+	// Clock tells the time that appointments, mails and retention go by. It is for
+	// tests: no flag sets it. Default: time.Now.
+	Clock func() time.Time
 
 	Limits Limits
 }
@@ -114,6 +127,9 @@ func (c Config) check(addr netip.AddrPort) error {
 	if c.RequireKey && c.DataDir == "" {
 		return refuse("add --data DIR", "access keys need a data directory")
 	}
+	if err := c.checkMail(addr); err != nil {
+		return err
+	}
 	if c.Retention < 0 || c.Retention > media.MaxRetention {
 		return refuse("give at most 182d", "retention of %v: it is above 0 and at most %v", c.Retention, media.MaxRetention)
 	}
@@ -135,6 +151,24 @@ func (c Config) check(addr netip.AddrPort) error {
 	}
 	return refuse("add the flags, or listen on 127.0.0.1", "listen on %v, which is not loopback, without %w", addr, joinWith(" and ", missing))
 }
+
+// checkMail refuses mails whose links would lead nowhere.
+func (c Config) checkMail(addr netip.AddrPort) error {
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return refuse("give scheme and host, e.g. --public-url https://showroom.example", "public URL %q: not the address of a server", c.PublicURL)
+		}
+		return nil
+	}
+	if c.mails() && addr.Addr().IsUnspecified() {
+		return refuse("add --public-url https://HOST", "links in mails need an address, and %v is none", addr)
+	}
+	return nil
+}
+
+// mails says whether there is a server to send mails by.
+func (c Config) mails() bool { return c.SMTP != "" && c.SMTP != mail.None }
 
 func joinWith(separator string, errs []error) error {
 	err := errs[0]

@@ -3,18 +3,19 @@ package showroom
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"time"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/desk"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 )
 
 const (
-	schemaVersion     = 1
-	heartbeatInterval = 15 * time.Second
-	sessionAllow      = "GET, HEAD, PUT"
+	schemaVersion = 1
+	sessionAllow  = "GET, HEAD, PUT"
+
+	// endedState is that of a conversation that is over, whatever its room does.
+	endedState relay.Phase = "ended"
 )
 
 // sessionAnswer is the state of a conversation, for its publisher.
@@ -31,8 +32,11 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
 	owner, err := s.tokens.owner(r)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		if err != nil && (s.keys == nil || s.mayView(r, name) != nil) {
+		if err != nil && (!s.locked(name) || s.mayView(r, name) != nil) {
 			return err
+		}
+		if s.ended(r, name) {
+			return writeJSON(w, sessionAnswer{SchemaVersion: schemaVersion, State: endedState})
 		}
 		phase, viewers := s.relay.Status(name)
 		return writeJSON(w, sessionAnswer{SchemaVersion: schemaVersion, State: phase, Viewers: viewers})
@@ -75,11 +79,11 @@ func (s *Server) access(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	name := r.PathValue("name")
-	if s.keys != nil {
+	if s.locked(name) {
 		if !s.keys.opens(name, given.Key) {
 			return failure(http.StatusForbidden, "this is not the access key of the conversation")
 		}
-		for _, cookie := range s.keys.cookies(name, time.Now(), s.tls != nil) {
+		for _, cookie := range s.keys.cookies(name, s.now(), s.tls != nil) {
 			http.SetCookie(w, cookie)
 		}
 	}
@@ -88,7 +92,9 @@ func (s *Server) access(w http.ResponseWriter, r *http.Request) error {
 }
 
 // events is a stream of server-sent events: the state at first and whenever it
-// changes, as messages, and what is stored, as events of the type media.
+// changes, as messages; what is stored, as events of the type media; and, of a
+// conversation, what has become of the call, as events of the type call. While a
+// customer listens, the customer is there.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return notAllowed(w, "GET")
@@ -97,72 +103,55 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if err := s.mayView(r, name); err != nil {
 		return err
 	}
-	states, cancel, err := s.relay.Watch(name)
+	var news news
+	defer news.cancel()
+	if err := s.subscribe(r.Context(), name, &news); err != nil {
+		return err
+	}
+	stream, err := s.openStream(w)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := s.whileServing(r.Context())
 	defer cancel()
-	var stored <-chan media.Event // none where nothing is stored
-	if s.media != nil {
-		events, cancel := s.media.Watch(name)
-		defer cancel()
-		stored = events
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	stream := eventStream{w: w, control: http.NewResponseController(w), instance: s.instance}
-	// The server's read timeout is for requests, and this one has been read.
-	if err := stream.control.SetReadDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("stream events: %w", err)
-	}
-	stream.run(r.Context(), s.stopping, states, stored)
+	stream.run(ctx, news)
 	return nil
 }
 
-type eventStream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
+// news is what a page is told. A channel that is nil has none.
+type news struct {
+	states <-chan relay.State
+	stored <-chan media.Event
+	calls  <-chan desk.Call
 
-	instance string
+	cancels []func()
 }
 
-// run ends when the client or the server goes, or the client stops reading.
-func (e eventStream) run(ctx context.Context, stopping <-chan struct{}, states <-chan relay.State, stored <-chan media.Event) {
-	heartbeat := time.NewTicker(heartbeatInterval)
-	defer heartbeat.Stop()
-	for {
-		var text string
-		select {
-		case <-ctx.Done():
-			return
-		case <-stopping:
-			return
-		case <-heartbeat.C:
-			text = ": still here\n\n"
-		case state := <-states:
-			text = fmt.Sprintf("data: {\"state\":%q,\"publication\":%d,\"server\":%q}\n\n",
-				state.Phase, state.Publication, e.instance)
-		case event := <-stored:
-			data, err := json.Marshal(event)
-			if err != nil {
-				return
-			}
-			text = "event: media\ndata: " + string(data) + "\n\n"
-		}
-		if e.send(text) != nil {
-			return
-		}
+func (n *news) cancel() {
+	for _, cancel := range n.cancels {
+		cancel()
 	}
 }
 
-func (e eventStream) send(text string) error {
-	if err := e.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+// subscribe fills n as far as there is something to tell, also when it fails.
+func (s *Server) subscribe(ctx context.Context, name string, n *news) (err error) {
+	var cancel func()
+	if n.states, cancel, err = s.relay.Watch(name); err != nil {
 		return err
 	}
-	if _, err := e.w.Write([]byte(text)); err != nil {
+	n.cancels = append(n.cancels, cancel)
+	if s.media != nil {
+		n.stored, cancel = s.media.Watch(name)
+		n.cancels = append(n.cancels, cancel)
+	}
+	if s.desk == nil || !isConversation(name) {
+		return nil
+	}
+	if n.calls, cancel, err = s.desk.Watch(ctx, name); err != nil {
 		return err
 	}
-	return e.control.Flush()
+	n.cancels = append(n.cancels, cancel)
+	return nil
 }
 
 func writeJSON(w http.ResponseWriter, value any) error {

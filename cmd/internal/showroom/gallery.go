@@ -152,6 +152,7 @@ type wellKnownAnswer struct {
 	WHEP          string `json:"whep"`
 	Uploads       string `json:"uploads,omitempty"`
 	Recipient     string `json:"recipient,omitempty"`
+	Events        string `json:"events,omitempty"` // of a pair of glasses
 }
 
 func (s *Server) wellKnown(w http.ResponseWriter, r *http.Request) error {
@@ -162,6 +163,9 @@ func (s *Server) wellKnown(w http.ResponseWriter, r *http.Request) error {
 	answer := wellKnownAnswer{SchemaVersion: schemaVersion, WHIP: base + "/whip/{name}", WHEP: base + "/whep/{name}"}
 	if s.media != nil {
 		answer.Uploads, answer.Recipient = base+media.BasePath, s.media.Recipient()
+	}
+	if s.desk != nil {
+		answer.Events = base + "/api/glasses/{name}/events"
 	}
 	return writeJSON(w, answer)
 }

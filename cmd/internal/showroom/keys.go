@@ -147,9 +147,9 @@ func (k *Keys) cookies(name string, now time.Time, secure bool) []*http.Cookie {
 	value := strconv.FormatInt(expires.Unix(), 10)
 	value += "." + k.mac("cookie", name, value)
 	var list []*http.Cookie
-	for _, path := range []string{"/whep/" + name, "/talk/" + name, "/api/sessions/" + name, "/media/" + name} {
+	for _, path := range []string{"/whep/", "/talk/", "/api/sessions/", "/api/conversations/", "/media/"} {
 		list = append(list, &http.Cookie{
-			Name: cookieName, Value: value, Path: path, MaxAge: int(cookieExpiry.Seconds()),
+			Name: cookieName, Value: value, Path: path + name, MaxAge: int(cookieExpiry.Seconds()),
 			HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode,
 		})
 	}

@@ -5,26 +5,48 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay/fragment"
 )
 
-// problem is an answer by RFC 9457.
+// problem is an answer by RFC 9457. What follows Detail is there where a page shows
+// more than the words.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 
+	OpensAt time.Time      `json:"opens_at,omitzero"` // when to come again
+	Next    time.Time      `json:"next,omitzero"`     // the next free slot
+	Fields  []fieldProblem `json:"fields,omitempty"`  // of a form
+
 	retryAfter string // seconds; empty for none
 }
+
+// fieldProblem is what is wrong with one field of a form.
+type fieldProblem struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// problemType begins the types that a page decides something by.
+const problemType = "urn:bril:problem:"
 
 func (p *problem) Error() string { return p.Detail }
 
 func failure(status int, detail string) *problem {
 	return &problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+// typed is a problem that a page tells from others of its status by the word.
+func typed(status int, word, detail string) *problem {
+	p := failure(status, detail)
+	p.Type = problemType + word
+	return p
 }
 
 // writeError answers with a problem. Errors of the relay are written for clients;
@@ -56,6 +78,9 @@ func problemOf(err error) *problem {
 	if errors.As(err, &refused) {
 		p := failure(refused.Status, refused.Detail)
 		p.retryAfter = refused.RetryAfter
+		return p
+	}
+	if p := deskProblem(err); p != nil {
 		return p
 	}
 	var tooLarge *http.MaxBytesError

@@ -18,13 +18,36 @@ type handler func(http.ResponseWriter, *http.Request) error
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	add := func(pattern string, h handler) {
+	s.register(func(pattern string, h handler) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := h(w, r); err != nil {
 				s.writeError(w, r, err)
 			}
 		})
-	}
+	})
+	return secured(mux, s.tls != nil)
+}
+
+// register gives add all that there is. Those of the API are in openapi.yaml, too.
+func (s *Server) register(add func(pattern string, h handler)) {
+	s.registerMedia(add)
+	s.registerCalls(add)
+	add("GET /api/openapi.yaml", openAPI)
+	add("GET /.well-known/bril", s.wellKnown)
+	add("GET /healthz", health)
+	add("GET /assets/{file}", web.ServeAsset)
+	add("GET /{$}", web.Home.Serve)
+	add("GET /j/{code}", web.Conversation.Serve)
+	add("GET /c/{name}", web.Conversation.Serve)
+	add("GET /appointment", web.Appointment.Serve)
+	add("GET /unsubscribe", web.Unsubscribe.Serve)
+	add("GET /privacy", web.Privacy.Serve)
+	add("GET /{name}", named(web.Conversation.Serve))
+	add("/", func(http.ResponseWriter, *http.Request) error { return failure(http.StatusNotFound, "nothing is here") })
+}
+
+// registerMedia is for what flows: pictures and sound, photos and clips.
+func (s *Server) registerMedia(add func(pattern string, h handler)) {
 	add("/whip/{name}", cors(named(s.whip)))
 	add("/whip/{name}/{id}", cors(named(s.whipResource)))
 	add("/whep/{name}", cors(named(s.whep)))
@@ -40,18 +63,28 @@ func (s *Server) routes() http.Handler {
 	add("/media/{name}/{file}", named(s.mediaFile))
 	add(media.BasePath, s.upload)
 	add(media.BasePath+"{id}/receipt", s.receipt)
-	add("GET /.well-known/bril", s.wellKnown)
-	add("GET /healthz", health)
-	add("GET /assets/{file}", web.ServeAsset)
-	add("GET /{$}", web.Home.Serve)
-	add("GET /j/{code}", web.Conversation.Serve)
-	add("GET /c/{name}", web.Conversation.Serve)
-	add("GET /appointment", web.Appointment.Serve)
-	add("GET /unsubscribe", web.Unsubscribe.Serve)
-	add("GET /privacy", web.Privacy.Serve)
-	add("GET /{name}", named(web.Conversation.Serve))
-	add("/", func(http.ResponseWriter, *http.Request) error { return failure(http.StatusNotFound, "nothing is here") })
-	return secured(mux, s.tls != nil)
+}
+
+// registerCalls is for what customers and glasses say of conversations.
+func (s *Server) registerCalls(add func(pattern string, h handler)) {
+	const get, put, post, del = http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete
+	add("/api/showrooms", s.public(s.showrooms, get))
+	add("/api/showrooms/{id}/slots", s.public(s.slots, get))
+	add("/api/calls", s.public(s.call, post))
+	add("/api/appointments", s.public(s.book, post))
+	add("/api/appointment", s.public(s.appointment, get, put, del))
+	add("/api/join", s.public(s.join, post))
+	add("/api/consent/withdraw", s.public(s.withdraw, post))
+	add("/api/consent/withdraw/{token}", s.public(s.withdrawOneClick, get, post))
+	add("/api/conversations/{name}", s.customers(s.conversation, get))
+	add("/api/conversations/{name}/ring", s.customers(s.ring, post))
+	add("/api/conversations/{name}/end", s.customers(s.endCall, post))
+	add("/api/conversations/{name}/rating", s.customers(s.rate, post))
+	add("/api/conversations/{name}/send", s.customers(s.send, post))
+	add("/api/conversations/{name}/status", s.customers(s.status, post))
+	add("/api/glasses/{name}/events", named(s.glassesOwner(s.glassesEvents, get)))
+	add("/api/glasses/{name}/answer", named(s.glassesOwner(s.answer, post)))
+	add("/api/glasses/{name}/end", named(s.glassesOwner(s.endByGlasses, post)))
 }
 
 func health(w http.ResponseWriter, _ *http.Request) error {
@@ -125,7 +158,7 @@ func validName(name string) bool {
 		return false
 	}
 	switch name {
-	case "api", "appointment", "assets", "c", "healthz", "hear", "j", "media", "privacy", "staff", "talk", "unsubscribe", "whep", "whip": // our own paths
+	case "api", "appointment", "assets", "book", "c", "healthz", "hear", "j", "media", "privacy", "staff", "talk", "unsubscribe", "whep", "whip": // our own paths
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {

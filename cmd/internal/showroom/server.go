@@ -12,12 +12,16 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"filippo.io/age"
 	"golang.org/x/net/netutil"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/desk"
+	"github.com/bril-edge/bril/cmd/internal/showroom/hours"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
+	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 )
 
@@ -40,16 +44,24 @@ type Server struct {
 	advertised netip.Addr // none when not valid
 	log        *slog.Logger
 	tokens     tokens
-	keys       *Keys               // nil when viewing is open
+	keys       *Keys               // nil without a data directory: then viewing is open
+	locksAll   bool                // asks for the key of every room, not of conversations only
+	plan       hours.Plan          // of all showrooms
 	identity   *age.X25519Identity // nil without a data directory: then nothing is stored
 	tls        *tls.Config
 
 	readTimeout, writeTimeout time.Duration // of tests
 
-	relay    *relay.Relay    // while Run runs
-	media    *media.Store    // likewise; nil where nothing is stored
+	visits visits // of those who have no key yet
+
+	// While Run runs; some are nil without a data directory.
+	relay    *relay.Relay
+	media    *media.Store    // may be nil
+	records  *records.DB     // may be nil
+	desk     *desk.Desk      // may be nil
+	rooms    *rooms          // may be nil
 	instance string          // tells pages that the server was started anew
-	stopping <-chan struct{} // closed when Run is to end
+	serving  context.Context // ends when Run is to
 }
 
 // New checks the configuration and reads the files that it names. A refusal is a
@@ -76,7 +88,27 @@ func New(cfg Config) (*Server, error) {
 	if s.tokens, err = readTokens(cfg.TokenFile); err != nil {
 		return nil, err
 	}
+	if s.plan, err = hours.Load(cmp.Or(cfg.Hours, "always")); err != nil {
+		return nil, withHint(err)
+	}
 	return s, s.readSecrets()
+}
+
+// withHint makes a refusal of what another package was configured with.
+func withHint(err error) error {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return &ConfigError{Problem: err, Hint: hinted.Hint()}
+	}
+	return err
+}
+
+// now is the time that everything of conversations goes by.
+func (s *Server) now() time.Time {
+	if s.cfg.Clock != nil {
+		return s.cfg.Clock()
+	}
+	return time.Now()
 }
 
 func (s *Server) readSecrets() (err error) {
@@ -88,13 +120,12 @@ func (s *Server) readSecrets() (err error) {
 		// Not h2: `make build` leaves HTTP/2 out, and a page has few requests.
 		s.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
 	}
-	if s.cfg.RequireKey || !s.addr.Addr().Unmap().IsLoopback() {
-		if s.keys, err = LoadKeys(s.cfg.DataDir); err != nil {
-			return err
-		}
-	}
+	s.locksAll = s.cfg.RequireKey || !s.addr.Addr().Unmap().IsLoopback()
 	if s.cfg.DataDir == "" {
 		return nil
+	}
+	if s.keys, err = LoadKeys(s.cfg.DataDir); err != nil {
+		return err
 	}
 	s.identity, err = LoadIdentity(s.cfg.DataDir)
 	return err
@@ -115,12 +146,15 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) error {
 	}
 	defer s.relay.Close()
 	s.instance = rand.Text()
-	return s.withMedia(ctx, func(ctx context.Context) error {
+	serve := func(ctx context.Context) error {
 		return s.serve(ctx, listener, func() {
 			if ready != nil {
 				ready(s.url(at))
 			}
 		})
+	}
+	return s.withMedia(ctx, func(ctx context.Context) error {
+		return s.withOffice(ctx, cmp.Or(strings.TrimSuffix(s.cfg.PublicURL, "/"), s.url(at)), serve)
 	})
 }
 
@@ -144,7 +178,7 @@ func (s *Server) url(at netip.AddrPort) string {
 // Link returns the address of a conversation's page under base, with its access
 // key where one is asked for.
 func (s *Server) Link(base, name string) string {
-	if s.keys == nil {
+	if !s.locked(name) {
 		return base + "/" + name
 	}
 	return s.keys.Link(base, name)
@@ -153,7 +187,7 @@ func (s *Server) Link(base, name string) string {
 func (s *Server) serve(ctx context.Context, listener net.Listener, ready func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.stopping = ctx.Done()
+	s.serving = ctx
 	server := &http.Server{
 		Handler:           s.routes(),
 		ReadHeaderTimeout: headerTimeout,

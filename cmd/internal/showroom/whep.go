@@ -2,7 +2,6 @@ package showroom
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 )
@@ -35,9 +34,15 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) error {
 	return created(w, "/whep/"+name, session)
 }
 
+// locked says whether a key is asked for: of conversations always, of rooms in open
+// use where the configuration says so.
+func (s *Server) locked(name string) bool {
+	return s.keys != nil && (s.locksAll || isConversation(name))
+}
+
 // mayView says the same of every name that the request has no key for.
 func (s *Server) mayView(r *http.Request, name string) error {
-	if s.keys == nil || s.keys.admits(r, name, time.Now()) {
+	if !s.locked(name) || s.keys.admits(r, name, s.now()) {
 		return nil
 	}
 	return failure(http.StatusUnauthorized, "this needs the access key of the conversation")

@@ -1,6 +1,7 @@
 package showroom
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
@@ -49,9 +50,12 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name := r.PathValue("name")
-	session, err := s.relay.Publish(r.Context(), name, owner, offer)
+	name, err := s.roomFor(r.PathValue("name"), owner)
 	if err != nil {
+		return err
+	}
+	session, err := s.relay.Publish(r.Context(), name, owner, offer)
+	if err := errors.Join(err, s.stillOpen(r.Context(), name)); err != nil {
 		return err
 	}
 	w.Header().Add("Link", `</api/sessions/`+name+`>; rel="`+sessionRel+`"`)

@@ -295,7 +295,23 @@ func (s *Store) uploadIDs() (list []string, err error) {
 	return list, err
 }
 
+// Unfinished returns how many uploads are still to become an item. One to which
+// nothing has been added for minutes is not counted: it may never go on.
+func (s *Store) Unfinished() (n int) {
+	list, err := s.uploadIDs()
+	if err != nil {
+		s.log.Error("list uploads", "error", err)
+	}
+	for _, id := range list {
+		if !s.idle(id, stillness, time.Now()) {
+			n++
+		}
+	}
+	return n
+}
+
 const (
+	stillness   = 5 * time.Minute
 	expiry      = 24 * time.Hour   // of an upload to which nothing is added
 	emptyExpiry = 10 * time.Minute // of one that has no byte, when its place is wanted
 )
