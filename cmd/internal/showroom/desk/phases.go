@@ -140,7 +140,18 @@ type Action struct {
 // due before the event comes before it: who accepts after the time has run out is
 // too late, however late the clock is looked at.
 func Step(s State, e Event) (State, []Action) {
-	before, why := s, Reason("")
+	before := s
+	s, why := s.settle(e, "")
+	if e.What != Tick {
+		s = s.note(e)
+		s, why = s.take(e.What, e, why)
+		s, why = s.settle(e, why) // what was only noticed in the phase before is news in this one
+	}
+	return s, actions(before, s, why)
+}
+
+// settle makes the steps that are due.
+func (s State) settle(e Event, why Reason) (State, Reason) {
 	// Each of these begins a phase anew or ends a notice: few can be due at once.
 	for range len(table) {
 		due, ok := s.due(e.At)
@@ -149,11 +160,7 @@ func Step(s State, e Event) (State, []Action) {
 		}
 		s, why = s.take(due, e, why)
 	}
-	if e.What != Tick {
-		s = s.note(e)
-		s, why = s.take(e.What, e, why)
-	}
-	return s, actions(before, s, why)
+	return s, why
 }
 
 // take follows the first row of the table that holds. why is the reason of the
