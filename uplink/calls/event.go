@@ -56,6 +56,7 @@ type (
 type Snapshot struct {
 	Call
 	State    Progress
+	Reason   string // of its end
 	Customer Customer
 }
 
@@ -142,7 +143,9 @@ func (s said) hello() (Event, error) {
 	if of.Customer != nil {
 		customer = *of.Customer
 	}
-	return Hello{&Snapshot{Call: of.call(id), State: Progress(origin.Clean(of.State)), Customer: customer.customer(id)}}, nil
+	return Hello{&Snapshot{
+		Call: of.call(id), State: Progress(origin.Clean(of.State)), Reason: origin.Clean(of.Reason), Customer: customer.customer(id),
+	}}, nil
 }
 
 func (s said) id() (string, error) {

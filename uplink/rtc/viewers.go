@@ -3,14 +3,33 @@ package rtc
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"path"
+	"regexp"
 )
 
 // sessionRel is the link relation under which an endpoint tells who is watching.
 const sessionRel = "urn:bril:session"
 
+// ErrOver says that the endpoint counts the conversation as ended.
+var ErrOver = errors.New("the conversation is over")
+
+// Room returns what the endpoint calls the conversation: the last part of the link
+// to it. It is "" where there is no such link, and where that is no name that a
+// directory may have.
+func (p *Publisher) Room() string {
+	room := path.Base(p.session.LinkPath(sessionRel))
+	if !roomPattern.MatchString(room) {
+		return ""
+	}
+	return room
+}
+
+var roomPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
 // Viewers asks the endpoint how many are watching. known is false where the
-// endpoint does not tell.
+// endpoint does not tell. The error is ErrOver once the conversation is over.
 func (p *Publisher) Viewers(ctx context.Context) (n int, known bool, err error) {
 	body, err := p.session.Fetch(ctx, sessionRel)
 	if body == nil && err == nil {
@@ -20,10 +39,14 @@ func (p *Publisher) Viewers(ctx context.Context) (n int, known bool, err error) 
 		return 0, true, err
 	}
 	var answer struct {
-		Viewers *int `json:"viewers"`
+		Viewers *int   `json:"viewers"`
+		State   string `json:"state"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return 0, true, fmt.Errorf("read who is watching: %w", err)
+	}
+	if answer.State == "ended" {
+		return 0, true, ErrOver
 	}
 	if answer.Viewers == nil {
 		return 0, false, nil

@@ -217,6 +217,23 @@ func TestCutShort(t *testing.T) {
 	})
 }
 
+// A call that is answered rings no longer, without a click; what else waits is heard.
+func TestHush(t *testing.T) {
+	inBubble(t, Config{Language: English}, func(r *rig) {
+		r.Cue(session.CueRing)
+		r.pass(100 * time.Millisecond)
+		r.Hush(session.CueRing)
+		r.pass(200 * time.Millisecond)
+		clean(t, "what was heard", append([]int16{0}, append(slices.Clone(r.device.heard), 0)...))
+		r.Cue(session.CueLive)
+		r.Cue(session.CueRing)
+		r.Hush(session.CueRing)
+		r.Hush(session.CueHeat)
+		r.pass(3 * time.Second)
+		r.wantHeard(session.CueLive)
+	})
+}
+
 // A press between the choice of a cue and its first sound counts too.
 func TestCutBeforeItBegins(t *testing.T) {
 	inBubble(t, Config{}, func(r *rig) {

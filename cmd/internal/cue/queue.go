@@ -19,7 +19,7 @@ func rank(c session.Cue) int {
 	switch c {
 	case session.CueBattery, session.CueHeat:
 		return 2
-	case session.CueEnding:
+	case session.CueEnding, session.CueThumbUp, session.CueThumbDown:
 		return 1
 	}
 	return 0
@@ -35,6 +35,16 @@ func standing(c session.Cue) bool {
 	return false
 }
 
+// theirs says that a cue tells how it is with the customer: the next such one makes
+// it untrue, and the end of the conversation pointless.
+func theirs(c session.Cue) bool {
+	switch c {
+	case session.CueJoined, session.CueLeft, session.CueTheirNetwork, session.CueTheyFreeze:
+		return true
+	}
+	return false
+}
+
 // counted says that a cue answers one press, and the next one another: who takes
 // two photos hears two.
 func counted(c session.Cue) bool { return c == session.CuePhoto }
@@ -42,7 +52,15 @@ func counted(c session.Cue) bool { return c == session.CuePhoto }
 // stale says whether now makes old pointless.
 func stale(old, now session.Cue) bool {
 	over := now == session.CueEnded || now == session.CueEndedItself
-	return standing(old) && standing(now) || old == session.CueEnding && over || old == session.CueClip && now == session.CueClipEnd
+	switch {
+	case standing(old):
+		return standing(now)
+	case theirs(old):
+		return theirs(now) || over
+	case old == session.CueEnding:
+		return over
+	}
+	return old == session.CueClip && now == session.CueClipEnd
 }
 
 // push takes a cue, and says whether what is playing is to be cut short for it.
@@ -68,4 +86,10 @@ func (q *queue) next() (session.Cue, bool) {
 	q.playing = q.waiting[0]
 	q.waiting = slices.Delete(q.waiting, 0, 1)
 	return q.playing, true
+}
+
+// drop forgets a cue, and says whether what is playing is to be cut short for that.
+func (q *queue) drop(c session.Cue) (cut bool) {
+	q.waiting = slices.DeleteFunc(q.waiting, func(waits session.Cue) bool { return waits == c })
+	return q.playing == c
 }

@@ -41,6 +41,11 @@ func TestQueue(t *testing.T) {
 		{"a clip that has ended meanwhile", "", cues{clip, photo, clipEnd}, cues{photo, clipEnd}, false},
 		{"a clip's end while its beginning is heard", clip, cues{clipEnd}, cues{clipEnd}, true},
 		{"a photo does not cut what is said", live, cues{photo}, cues{photo}, false},
+		{"the customer comes back", "", cues{session.CueLeft, session.CueJoined}, cues{session.CueJoined}, false},
+		{"the customer leaves while the network is spoken of", session.CueTheirNetwork, cues{session.CueLeft}, cues{session.CueLeft}, true},
+		{"the customer has ended it", "", cues{session.CueLeft, itself}, cues{itself}, false},
+		{"a thumb after the end", "", cues{session.CueThumbUp, itself}, cues{itself, session.CueThumbUp}, false},
+		{"it rings while live", live, cues{session.CueRing, session.CueRing}, cues{session.CueRing}, false},
 		{"everything", heat, cues{battery, ending, refused, poor}, cues{refused, poor, ending, battery}, false},
 	}
 	for _, test := range tests {
@@ -79,7 +84,7 @@ func FuzzQueue(f *testing.F) {
 			}
 			stand := slices.DeleteFunc(slices.Clone(q.waiting), func(c session.Cue) bool { return !standing(c) })
 			sorted := slices.Sorted(slices.Values(q.waiting))
-			if len(stand) > 1 || len(q.waiting) > 8 || len(slices.Compact(sorted)) != len(q.waiting) {
+			if len(stand) > 1 || len(q.waiting) > 13 || len(slices.Compact(sorted)) != len(q.waiting) {
 				t.Fatalf("%v", q.waiting)
 			}
 			if !slices.IsSortedFunc(q.waiting, func(a, b session.Cue) int { return rank(a) - rank(b) }) {

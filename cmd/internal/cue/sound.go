@@ -85,6 +85,27 @@ func notes(c session.Cue) []note {
 	case session.CueFull: // a buzzer, down
 		return []note{buzz(g5, 90), buzz(c5, 90), buzz(g4, 300)}
 	}
+	return ofCall(c, tone, glide, rest)
+}
+
+// ofCall returns the sounds of a call and of the customer in it.
+func ofCall(c session.Cue, tone func(hz float64, ms int) note, glide func(from, to float64, ms int) note, rest func(ms int) note) []note {
+	switch c {
+	case session.CueRing: // a telephone
+		return []note{tone(e6, 90), tone(g5, 90), tone(e6, 90), tone(g5, 90), rest(170), tone(e6, 90), tone(g5, 90), tone(e6, 90), tone(g5, 90)}
+	case session.CueJoined: // steps come
+		return []note{tone(g5, 80), rest(40), tone(g5, 80), rest(40), tone(e6, 220)}
+	case session.CueLeft: // and go
+		return []note{tone(e6, 220), rest(40), tone(g5, 80), rest(40), tone(g5, 80)}
+	case session.CueTheirNetwork: // up and down, as far off
+		return []note{glide(g4, c5, 130), glide(c5, g4, 130), glide(g4, c5, 130), glide(c5, g4, 130)}
+	case session.CueTheyFreeze: // nothing moves, twice
+		return []note{tone(a5, 260), rest(90), tone(a5, 260)}
+	case session.CueThumbUp: // a fanfare
+		return []note{tone(c5, 70), tone(e5, 70), tone(g5, 70), tone(c6, 70), tone(e6, 260)}
+	case session.CueThumbDown: // and its contrary
+		return []note{tone(c5, 160), rest(40), tone(e4, 420)}
+	}
 	return nil
 }
 

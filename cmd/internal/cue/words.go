@@ -30,6 +30,8 @@ func All() []session.Cue {
 		session.CueLive, session.CuePaused, session.CueEnded, session.CueEndedItself, session.CueEnding,
 		session.CueRefused, session.CuePoorNetwork, session.CueFrozen, session.CueBattery, session.CueHeat,
 		session.CuePhoto, session.CueClip, session.CueClipEnd, session.CueFull,
+		session.CueRing, session.CueJoined, session.CueLeft, session.CueTheirNetwork, session.CueTheyFreeze,
+		session.CueThumbUp, session.CueThumbDown,
 	}
 }
 
@@ -50,6 +52,14 @@ func Meaning(c session.Cue) string {
 		session.CueClip:        "a clip has begun",
 		session.CueClipEnd:     "a clip is safe on the glasses",
 		session.CueFull:        "refused: the storage is full",
+
+		session.CueRing:         "a customer calls",
+		session.CueJoined:       "the customer is there again",
+		session.CueLeft:         "the customer has left, or was cut off",
+		session.CueTheirNetwork: "poor network at the customer's end",
+		session.CueTheyFreeze:   "frozen picture at the customer's end",
+		session.CueThumbUp:      "the customer was content",
+		session.CueThumbDown:    "the customer was not",
 	}[c]
 }
 
@@ -75,6 +85,14 @@ func Words(c session.Cue, l Language) string {
 		session.CueClip:        {"Clip loopt.", "Clip läuft.", "Clip started."},
 		session.CueClipEnd:     {"Clip bewaard.", "Clip gespeichert.", "Clip saved."},
 		session.CueFull:        {"Opslag vol.", "Speicher voll.", "Storage full."},
+
+		session.CueRing:         {"Oproep.", "Anruf.", "Incoming call."},
+		session.CueJoined:       {"Klant is er.", "Kunde ist da.", "Customer joined."},
+		session.CueLeft:         {"Klant is weg.", "Kunde ist weg.", "Customer left."},
+		session.CueTheirNetwork: {"Klant: slecht netwerk.", "Kunde: schlechtes Netz.", "Customer: poor network."},
+		session.CueTheyFreeze:   {"Klant: beeld staat stil.", "Kunde: Bild steht still.", "Customer: picture frozen."},
+		session.CueThumbUp:      {"Duim omhoog.", "Daumen hoch.", "Thumbs up."},
+		session.CueThumbDown:    {"Duim omlaag.", "Daumen runter.", "Thumbs down."},
 	}
 	return words[c][i]
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/bril-edge/bril/hardware/monotonic"
@@ -101,16 +102,20 @@ func (l *loop) redialWait(stood, down time.Duration, err error) time.Duration {
 	return 0
 }
 
-// watchViewers asks until the connection ends or the endpoint does not tell.
+// watchViewers asks until the connection ends or the endpoint does not tell, and
+// hears when the conversation is over.
 func (l *loop) watchViewers(ctx context.Context, generation Generation, p Publisher) {
 	ticker := time.NewTicker(viewersEvery)
 	defer ticker.Stop()
 	for {
 		n, known, err := p.Viewers(ctx)
-		if !known {
+		switch {
+		case errors.Is(err, rtc.ErrOver):
+			l.tell(ctx, message{event: Over{generation}})
 			return
-		}
-		if err == nil {
+		case !known:
+			return
+		case err == nil:
 			l.tell(ctx, message{event: Watched{generation, n}})
 		}
 		select {

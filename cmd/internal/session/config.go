@@ -63,6 +63,7 @@ type Publisher interface {
 	NetworkChanged(ctx context.Context) error
 	Viewers(ctx context.Context) (n int, known bool, err error)
 	SetPaused(ctx context.Context, paused bool) error
+	Room() string // as the endpoint calls the conversation; "" where it does not tell
 	Stats() rtc.Stats
 	Close(ctx context.Context) error
 }
@@ -131,6 +132,12 @@ type Config struct {
 
 	// Phase hears of each new phase; nil when nobody needs to. It returns at once.
 	Phase func(Phase)
+
+	// Room hears where the session publishes, each time that it is connected, and
+	// Ended why a conversation has ended; nil when nobody needs to. They return at
+	// once.
+	Room  func(room string)
+	Ended func(Reason)
 
 	// Tap is shown what is captured while a conversation is live or interrupted; nil
 	// for none. Without one nothing is captured while it is interrupted.

@@ -34,7 +34,7 @@ func (l *loop) shut() {
 	l.media.out.set(nil)
 	l.end()
 	p := l.publisher
-	l.media, l.publisher, l.viewers = nil, nil, nil
+	l.media, l.publisher, l.viewers, l.room = nil, nil, nil, ""
 	l.background.Go(func() {
 		l.running.Wait()
 		if p != nil {

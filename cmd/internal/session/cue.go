@@ -22,6 +22,14 @@ const (
 	CueClip        Cue = "clip"         // it has begun
 	CueClipEnd     Cue = "clip-end"     // it has ended, and is safe
 	CueFull        Cue = "full"         // storage: what was asked for is refused
+
+	CueRing         Cue = "ring"             // a customer calls
+	CueJoined       Cue = "customer-joined"  // again, after they had left
+	CueLeft         Cue = "customer-left"    // and may come back
+	CueTheirNetwork Cue = "customer-network" // poor, at the customer's end
+	CueTheyFreeze   Cue = "customer-frozen"  // the picture, at the customer's end
+	CueThumbUp      Cue = "thumb-up"
+	CueThumbDown    Cue = "thumb-down"
 )
 
 func (Cue) action() {}

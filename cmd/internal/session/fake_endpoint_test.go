@@ -13,11 +13,16 @@ import (
 	"github.com/bril-edge/bril/uplink/rtc"
 )
 
+// over is in place of a number of viewers.
+const over = -2
+
 // endpoint takes or refuses calls.
 type endpoint struct {
 	takes   time.Duration // a call
 	encoder atomic.Pointer[videoEncoder]
-	viewers atomic.Int32 // -1: it does not tell
+	viewers atomic.Int32 // -1: it does not tell; over: the conversation is
+
+	room atomic.Pointer[string] // of connections to come; nil: it does not tell
 
 	mu         sync.Mutex
 	refuses    error
@@ -145,7 +150,17 @@ func (p *publisher) SetPaused(_ context.Context, paused bool) error {
 
 func (p *publisher) Viewers(context.Context) (int, bool, error) {
 	n := int(p.viewers.Load())
+	if n == over {
+		return 0, true, rtc.ErrOver
+	}
 	return n, n >= 0, nil
+}
+
+func (p *publisher) Room() string {
+	if room := p.room.Load(); room != nil {
+		return *room
+	}
+	return ""
 }
 
 func (p *publisher) Stats() rtc.Stats { return rtc.Stats{} }

@@ -83,12 +83,15 @@ type Reason string
 
 // The reasons.
 const (
-	ByAdvisor Reason = "ended by the advisor"
-	TooLong   Reason = "live for the longest time allowed"
-	NoViewer  Reason = "nobody was watching"
-	EndOfFile Reason = "the source has ended"
-	Shutdown  Reason = "the daemon stops"
-	NoCharge  Reason = "the battery is nearly empty"
+	ByAdvisor  Reason = "ended by the advisor"
+	ByCustomer Reason = "ended by the customer"
+	Concluded  Reason = "ended at the endpoint"
+	Moved      Reason = "left for a call"
+	TooLong    Reason = "live for the longest time allowed"
+	NoViewer   Reason = "nobody was watching"
+	EndOfFile  Reason = "the source has ended"
+	Shutdown   Reason = "the daemon stops"
+	NoCharge   Reason = "the battery is nearly empty"
 )
 
 // Generation numbers an attempt. An event that carries it is a report of that
@@ -137,7 +140,8 @@ type (
 		Generation
 		Viewers int
 	}
-	Strain struct { // the network carries next to nothing, or no longer so
+	Over   struct{ Generation } // the endpoint says that the conversation is over
+	Strain struct {             // the network carries next to nothing, or no longer so
 		Generation
 		On bool
 	}
@@ -162,6 +166,7 @@ func (Connected) event() {}
 func (Refused) event()   {}
 func (Lost) event()      {}
 func (Watched) event()   {}
+func (Over) event()      {}
 func (Strain) event()    {}
 func (Freeze) event()    {}
 

@@ -46,6 +46,7 @@ type shown struct {
 	media     *media    // nil while there is none
 	publisher Publisher // nil while not connected
 	viewers   *int
+	room      string
 	target    encoder.BitRate
 }
 
@@ -71,6 +72,7 @@ type loop struct {
 	media     *media    // nil without a conversation
 	publisher Publisher // nil without a connection
 	viewers   *int      // nil while the endpoint does not tell
+	room      string    // of the conversation; "" while that is not known
 	rates     rateController
 	paused    chan bool // what the endpoint is to be told next; newest wins
 	keepers   map[*keeper]bool
@@ -164,6 +166,7 @@ func (l *loop) take(m message) {
 	switch e := m.event.(type) {
 	case Connected:
 		l.publisher = m.publisher
+		l.enter(m.publisher.Room())
 	case Refused, Lost:
 		l.faults.report("uplink", m.err)
 	case Watched:
@@ -199,6 +202,9 @@ func (l *loop) act(a Action) {
 	case HangUp:
 		l.cfg.Log.Info("conversation " + string(a.Reason))
 		l.shut()
+		if l.cfg.Ended != nil {
+			l.cfg.Ended(a.Reason)
+		}
 	case Join:
 		l.media.hear(true)
 	case Close:
@@ -228,7 +234,7 @@ func (s *Session) tell(ctx context.Context, m message) {
 func (l *loop) show() {
 	l.shown.Store(&shown{
 		state: l.state, media: l.media, publisher: l.publisher,
-		viewers: l.viewers, target: l.rates.target,
+		viewers: l.viewers, room: l.room, target: l.rates.target,
 	})
 }
 

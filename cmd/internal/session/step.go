@@ -53,6 +53,8 @@ func (s State) after(e Event, now time.Duration, limits Limits) (State, []Action
 		return redial(s, now, e.Wait)
 	case Watched:
 		return watched(s, e.Viewers, now), nil
+	case Over:
+		return end(s, Concluded)
 	case Strain:
 		return strain(s, e.On, now)
 	case Freeze:

@@ -92,7 +92,7 @@ func (w *world) happen(c byte) {
 		w.openingEnds(c == 'O')
 	case 'C', 'R':
 		w.diallingEnds(c == 'C')
-	case 'l', 'L', 'w', 'W':
+	case 'l', 'L', 'w', 'W', 'v':
 		w.callReports(c)
 	case 's', 'S':
 		w.event(Strain{w.state.Generation, c == 's'})
@@ -153,7 +153,7 @@ func (w *world) callReports(c byte) {
 	if w.call == 0 {
 		return
 	}
-	w.event(map[byte]Event{'l': Lost{w.call, 0}, 'L': Lost{w.call, time.Second}, 'w': Watched{w.call, 0}, 'W': Watched{w.call, 1}}[c])
+	w.event(map[byte]Event{'l': Lost{w.call, 0}, 'L': Lost{w.call, time.Second}, 'w': Watched{w.call, 0}, 'W': Watched{w.call, 1}, 'v': Over{w.call}}[c])
 }
 
 // hung comes after everything of the conversation has ended, reporting or not.
