@@ -184,10 +184,12 @@ func deliveriesTable() Table {
 func staffTable() Table {
 	return Table{
 		Name: "staff", What: "logins of who works at the showroom",
-		Purpose: Purpose{Why: "only staff sees the showroom's pages", Ground: Legitimate, Kept: "until the login is removed", Who: "managers of the showroom"},
+		Purpose: Purpose{Why: "only staff sees the showroom's pages", Ground: Legitimate, Kept: "until the login is removed", Who: "who runs the server"},
 		Columns: []Column{
 			column("name", "the name of the login", "who may log in"),
 			secretColumn("hash", "a hash of the password (argon2id)", "checks the password without storing it"),
+			column("role", "advisor or manager", "what the login may see"),
+			column("showroom", "an advisor's showroom", "its appointments are shown, and no other's"),
 			timeColumn("created", "when the login was made", "logins that nobody remembers are found"),
 		},
 	}
@@ -201,7 +203,9 @@ func staffSessionsTable() Table {
 			column("id", "a random number", "names the session where it is revoked"),
 			secretColumn("hash", "a hash of the token in the cookie", "recognises the cookie without storing it"),
 			column("staff", "whose session it is", "what it may see"),
+			column("device", "browser and system, as \"Firefox, Linux\"", "its owner knows it again"),
 			timeColumn("created", "when it began", "old ones are found"),
+			timeColumn("used", "when it was last used", "ends it when nobody does"),
 			timeColumn("expires", "when it ends by itself", "a lost device is logged out"),
 		},
 	}

@@ -7,21 +7,34 @@ import (
 
 // Staff is somebody who may see the showroom's pages.
 type Staff struct {
-	Name    string
-	Hash    string // argon2id of the password, in its usual text form
-	Created time.Time
+	Name     string
+	Hash     string // argon2id of the password, in its usual text form
+	Role     string
+	Showroom string // the ID; may be empty
+	Created  time.Time
+}
+
+const staffColumns = "name, hash, role, showroom, created"
+
+func scanStaff(row scanner) (s Staff, err error) {
+	var created int64
+	err = oneRow(row.Scan(&s.Name, &s.Hash, &s.Role, &s.Showroom, &created))
+	s.Created = fromMillis(created)
+	return s, err
 }
 
 // StaffSession is a login.
 type StaffSession struct {
-	ID               string // names it in a list; no secret
-	Staff            string
-	Created, Expires time.Time
+	ID                     string // names it in a list; no secret
+	Staff                  string
+	Device                 string // the browser, in a few words; may be empty
+	Created, Used, Expires time.Time
 }
 
-// AddStaff makes a login. ErrNameTaken: the name has one.
-func (d *DB) AddStaff(ctx context.Context, name, passwordHash string) error {
-	result, err := d.sql.ExecContext(ctx, "INSERT INTO staff (name, hash, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", name, passwordHash, millis(d.clock()))
+// AddStaff makes a login; s.Created is now. ErrNameTaken: the name has one.
+func (d *DB) AddStaff(ctx context.Context, s Staff) error {
+	result, err := d.sql.ExecContext(ctx, "INSERT INTO staff ("+staffColumns+") VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		s.Name, s.Hash, s.Role, s.Showroom, millis(d.clock()))
 	if err := oneChanged(result, err); err == ErrNotFound {
 		return ErrNameTaken
 	} else if err != nil {
@@ -31,22 +44,14 @@ func (d *DB) AddStaff(ctx context.Context, name, passwordHash string) error {
 }
 
 // Staff returns a login by name.
-func (d *DB) Staff(ctx context.Context, name string) (s Staff, err error) {
-	var created int64
-	err = oneRow(d.sql.QueryRowContext(ctx, "SELECT name, hash, created FROM staff WHERE name = ?", name).Scan(&s.Name, &s.Hash, &created))
-	s.Created = fromMillis(created)
-	return s, err
+func (d *DB) Staff(ctx context.Context, name string) (Staff, error) {
+	return scanStaff(d.sql.QueryRowContext(ctx, "SELECT "+staffColumns+" FROM staff WHERE name = ?", name))
 }
 
 // AllStaff returns all logins by name.
 func (d *DB) AllStaff(ctx context.Context) ([]Staff, error) {
-	rows, err := d.sql.QueryContext(ctx, "SELECT name, hash, created FROM staff ORDER BY name")
-	return collect(rows, err, func(row scanner) (s Staff, err error) {
-		var created int64
-		err = row.Scan(&s.Name, &s.Hash, &created)
-		s.Created = fromMillis(created)
-		return s, err
-	})
+	rows, err := d.sql.QueryContext(ctx, "SELECT "+staffColumns+" FROM staff ORDER BY name")
+	return collect(rows, err, scanStaff)
 }
 
 // SetStaffHash changes a password. Its sessions end by RevokeStaffSessions.
@@ -62,19 +67,26 @@ func (d *DB) RemoveStaff(ctx context.Context, name string) error {
 }
 
 // AddStaffSession takes down a login's session. Of token only the hash is stored.
-func (d *DB) AddStaffSession(ctx context.Context, token, name string, expires time.Time) (StaffSession, error) {
-	s := StaffSession{ID: NewID(), Staff: name, Created: d.clock(), Expires: expires}
-	_, err := d.sql.ExecContext(ctx, "INSERT INTO staff_sessions (id, hash, staff, created, expires) VALUES (?, ?, ?, ?, ?)",
-		s.ID, hash(token), name, millis(s.Created), millis(expires))
+func (d *DB) AddStaffSession(ctx context.Context, token, name, device string, expires time.Time) (StaffSession, error) {
+	now := d.clock()
+	s := StaffSession{ID: NewID(), Staff: name, Device: device, Created: now, Used: now, Expires: expires}
+	_, err := d.sql.ExecContext(ctx, "INSERT INTO staff_sessions ("+sessionColumns+", hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		s.ID, name, device, millis(now), millis(now), millis(expires), hash(token))
 	return s, err
 }
 
-const sessionColumns = "id, staff, created, expires"
+// UseStaffSession says that a session was used now.
+func (d *DB) UseStaffSession(ctx context.Context, id string) error {
+	_, err := d.sql.ExecContext(ctx, "UPDATE staff_sessions SET used = ? WHERE id = ?", millis(d.clock()), id)
+	return err
+}
+
+const sessionColumns = "id, staff, device, created, used, expires"
 
 func scanSession(row scanner) (s StaffSession, err error) {
-	var created, expires int64
-	err = oneRow(row.Scan(&s.ID, &s.Staff, &created, &expires))
-	s.Created, s.Expires = fromMillis(created), fromMillis(expires)
+	var created, used, expires int64
+	err = oneRow(row.Scan(&s.ID, &s.Staff, &s.Device, &created, &used, &expires))
+	s.Created, s.Used, s.Expires = fromMillis(created), fromMillis(used), fromMillis(expires)
 	return s, err
 }
 

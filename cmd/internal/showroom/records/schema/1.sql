@@ -70,16 +70,20 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_customer ON deliveries(customer);
 
 CREATE TABLE staff (
-  name    TEXT PRIMARY KEY,
-  hash    TEXT NOT NULL,
-  created INTEGER NOT NULL
+  name     TEXT PRIMARY KEY,
+  hash     TEXT NOT NULL,
+  role     TEXT NOT NULL CHECK (role IN ('advisor', 'manager')),
+  showroom TEXT NOT NULL,
+  created  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE staff_sessions (
   id      TEXT PRIMARY KEY,
   hash    TEXT NOT NULL UNIQUE,
   staff   TEXT NOT NULL REFERENCES staff(name) ON DELETE CASCADE,
+  device  TEXT NOT NULL,
   created INTEGER NOT NULL,
+  used    INTEGER NOT NULL,
   expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
