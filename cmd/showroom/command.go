@@ -88,7 +88,7 @@ A file of office hours:
 	c.SetErr(errOut)
 	c.SetArgs(args)
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON))
+	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON), newStaffCommand(&asJSON))
 	return c
 }
 

@@ -26,6 +26,7 @@ const (
 	Appointment  Page = "appointment.html" // see, change, cancel
 	Unsubscribe  Page = "unsubscribe.html" // withdraws a consent
 	Privacy      Page = "privacy.html"
+	Staff        Page = "staff.html" // of advisors and managers
 )
 
 // Serve serves the page.
