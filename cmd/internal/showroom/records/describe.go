@@ -52,7 +52,7 @@ const (
 // Schema describes each table and column. TestEveryColumnIsDescribed fails for one
 // that is missing here, or that the schema does not have.
 func Schema() []Table {
-	tables := []Table{customersTable(), appointmentsTable(), conversationsTable(), consentsTable(), deliveriesTable(),
+	tables := []Table{customersTable(), appointmentsTable(), conversationsTable(), consentsTable(), deliveriesTable(), wishesTable(),
 		staffTable(), staffSessionsTable(), ratingsTable(), usageTable(), erasuresTable(), erasedTable()}
 	for _, t := range tables {
 		for i := range t.Columns {
@@ -177,6 +177,22 @@ func deliveriesTable() Table {
 			column("items", "the random numbers of the photos and clips", "what was sent"),
 			column("mail", "the random number of the mail", "shows whether it bounced"),
 			timeColumn("at", "when it was sent", "the retention counts from here"),
+		},
+	}
+}
+
+func wishesTable() Table {
+	return Table{
+		Name: "wishes", What: "which photos and clips are still to be sent", customer: "customer", conversation: "conversation",
+		Purpose: Purpose{Why: "to send what was asked for once it has arrived, also after a restart", Ground: Contract, Kept: "until all of it is sent, a few days at most", Who: nobody},
+		Columns: []Column{
+			column("id", "a random number", "tells two wishes apart"),
+			column("conversation", "of which conversation", "finds what is to be sent"),
+			column("customer", "to whom", "who asked for it"),
+			column("items", "the random numbers of the photos and clips; none for all", "what is to be sent"),
+			column("mailed", "those that have been sent", "nothing is sent twice"),
+			column("mails", "how many mails there were", "there are few"),
+			timeColumn("asked", "when it was asked for", "waiting has an end"),
 		},
 	}
 }

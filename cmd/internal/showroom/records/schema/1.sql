@@ -69,6 +69,17 @@ CREATE TABLE deliveries (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_customer ON deliveries(customer);
 
+CREATE TABLE wishes (
+  id           TEXT PRIMARY KEY,
+  conversation TEXT NOT NULL,
+  customer     TEXT NOT NULL REFERENCES customers(id) ON DELETE CASCADE,
+  items        TEXT NOT NULL,
+  mailed       TEXT NOT NULL,
+  mails        INTEGER NOT NULL,
+  asked        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX wishes_customer ON wishes(customer);
+
 CREATE TABLE staff (
   name     TEXT PRIMARY KEY,
   hash     TEXT NOT NULL,
