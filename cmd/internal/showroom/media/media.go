@@ -43,6 +43,8 @@ type Config struct {
 	MaxCount  int                 // uploads that are not finished; default 256
 	Stall     time.Duration       // an upload that sends nothing for so long is cut; default 30 s
 	ValidName func(string) bool   // of a conversation; needed
+	Erased    func(string) bool   // says that a conversation was erased: what arrives of it is refused; default: none was
+	Clock     func() time.Time    // of what is kept, and how long; default time.Now
 	Log       *slog.Logger        // default: none
 }
 
@@ -92,6 +94,12 @@ func (c *Config) fill() {
 	}
 	if c.Stall == 0 {
 		c.Stall = 30 * time.Second
+	}
+	if c.Erased == nil {
+		c.Erased = func(string) bool { return false }
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -183,7 +191,7 @@ func (s *Store) Run(ctx context.Context) error {
 	defer s.end() // the server, which ends now, too, waits for its requests
 	purge := time.NewTicker(purgeInterval)
 	defer purge.Stop()
-	s.purge(time.Now())
+	s.Purge(s.cfg.Clock())
 	for ctx.Err() == nil {
 		id, wait := s.next(time.Now())
 		if id != "" {
@@ -196,7 +204,7 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-s.wake:
 		case <-retry.C:
 		case <-purge.C:
-			s.purge(time.Now())
+			s.Purge(s.cfg.Clock())
 		}
 		retry.Stop()
 	}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
 
 	"filippo.io/age"
 	tus "github.com/tus/tusd/v2/pkg/handler"
@@ -76,6 +75,10 @@ func (s *Store) settle(ctx context.Context, upload tus.FileInfo, attempts int) e
 	if err := s.at("keep receipt"); err != nil {
 		return err
 	}
+	if s.cfg.Erased(item.Session) { // just now: Erase has found the item, or this does
+		_, err := s.Erase(item.Session)
+		return err
+	}
 	return s.keep(receipt, 0)
 }
 
@@ -126,6 +129,9 @@ func (s *Store) decrypt(ctx context.Context, upload tus.FileInfo, to string) (m 
 	r := bufio.NewReaderSize(readerOf(ctx, clear), 64<<10)
 	if m, err = readHeader(r, upload.ID, s.cfg.ValidName); err != nil {
 		return m, false, orOurs(err, "it cannot be decrypted: %v")
+	}
+	if s.cfg.Erased(m.Session) {
+		return m, false, s.refuseErased(m.Session)
 	}
 	cut, err = s.writePlain(ctx, r, to)
 	if err == nil && cut && upload.MetaData["state"] != interrupted {
@@ -193,7 +199,7 @@ func (s *Store) store(ctx context.Context, upload tus.FileInfo, m spool.Header, 
 	if err != nil {
 		return Item{}, err
 	}
-	now := time.Now().UTC()
+	now := s.cfg.Clock().UTC()
 	item := Item{
 		SchemaVersion: schemaVersion, ID: m.ID, Session: m.Session, Kind: m.Kind, ContentType: m.ContentType,
 		Bytes: stat.Size(), SHA256: digest, TakenAt: m.TakenAt, ReceivedAt: now, KeptFrom: now, Show: m.Show,

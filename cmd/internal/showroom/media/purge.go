@@ -1,6 +1,8 @@
 package media
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -10,27 +12,36 @@ import (
 // device that lost the answer asks again within days.
 const receiptGrace = 30 * 24 * time.Hour
 
-// purge removes what has had its time: items, then their receipts, and uploads
-// that nobody goes on with.
-func (s *Store) purge(now time.Time) {
+// Purge removes what has had its time: items, then their receipts, and uploads
+// that nobody goes on with. It returns how many items. Run does it each hour.
+func (s *Store) Purge(now time.Time) (removed int) {
 	for _, item := range s.expired(now) {
-		// The description first: an item without one is gone after a crash, too.
-		err := removeAll(s.descriptionPath(item))
-		if err == nil {
-			err = syncDir(s.path(sessionsDir, item.Session))
-		}
-		if err == nil {
-			err = removeAll(s.itemPath(item))
-		}
-		if err != nil {
+		if err := s.removeItem(item); err != nil {
 			s.log.Error("purge an item", "id", item.ID, "error", err)
 			continue
 		}
-		s.forget(item)
+		removed++
 		s.log.Info("purged an item at the end of its retention", "id", item.ID)
 	}
 	s.purgeReceipts(now)
 	s.purgeUploads(now)
+	return removed
+}
+
+// removeItem removes the description first: an item without one is gone after a
+// crash, too.
+func (s *Store) removeItem(item Item) error {
+	err := removeAll(s.descriptionPath(item))
+	if err == nil {
+		err = syncDir(s.path(sessionsDir, item.Session))
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // another removes it, too
+		err = removeAll(s.itemPath(item))
+	}
+	if err == nil {
+		s.forget(item)
+	}
+	return err
 }
 
 func (s *Store) expired(now time.Time) (list []Item) {

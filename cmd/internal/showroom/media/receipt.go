@@ -57,7 +57,7 @@ func (s *Store) kept(id string) (keptReceipt, error) {
 
 func (s *Store) keep(r Receipt, attempts int) error {
 	r.SchemaVersion = schemaVersion
-	return s.writeJSON(s.receiptPath(r.ID), keptReceipt{Receipt: r, At: time.Now().UTC(), Attempts: attempts})
+	return s.writeJSON(s.receiptPath(r.ID), keptReceipt{Receipt: r, At: s.cfg.Clock().UTC(), Attempts: attempts})
 }
 
 // Receipt says what has become of an upload; ok is false where nothing is known

@@ -172,7 +172,7 @@ func TestManyCreationsAreBounded(t *testing.T) {
 	if _, err := os.Stat(first[0]); !os.IsNotExist(err) {
 		t.Errorf("the empty one is still there: %v", err)
 	}
-	s.purge(time.Now().Add(expiry + time.Minute))
+	s.Purge(time.Now().Add(expiry + time.Minute))
 	wantNothingElse(t, s)
 }
 
