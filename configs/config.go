@@ -22,6 +22,7 @@ type Config struct {
 	Board      Board      `json:"board"`
 	Power      Power      `json:"power"`
 	Cues       Cues       `json:"cues"`
+	Talkback   Talkback   `json:"talkback"`
 	Control    Control    `json:"control"`
 	Log        Log        `json:"log"`
 }
@@ -132,6 +133,20 @@ type Cues struct {
 	VolumeDB float64 `json:"volume_db"`
 }
 
+// Talkback says how the advisor hears the customer.
+type Talkback struct {
+	Enabled  bool    `json:"enabled"`
+	Device   string  `json:"device"` // "" is the one of the cues
+	Output   string  `json:"output"` // OutputInEar or OutputOpen
+	VolumeDB float64 `json:"volume_db"`
+}
+
+// Where the customer is heard.
+const (
+	OutputInEar = "in-ear" // by the advisor alone
+	OutputOpen  = "open"   // and, a little, by the microphone
+)
+
 // Board says which board this is, and what its buttons do. The capture light is
 // the profile's, and nothing here can change it.
 type Board struct {
@@ -160,6 +175,7 @@ const (
 	ActionPhoto     = "photo"      // take a photo
 	ActionPhotoShow = "photo-show" // take a photo and show it to the customer
 	ActionClip      = "clip"       // begin a clip, or end it
+	ActionMute      = "mute"       // hear the customer no longer, or again
 )
 
 // Power says from where on battery and heat count. The battery's are in percent,
@@ -205,11 +221,12 @@ func Default() Config {
 			MaxLive:         Duration(2 * time.Hour),
 			WarnBefore:      Duration(2 * time.Minute),
 		},
-		Photo:  Photo{Quality: 90},
-		Clip:   Clip{PreRoll: Duration(5 * time.Second), MaxLength: Duration(time.Minute)},
-		Spool:  Spool{Quota: 2_000_000_000, Retention: Duration(7 * day)},
-		Upload: Upload{LiveShare: 40},
-		Cues:   Cues{Device: string(Auto), Language: string(None)},
+		Photo:    Photo{Quality: 90},
+		Clip:     Clip{PreRoll: Duration(5 * time.Second), MaxLength: Duration(time.Minute)},
+		Spool:    Spool{Quota: 2_000_000_000, Retention: Duration(7 * day)},
+		Upload:   Upload{LiveShare: 40},
+		Cues:     Cues{Device: string(Auto), Language: string(None)},
+		Talkback: Talkback{Enabled: true, Output: OutputOpen},
 		Board: Board{
 			Profile: ProfileAuto,
 			Buttons: Buttons{

@@ -36,6 +36,7 @@ func (c Config) check() Problems {
 	v.board(c.Board)
 	v.power(c.Power)
 	v.cues(c.Cues)
+	v.talkback(c)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	return v.problems
@@ -137,7 +138,7 @@ func (v *checker) session(s Session) {
 }
 
 func (v *checker) cues(c Cues) {
-	if d := c.Device; d != string(Auto) && d != string(None) && (!strings.HasPrefix(d, "hw:") || d == "hw:" || printable(d) != nil) {
+	if d := c.Device; d != string(Auto) && d != string(None) && !card(d) {
 		v.report("cues.device", "aplay -l lists the cards and devices", "%q is not auto, none or hw:CARD,DEVICE", d)
 	}
 	v.oneOf("cues.language", c.Language, "none", "nl", "de", "en")
@@ -151,7 +152,7 @@ func (v *checker) board(b Board) {
 }
 
 func (v *checker) gestures(key string, g Gestures) {
-	actions := []string{ActionLive, ActionPause, ActionPhoto, ActionPhotoShow, ActionClip, ActionNone}
+	actions := []string{ActionLive, ActionPause, ActionPhoto, ActionPhotoShow, ActionClip, ActionMute, ActionNone}
 	v.oneOf(key+".short", g.Short, actions...)
 	v.oneOf(key+".double", g.Double, actions...)
 	v.oneOf(key+".long", g.Long, actions...)

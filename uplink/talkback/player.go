@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/encoder/opus"
-	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/uplink/rtc"
 )
 
@@ -284,7 +283,7 @@ func (p *player) stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Stats{
-		Jitter: time.Duration(p.timing.jitter * float64(time.Second) / alsa.SampleRate), Delay: durationOf(p.held),
+		Jitter: time.Duration(p.timing.jitter * float64(time.Second) / sampleRate), Delay: durationOf(p.held),
 		Packets: p.counts.packets, Lost: p.counts.lost,
 		Concealed: durationOf(p.counts.concealed), Shortened: durationOf(p.counts.shortened), Stretched: durationOf(p.counts.stretched),
 	}

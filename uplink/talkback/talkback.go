@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/encoder/opus"
-	"github.com/bril-edge/bril/hardware/alsa"
 	"github.com/bril-edge/bril/hardware/monotonic"
 	"github.com/bril-edge/bril/hardware/speaker"
 	"github.com/bril-edge/bril/uplink/rtc"
@@ -150,7 +149,7 @@ func (t *Talkback) hear(ear *speaker.Ear) {
 	}
 	t.amplify(out, goal)
 	if speech {
-		t.spoken.Store(int64(now + t.cfg.Holds + time.Duration(len(out))*time.Second/alsa.SampleRate))
+		t.spoken.Store(int64(now + t.cfg.Holds + time.Duration(len(out))*time.Second/sampleRate))
 	}
 	ear.Put(0, out)
 }

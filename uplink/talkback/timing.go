@@ -2,22 +2,21 @@ package talkback
 
 import (
 	"time"
-
-	"github.com/bril-edge/bril/hardware/alsa"
 )
 
 const (
-	ms = alsa.SampleRate / 1000 // in samples
+	sampleRate = 48_000            // in Hz: a timestamp counts samples (RFC 7587 section 4.1)
+	ms         = sampleRate / 1000 // in samples
 
 	minTarget   = 5 * ms
 	firstTarget = 20 * ms  // until the network is known
 	maxTarget   = 400 * ms // more is no conversation
-	jump        = 2 * alsa.SampleRate
+	jump        = 2 * sampleRate
 	// baseTime is for how long the fastest way counts that a packet has taken, so that
 	// clocks which drift apart, and a network that becomes slower, are followed.
 	baseTime = 5 * time.Second
 	// shrinkTime is in which the target comes two thirds of the way down.
-	shrinkTime = 10 * alsa.SampleRate
+	shrinkTime = 10 * sampleRate
 )
 
 // timing knows how late packets come: from their timestamps, which are in samples
@@ -50,7 +49,7 @@ func (t *timing) observe(at int64, arrived time.Duration) bool {
 		return !was
 	}
 	t.jitter += (float64(abs(transit-t.lastTransit)) - t.jitter) / 16
-	passed := min(max(at-t.lastAt, 0), alsa.SampleRate)
+	passed := min(max(at-t.lastAt, 0), sampleRate)
 	t.lastTransit, t.lastAt = transit, max(at, t.lastAt)
 	t.follow(transit, arrived)
 	late := min(transit-t.base, maxTarget)

@@ -38,6 +38,9 @@ func (a *Agent) do(ctx context.Context, does string) error {
 		return err
 	case configs.ActionClip:
 		return a.recorder.ToggleClip(ctx)
+	case configs.ActionMute:
+		_, err := a.Mute(a.talk != nil && !a.talk.Muted())
+		return err
 	case configs.ActionLive:
 		wanted = toggleLive(phase)
 	case configs.ActionPause:

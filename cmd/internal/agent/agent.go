@@ -24,7 +24,9 @@ import (
 	"github.com/bril-edge/bril/encoder"
 	"github.com/bril-edge/bril/hardware/clock"
 	"github.com/bril-edge/bril/hardware/power"
+	"github.com/bril-edge/bril/hardware/speaker"
 	"github.com/bril-edge/bril/uplink/spool"
+	"github.com/bril-edge/bril/uplink/talkback"
 	"github.com/bril-edge/bril/uplink/upload"
 	"github.com/bril-edge/bril/uplink/whip"
 )
@@ -49,8 +51,10 @@ type Agent struct {
 	opts   Options
 	client *whip.Client
 	state  *stateLock
-	stdin  *file.Y4MStream // drained from the start; nil without
-	cues   *cue.Player     // nil without
+	stdin  *file.Y4MStream    // drained from the start; nil without
+	cues   *cue.Player        // nil without
+	ear    *speaker.Mixer     // of the customer's voice, and of the cues where they share a device
+	talk   *talkback.Talkback // nil without
 
 	tap session.Tap // the recorder; nil where nothing can be taken
 
@@ -75,7 +79,8 @@ type Agent struct {
 // New checks what can be checked without opening a device: the endpoint's
 // address, the token. It makes the state directory. Nothing is captured.
 func New(cfg configs.Config, opts Options) (*Agent, error) {
-	a := &Agent{cfg: cfg, opts: opts, cues: newCues(cfg.Cues, opts.Log), found: make(chan struct{}, 1)}
+	a := &Agent{cfg: cfg, opts: opts, ear: newEar(cfg, opts.Log), found: make(chan struct{}, 1)}
+	a.cues = newCues(cfg, a.ear, opts.Log)
 	if err := a.useBoard(); err != nil {
 		return nil, err
 	}
@@ -105,6 +110,9 @@ func (a *Agent) open() (err error) {
 			return err
 		}
 	}
+	if err := a.openTalkback(); err != nil {
+		return err
+	}
 	return a.openRecorder()
 }
 
@@ -114,7 +122,7 @@ func (a *Agent) sessionConfig() (session.Config, error) {
 	if err != nil {
 		return session.Config{}, err
 	}
-	dialer := dialer{client: a.client, cfg: cfg.Uplink, servers: servers, called: a.forgetCrash, log: opts.Log}
+	dialer := dialer{client: a.client, cfg: cfg.Uplink, servers: servers, called: a.forgetCrash, stands: a.hearCustomer, log: opts.Log}
 	s := session.Config{
 		NewVideoEncoder: a.newVideoEncoder,
 		NewAudioEncoder: a.newAudioEncoder,
@@ -180,6 +188,9 @@ func (a *Agent) Close() error {
 	var errs []error
 	if a.recorder != nil {
 		errs = append(errs, a.recorder.Close())
+	}
+	if a.talk != nil {
+		errs = append(errs, a.talk.Close())
 	}
 	if a.spool != nil {
 		errs = append(errs, a.spool.Close())

@@ -20,9 +20,9 @@ func (a *Agent) openAudio(context.Context) (session.Audio, error) {
 		return session.Audio{}, err
 	}
 	if m, ok := source.(*lit.Microphone); ok {
-		return session.Audio{Source: m, Name: m.Name(), Device: true}, nil
+		return session.Audio{Source: a.ducked(m), Name: m.Name(), Device: true}, nil
 	}
-	return session.Audio{Source: source, Name: a.cfg.Microphone.Source.String()}, nil
+	return session.Audio{Source: a.ducked(source), Name: a.cfg.Microphone.Source.String()}, nil
 }
 
 func (a *Agent) audioSource() (session.AudioSource, error) {

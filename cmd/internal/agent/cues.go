@@ -8,14 +8,26 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/cue"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/hardware/speaker"
 )
 
 // newCues makes what plays the cues; nil where none are wanted.
-func newCues(c configs.Cues, log *slog.Logger) *cue.Player {
+func newCues(cfg configs.Config, ear *speaker.Mixer, log *slog.Logger) *cue.Player {
+	c := cfg.Cues
 	if c.Device == string(configs.None) {
 		return nil
 	}
-	return cue.NewPlayer(cue.Config{Device: c.Device, Language: cue.Language(c.Language), Volume: c.VolumeDB, Log: log})
+	player := cue.Config{Device: c.Device, Language: cue.Language(c.Language), Volume: c.VolumeDB, Log: log}
+	if cfg.Talkback.Enabled && cfg.TalkbackDevice() == c.Device {
+		player.Open = func(fill func([]int16)) (cue.Output, error) {
+			s, err := ear.Above(fill)
+			if err != nil {
+				return nil, err // not s: a nil *Source is not a nil interface
+			}
+			return s, nil
+		}
+	}
+	return cue.NewPlayer(player)
 }
 
 // cue lets the advisor hear c.
@@ -55,5 +67,6 @@ func (a *Agent) Status() control.Status {
 	a.showPower(&s)
 	a.showSpool(&s)
 	a.recorder.Show(&s)
+	a.showTalkback(&s)
 	return s
 }

@@ -25,7 +25,7 @@ var known = []string{"bril,virtual-board"}
 var tried = []string{
 	"none", "off", "false", "true", "auto", "generic", "virtual", "[]", "{}", `""`, "LED1", "dark", "0", "1", "-1", "2", "90", "60", "80", "15",
 	"100ms", "10s", "30s", "1m", "12h", "6k", "100k", "8M", "1G", "64x64", "320x240", "live", "pause", "debug", "json", "H264", "YUYV",
-	"/dev/video7", "hw:1,0", "pattern", "tone", "/tmp/x", "lo", "http://127.0.0.1:2/x",
+	"/dev/video7", "hw:1,0", "pattern", "tone", "/tmp/x", "lo", "http://127.0.0.1:2/x", "in-ear",
 }
 
 // No configuration keeps the light off while a camera or microphone runs: each
@@ -131,22 +131,22 @@ func yaml(key []string, value string) string {
 // No control call and no press does, in whatever order: every action, every path
 // of the socket, every gesture on every button.
 func TestNoControlCallTurnsTheLightOff(t *testing.T) {
-	if n := reflect.TypeFor[control.Daemon]().NumMethod(); n != 6 {
-		t.Errorf("the daemon takes %d calls; this test knows Status, Live, Photo, Clip, Spool and SpoolAct", n)
+	if n := reflect.TypeFor[control.Daemon]().NumMethod(); n != 7 {
+		t.Errorf("the daemon takes %d calls; this test knows Status, Live, Photo, Clip, Spool, SpoolAct and Mute", n)
 	}
 	g := newGlasses(t)
 	cfg := glassesConfig(startEndpoint(t))
 	cfg.Board.Buttons = configs.Buttons{
 		Button1: configs.Gestures{Short: configs.ActionLive, Double: configs.ActionPause, Long: configs.ActionPhoto},
-		Button2: configs.Gestures{Short: configs.ActionPhotoShow, Double: configs.ActionClip, Long: configs.ActionNone},
+		Button2: configs.Gestures{Short: configs.ActionPhotoShow, Double: configs.ActionClip, Long: configs.ActionMute},
 	}
 	r := startGlasses(t, g, cfg, true)
 	socket := serve(t, r)
 	client := http.Client{Transport: socket, Timeout: patience}
 	calls := []func(){}
 	for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
-		for _, path := range []string{"status", "live", "light", "light/off", "board", "config", "devices", "photo", "clip", "spool"} {
-			for _, body := range []string{"", `{"action":"on"}`, `{"action":"off"}`, `{"action":"pause"}`, `{"action":"dark"}`, `{"light":"off"}`, `{"action":"on","light":"off"}`, `{"show":true}`, `{"action":"start"}`, `{"action":"stop"}`} {
+		for _, path := range []string{"status", "live", "light", "light/off", "board", "config", "devices", "photo", "clip", "spool", "talkback"} {
+			for _, body := range []string{"", `{"action":"on"}`, `{"action":"off"}`, `{"action":"pause"}`, `{"action":"dark"}`, `{"light":"off"}`, `{"action":"on","light":"off"}`, `{"show":true}`, `{"action":"start"}`, `{"action":"stop"}`, `{"muted":true}`} {
 				calls = append(calls, func() {
 					request, err := http.NewRequestWithContext(t.Context(), method, "http://bril/v1/"+path, strings.NewReader(body))
 					if err != nil {

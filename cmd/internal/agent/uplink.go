@@ -53,7 +53,8 @@ type dialer struct {
 	client  *whip.Client
 	cfg     configs.Uplink
 	servers []whip.ICEServer
-	called  func(context.Context) // after each call, whatever came of it
+	called  func(context.Context)                 // after each call, whatever came of it
+	stands  func(context.Context, *rtc.Publisher) // after one that was answered
 	log     *slog.Logger
 }
 
@@ -72,6 +73,7 @@ func (d dialer) connect(ctx context.Context, offer session.Offer) (session.Publi
 	if err != nil {
 		return nil, err // not p: a nil *Publisher is not a nil interface
 	}
+	d.stands(ctx, p)
 	return p, nil
 }
 

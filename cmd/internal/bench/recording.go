@@ -16,7 +16,7 @@ const ringFull = 15 * time.Second
 // nobody, and nothing is kept.
 func (b *bench) recording() (lines []string, err error) {
 	config := b.path("bril.yaml")
-	if err := os.WriteFile(config, []byte("clip: {pre_roll: 10s, sound: true}\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("clip: {pre_roll: 10s, sound: true}\ntalkback: {output: in-ear}\n"), 0o600); err != nil {
 		return nil, err
 	}
 	nowhere := strings.Replace(b.endpoint, "127.0.0.1", "localhost", 1)

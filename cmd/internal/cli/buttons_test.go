@@ -34,6 +34,10 @@ func (g *pressed) Spool() control.Spool   { return control.Spool{} }
 
 func (g *pressed) SpoolAct(context.Context, control.SpoolAction, string) error { return g.did("spool") }
 
+func (g *pressed) Mute(on bool) (control.Talkback, error) {
+	return control.Talkback{}, g.did("mute %t", on)
+}
+
 func (g *pressed) Live(_ context.Context, a control.Action) (string, error) {
 	return "", g.did("live %s", a)
 }

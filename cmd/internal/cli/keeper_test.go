@@ -127,6 +127,10 @@ func (k *keeper) SpoolAct(_ context.Context, action control.SpoolAction, id stri
 	return nil
 }
 
+func (k *keeper) Mute(on bool) (control.Talkback, error) {
+	return control.Talkback{State: "silent", Muted: on}, nil
+}
+
 func (k *keeper) Live(context.Context, control.Action) (string, error) { return k.what, nil }
 
 func (k *keeper) Status() control.Status {

@@ -127,6 +127,7 @@ func writeStatus(w io.Writer, s control.Status) error {
 	row(&b, "encoder", orDash(s.Encoder))
 	writeBoard(&b, s)
 	writeUplink(&b, s.Uplink)
+	writeTalkback(&b, s.Talkback)
 	writeKept(&b, s)
 	v := s.Video
 	row(&b, "pictures", fmt.Sprintf("%d captured, %d copied, %d encoded, %d sent, %s",

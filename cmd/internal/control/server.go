@@ -27,6 +27,8 @@ type Daemon interface {
 	Spool() Spool
 	// SpoolAct does what action asks for to the item, or to all for "".
 	SpoolAct(ctx context.Context, action SpoolAction, id string) error
+	// Mute has the customer heard no longer, or again.
+	Mute(on bool) (Talkback, error)
 }
 
 // The bounds of what a client can take up.
@@ -128,6 +130,7 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("POST /v1/clip", h.clip)
 	mux.HandleFunc("GET /v1/spool", h.bodiless(h.spool))
 	mux.HandleFunc("POST /v1/spool", h.spoolAct)
+	mux.HandleFunc("POST /v1/talkback", h.mute)
 	mux.HandleFunc("/", h.unknown)
 	return mux
 }

@@ -9,6 +9,7 @@
 //	POST /v1/clip {"action":"start"}       one Clip, once its folder is safe, or after stop all of it
 //	GET  /v1/spool                         one Spool
 //	POST /v1/spool {"action":"retry","id":""}  the Spool after it
+//	POST /v1/talkback {"muted":true}       the Talkback after it
 //
 // Every other answer is a Problem.
 package control
@@ -40,6 +41,8 @@ type Status struct {
 	Recording Recording   `json:"recording"`
 	Spool     SpoolStatus `json:"spool"`
 	Upload    Upload      `json:"upload"`
+
+	Talkback *Talkback `json:"talkback,omitempty"` // only where it is enabled
 
 	RSSBytes      int64   `json:"rss_bytes"`
 	UptimeSeconds float64 `json:"uptime_s"`

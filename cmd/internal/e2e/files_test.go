@@ -43,7 +43,7 @@ func TestFilesOfPhotosAndClips(t *testing.T) {
 	e := startEndpoint(t)
 	for _, source := range []source{
 		{name: "pattern", args: []string{"--camera", "pattern", "--microphone", "tone"},
-			config: "media: {label: Bril van Zoë}\nclip: {pre_roll: 1s, sound: true}", sound: true},
+			config: "media: {label: Bril van Zoë}\nclip: {pre_roll: 1s, sound: true}\ntalkback: {output: in-ear}", sound: true},
 		{name: "footage", stdin: playFootage, args: []string{"--camera", "y4m:-", "--microphone", "tone"},
 			config: "clip: {pre_roll: 1s}"},
 		{name: "phone", width: 1920, height: 1080, args: []string{"--camera", "mp4:" + phone, "--microphone", "none", "--loop"},

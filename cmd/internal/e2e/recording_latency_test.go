@@ -24,7 +24,7 @@ func TestPhotosLeaveTheStreamAlone(t *testing.T) {
 	if err := chromedp.Run(browser, chromedp.Navigate(e.url("/demo?measure"))); err != nil {
 		t.Fatal(err)
 	}
-	a := startAgent(t, e.url("/whip/demo"), append(configured(t, "clip: {sound: true}"), "--camera", "pattern", "--microphone", "tone", "--live")...)
+	a := startAgent(t, e.url("/whip/demo"), append(configured(t, "clip: {sound: true}\ntalkback: {output: in-ear}"), "--camera", "pattern", "--microphone", "tone", "--live")...)
 	chromiumtest.WaitFor(t, browser, `brilStats.state === "live"`, patience)
 	if err := chromedp.Run(browser, chromedp.Click("#sound")); err != nil {
 		t.Fatal(err)
