@@ -345,3 +345,23 @@ func BenchmarkFrameOfTenPackets(b *testing.B) {
 		n.Uncork()
 	}
 }
+
+// What came first has been dealt with when the reader comes back.
+func TestOnHeard(t *testing.T) {
+	n := NewNet()
+	heard := 0
+	n.OnHeard(func() { heard++ })
+	from, to := open(t, n, "udp4", "127.0.0.1:0"), open(t, n, "udp4", "127.0.0.1:0")
+	buf := make([]byte, 10)
+	for i, want := range []int{0, 1, 1} {
+		if _, err := from.WriteToAddrPort([]byte{0, 1, 2}, addr(to)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := to.ReadFromAddrPort(buf); err != nil {
+			t.Fatal(err)
+		}
+		if heard != want {
+			t.Errorf("called %d times at packet %d, want %d", heard, i+1, want)
+		}
+	}
+}

@@ -22,12 +22,18 @@ import (
 type Net struct {
 	*stdnet.Net // resolves names and opens TCP connections
 
+	heard func()
+
 	mu      sync.Mutex
 	sockets []*socket
 }
 
 // NewNet returns a Net without sockets.
 func NewNet() *Net { return &Net{Net: &stdnet.Net{}} }
+
+// OnHeard has f called by the reader of each socket that is opened from now on, once,
+// when it comes back for its second packet: what came first has been dealt with.
+func (n *Net) OnHeard(f func()) { n.heard = f }
 
 // Interfaces returns the network interfaces and addresses as they stand now;
 // stdnet's are those of its last update, which nothing may read meanwhile.
@@ -50,6 +56,7 @@ func (n *Net) ListenUDP(network string, local *net.UDPAddr) (transport.UDPConn, 
 		conn.Close()
 		return nil, fmt.Errorf("open UDP socket on %v: %w", local, err)
 	}
+	s.heard = n.heard
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.sockets = append(n.sockets, s)

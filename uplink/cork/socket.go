@@ -29,7 +29,9 @@ type socket struct {
 	inet6  bool // its address family
 	forget func(*socket)
 
-	in input // of the reading goroutine
+	in    input  // of the reading goroutine, as the next two
+	read  bool   // a packet came
+	heard func() // to be called after it; nil when it was, or nobody asks
 
 	mu     sync.Mutex
 	closed bool
@@ -95,6 +97,10 @@ func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	if len(b) == 0 {
 		return 0, netip.AddrPort{}, nil
 	}
+	if s.read && s.heard != nil {
+		s.heard()
+		s.heard = nil
+	}
 	s.in.buf = b
 	for {
 		if err := s.raw.Read(s.in.receive); err != nil {
@@ -102,6 +108,7 @@ func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 		}
 		if s.in.err == 0 {
 			s.refused.Store(0)
+			s.read = true
 			return s.in.n, s.in.from.addrPort(), nil
 		}
 		if !reported(s.in.err) {

@@ -111,6 +111,7 @@ func Dial(ctx context.Context, client *whip.Client, cfg Config) (*Publisher, err
 	if p.peer, err = newPeer(cfg, p.sockets); err != nil {
 		return nil, fmt.Errorf("prepare WebRTC: %w", err)
 	}
+	p.sockets.OnHeard(nominateNow(p.peer))
 	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := p.connect(ctx, client); err != nil {
 		if farewell := p.Close(context.WithoutCancel(ctx)); farewell != nil {
