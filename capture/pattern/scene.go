@@ -41,8 +41,8 @@ type scene struct {
 
 	still  canvas
 	car    *sprite
-	wheels []*sprite // one spoke's turn
-	hands  []*sprite // one turn, clockwise from the top
+	wheels [wheelPhases]*sprite // one spoke's turn; each nil until it is seen
+	hands  [handPhases]*sprite  // one turn, clockwise from the top; likewise
 	flash  *sprite
 	digits [10]*sprite
 	dots   [2]*sprite // ':' and '.'
@@ -55,13 +55,6 @@ func newScene(width, height int) *scene {
 	s.top = (float64(height) - s.scale*designHeight) / 2
 	s.still = s.drawStill()
 	s.car = s.render(carLength, carLength*carAspect, carShader(carLength*s.scale))
-	for i := range wheelPhases {
-		s.wheels = append(s.wheels, s.render(2*wheelRadius*carLength, 2*wheelRadius*carLength,
-			wheelShader(wheelRadius*carLength*s.scale, float64(i)/wheelPhases)))
-	}
-	for i := range handPhases {
-		s.hands = append(s.hands, s.render(2*dialRadius, 2*dialRadius, handShader(dialRadius*s.scale, float64(i)/handPhases)))
-	}
 	s.flash = s.render(2.6*dialRadius, 2.6*dialRadius, flashShader(1.3*dialRadius*s.scale))
 	for i := range s.digits {
 		s.digits[i] = s.render(digitWidth, digitHeight, digitShader(i, digitWidth*s.scale, digitHeight*s.scale))
@@ -131,7 +124,16 @@ func (s *scene) drawDial(c *canvas, wall time.Time) {
 	if into < flashLength {
 		s.put(c, s.flash, dialX-1.3*dialRadius, dialY-1.3*dialRadius)
 	}
-	s.put(c, s.hands[int(into*handPhases/time.Second)], dialX-dialRadius, dialY-dialRadius)
+	s.put(c, s.hand(int(into*handPhases/time.Second)), dialX-dialRadius, dialY-dialRadius)
+}
+
+// hand is drawn when it is first seen: all of them would hold up the start of a
+// conversation.
+func (s *scene) hand(phase int) *sprite {
+	if s.hands[phase] == nil {
+		s.hands[phase] = s.render(2*dialRadius, 2*dialRadius, handShader(dialRadius*s.scale, float64(phase)/handPhases))
+	}
+	return s.hands[phase]
 }
 
 // drawClock writes the wall clock as HH:MM:SS.mmm.
@@ -171,10 +173,18 @@ func (s *scene) drawCar(c *canvas, pts time.Duration) {
 	top := float64(carGround - carLength*carAspect*(1-shadowShare))
 	s.put(c, s.car, x, top)
 	turn := x / (2 * math.Pi * wheelRadius * carLength) * wheelSpokes
-	wheel := s.wheels[int((turn-math.Floor(turn))*wheelPhases)%wheelPhases]
+	wheel := s.wheel(int((turn-math.Floor(turn))*wheelPhases) % wheelPhases)
 	for _, hub := range wheelHubs {
 		s.put(c, wheel, x+(hub-wheelRadius)*carLength, carGround-2*wheelRadius*carLength)
 	}
+}
+
+func (s *scene) wheel(phase int) *sprite {
+	if s.wheels[phase] == nil {
+		s.wheels[phase] = s.render(2*wheelRadius*carLength, 2*wheelRadius*carLength,
+			wheelShader(wheelRadius*carLength*s.scale, float64(phase)/wheelPhases))
+	}
+	return s.wheels[phase]
 }
 
 // carPosition returns where the car's left end is, in pixels of the design. It

@@ -96,6 +96,12 @@ func BenchmarkDraw720p(b *testing.B) {
 func TestNextAllocatesNothing(t *testing.T) {
 	p := open(t, Config{Width: 320, Height: 240, FPS: 120})
 	next(t, p)
+	for phase := range handPhases { // which are drawn when they are first seen
+		p.scene.hand(phase)
+	}
+	for phase := range wheelPhases {
+		p.scene.wheel(phase)
+	}
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(20, func() {
 		f, err := p.Next(ctx)
