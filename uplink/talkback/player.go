@@ -146,6 +146,9 @@ func (p *player) begin(room int, now time.Duration) bool {
 	}
 	if p.joined {
 		p.lose(first.sequence - p.queue.next)
+		if first.sequence == p.queue.next && first.at >= p.at { // nothing was missing: the sender paused
+			p.counts.concealed -= p.made
+		}
 	}
 	p.queue.advance(first.sequence - 1)
 	p.playing, p.joined, p.at, p.made = true, true, first.at, 0
@@ -191,6 +194,13 @@ func (p *player) missing(now time.Duration) {
 		return
 	}
 	gap := newer.at - p.at
+	if short := p.target() - p.held; short >= granule { // what is late is to be waited for
+		at := p.at
+		p.conceal(min(short, 2*step))
+		p.held += p.at - at
+		p.at = at
+		return
+	}
 	if gap > int64(newer.length) {
 		p.conceal(min(gap-int64(newer.length), 2*step))
 		return

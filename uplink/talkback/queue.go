@@ -17,6 +17,7 @@ type slotState byte
 const (
 	free   slotState = iota
 	waits            // to be heard
+	missed           // its turn is over, and it was not there
 	passed           // heard, or too late for it
 )
 
@@ -73,7 +74,7 @@ func (q *queue) put(s rtc.Speech) (at int64, o outcome) {
 	q.next = max(q.next, q.newest-slots+1)
 	here := q.slot(sequence)
 	switch {
-	case here.sequence == sequence && here.state != free:
+	case here.sequence == sequence && (here.state == waits || here.state == passed):
 		return at, duplicate
 	case sequence < q.next:
 		here.state, here.sequence = passed, sequence
@@ -118,7 +119,9 @@ func (q *queue) first() *slot {
 // advance has the turn come to the one after sequence.
 func (q *queue) advance(sequence int64) {
 	for ; q.next <= sequence; q.next++ {
-		s := q.slot(q.next)
-		s.state, s.sequence = passed, q.next
+		s, was := q.slot(q.next), q.find(q.next)
+		if s.state, s.sequence = missed, q.next; was != nil {
+			s.state = passed
+		}
 	}
 }
