@@ -336,8 +336,9 @@ func (d *DB) sweep(ctx context.Context, tx *sql.Tx, before time.Time) (Counts, e
 	}{
 		{"appointments", "ends < ?", before},
 		{"deliveries", "at < ?", before},
+		{"wishes", "asked < ?", before},
 		{"erased", "at < ?", before},
-		{"staff_sessions", "expires < ?", d.clock()},
+		{"staff_sessions", "expires <= ?", d.clock()},
 	} {
 		n, err := deleted(ctx, tx, "DELETE FROM "+s.table+" WHERE "+s.where, millis(s.at))
 		if err != nil {
