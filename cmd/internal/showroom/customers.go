@@ -40,10 +40,10 @@ func (s *Server) customers(next handler, methods ...string) handler {
 		if err := s.conferring(); err != nil {
 			return err
 		}
-		if !isConversation(r.PathValue("name")) {
+		if !isConversation(r.PathValue("cid")) {
 			return desk.ErrUnknown
 		}
-		if err := s.mayView(r, r.PathValue("name")); err != nil {
+		if err := s.mayView(r, r.PathValue("cid")); err != nil {
 			return err
 		}
 		return next(w, r)
@@ -51,7 +51,7 @@ func (s *Server) customers(next handler, methods ...string) handler {
 }
 
 func (s *Server) conversation(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.desk.Lookup(r.Context(), r.PathValue("name"))
+	c, err := s.desk.Lookup(r.Context(), r.PathValue("cid"))
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeNothing(r); err != nil {
 		return err
 	}
-	c, err := s.desk.Ring(r.Context(), r.PathValue("name"))
+	c, err := s.desk.Ring(r.Context(), r.PathValue("cid"))
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Server) endCall(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeNothing(r); err != nil {
 		return err
 	}
-	return noContent(w, s.desk.End(r.Context(), r.PathValue("name")))
+	return noContent(w, s.desk.End(r.Context(), r.PathValue("cid")))
 }
 
 func (s *Server) rate(w http.ResponseWriter, r *http.Request) error {
@@ -86,7 +86,7 @@ func (s *Server) rate(w http.ResponseWriter, r *http.Request) error {
 	if given.Thumb != "up" && given.Thumb != "down" {
 		return &desk.FieldError{Field: "thumb", Detail: `it is "up" or "down"`}
 	}
-	return noContent(w, s.desk.Rate(r.Context(), r.PathValue("name"), given.Thumb == "up"))
+	return noContent(w, s.desk.Rate(r.Context(), r.PathValue("cid"), given.Thumb == "up"))
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
@@ -102,7 +102,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return &desk.FieldError{Field: "network", Detail: `it is "good", "poor" or "frozen"`}
 	}
-	return noContent(w, s.desk.Report(r.PathValue("name"), said.Network, said.Microphone))
+	return noContent(w, s.desk.Report(r.PathValue("cid"), said.Network, said.Microphone))
 }
 
 // maxItems bounds a choice; all of a conversation's is no choice.
@@ -129,7 +129,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	if len(wanted.Items) > maxItems {
 		return &desk.FieldError{Field: "items", Detail: "these are too many; leave it out for all"}
 	}
-	err := s.desk.Send(r.Context(), r.PathValue("name"), desk.Wish{
+	err := s.desk.Send(r.Context(), r.PathValue("cid"), desk.Wish{
 		Name: wanted.Name, Email: wanted.Email, Locale: wanted.Locale, Items: wanted.Items, Marketing: wanted.Marketing,
 	})
 	if err != nil {

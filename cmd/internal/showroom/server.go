@@ -50,7 +50,8 @@ type Server struct {
 	identity   *age.X25519Identity // nil without a data directory: then nothing is stored
 	tls        *tls.Config
 
-	readTimeout, writeTimeout time.Duration // of tests
+	readTimeout, writeTimeout time.Duration                   // of tests
+	observe                   func(http.Handler) http.Handler // likewise
 
 	visits visits // of those who have no key yet
 
@@ -188,8 +189,12 @@ func (s *Server) serve(ctx context.Context, listener net.Listener, ready func())
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.serving = ctx
+	handler := s.routes()
+	if s.observe != nil {
+		handler = s.observe(handler)
+	}
 	server := &http.Server{
-		Handler:           s.routes(),
+		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       cmp.Or(s.readTimeout, readTimeout),
 		WriteTimeout:      cmp.Or(s.writeTimeout, writeTimeout),

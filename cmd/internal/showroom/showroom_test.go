@@ -32,6 +32,7 @@ func runServer(t *testing.T, s *Server) string {
 // runUntil runs a server until stop is called, which waits for its end.
 func runUntil(t *testing.T, s *Server) (url string, stop func()) {
 	t.Helper()
+	s.observe = observed.wrap
 	ctx, cancel := context.WithCancel(context.Background())
 	urls, done := make(chan string, 1), make(chan error, 1)
 	go func() { done <- s.Run(ctx, func(url string) { urls <- url }) }()
