@@ -32,7 +32,7 @@ func (s *Server) withMedia(ctx context.Context, next func(context.Context) error
 	}
 	l := s.cfg.Limits
 	store, err := media.Open(media.Config{
-		Dir: s.cfg.DataDir, Identity: s.identity, Retention: s.cfg.Retention, ValidName: validName, Log: s.log,
+		Dir: s.cfg.DataDir, Identity: s.identity, Retention: s.cfg.Retention, Clock: s.now, ValidName: validName, Log: s.log,
 		MaxSize: l.UploadSize, MaxCount: l.Uploads, Stall: l.UploadStall,
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
@@ -12,7 +13,9 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/mail"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/post"
+	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
+	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
 )
 
 const outboxDir = "outbox" // in the data directory
@@ -20,7 +23,7 @@ const outboxDir = "outbox" // in the data directory
 // withOffice runs next, and beside it what conversations need: records, mail and
 // the desk. Without a data directory there are none. base is the address in mails.
 func (s *Server) withOffice(ctx context.Context, base string, next func(context.Context) error) (err error) {
-	s.records, s.desk, s.rooms = nil, nil, nil
+	s.records, s.desk, s.rooms, s.staff = nil, nil, nil, nil
 	if s.cfg.DataDir == "" {
 		return next(ctx)
 	}
@@ -42,7 +45,59 @@ func (s *Server) withOffice(ctx context.Context, base string, next func(context.
 	}
 	s.rooms.tell = s.desk.Published
 	defer s.rooms.close()
-	return together(ctx, next, queue.Run, s.desk.Run)
+	if s.staff, err = staff.New(staff.Config{
+		Records: s.records, Showrooms: s.plan.Showrooms(), Desk: staffDesk{s}, Mail: queue,
+		Secure: s.tls != nil, Clock: s.now, Log: s.log,
+	}); err != nil {
+		return err
+	}
+	keeper := privacy.New(privacy.Config{
+		Records: s.records, Media: s.media, Mail: queue, Retention: s.cfg.Retention, Clock: s.now, Log: s.log, End: s.endErased,
+	})
+	socket := func(ctx context.Context) error {
+		return privacy.Serve(ctx, filepath.Join(s.cfg.DataDir, privacy.SocketName), keeper, s.log, s.adminRoutes())
+	}
+	return together(ctx, next, queue.Run, s.desk.Run, keeper.Run, socket)
+}
+
+// endErased ends a conversation of which nothing is to be kept, if it still goes on.
+func (s *Server) endErased(ctx context.Context, cid string) {
+	if err := s.desk.End(ctx, cid); err != nil && !errors.Is(err, desk.ErrUnknown) {
+		s.log.Error("end a conversation that is erased", "error", err)
+	}
+	s.rooms.end(cid)
+}
+
+// adminRoutes is what staff's command line asks.
+func (s *Server) adminRoutes() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, h := range staff.NewAdmin(s.records).Routes() {
+		mux.Handle(pattern, s.answering(h))
+	}
+	return mux
+}
+
+// staffDesk tells staff which conversations go on.
+type staffDesk struct{ *Server }
+
+// Live returns them, without what they are called by.
+func (s staffDesk) Live() []staff.Conversation {
+	var list []staff.Conversation
+	for _, c := range s.desk.Live() {
+		if c.Phase == desk.Booked {
+			continue // it is an appointment and no conversation yet
+		}
+		talk := staff.Conversation{
+			ID: c.ID, Showroom: c.Showroom, Glasses: c.Glasses, Kind: string(c.Kind), State: string(c.Phase),
+			Since: c.Created, Network: string(c.Presence.Network), Name: c.Name,
+		}
+		if !c.Started.IsZero() {
+			talk.Since = c.Started
+		}
+		_, talk.Viewers = s.relay.Status(c.ID)
+		list = append(list, talk)
+	}
+	return list
 }
 
 func (s *Server) deskConfig(queue *mail.Queue, base string) desk.Config {

@@ -10,6 +10,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay/fragment"
+	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
 )
 
 // problem is an answer by RFC 9457. What follows Detail is there where a page shows
@@ -69,6 +70,17 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	_ = json.NewEncoder(w).Encode(p) // the client has gone
 }
 
+func staffProblem(err *staff.Error) *problem {
+	p := failure(err.Status, err.Detail)
+	if err.Word != "" {
+		p.Type = problemType + err.Word
+	}
+	if err.RetryAfter > 0 {
+		p.retryAfter = err.Seconds()
+	}
+	return p
+}
+
 func problemOf(err error) *problem {
 	var p *problem
 	if errors.As(err, &p) {
@@ -82,6 +94,10 @@ func problemOf(err error) *problem {
 	}
 	if p := deskProblem(err); p != nil {
 		return p
+	}
+	var ofStaff *staff.Error
+	if errors.As(err, &ofStaff) {
+		return staffProblem(ofStaff)
 	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {

@@ -18,20 +18,24 @@ type handler func(http.ResponseWriter, *http.Request) error
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	s.register(func(pattern string, h handler) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := h(w, r); err != nil {
-				s.writeError(w, r, err)
-			}
-		})
-	})
+	s.register(func(pattern string, h handler) { mux.Handle(pattern, s.answering(h)) })
 	return secured(mux, s.tls != nil)
+}
+
+// answering answers with a problem where h returns one.
+func (s *Server) answering(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.writeError(w, r, err)
+		}
+	})
 }
 
 // register gives add all that there is. Those of the API are in openapi.yaml, too.
 func (s *Server) register(add func(pattern string, h handler)) {
 	s.registerMedia(add)
 	s.registerCalls(add)
+	s.registerStaff(add)
 	add("GET /api/openapi.yaml", openAPI)
 	add("GET /.well-known/bril", s.wellKnown)
 	add("GET /healthz", health)
@@ -85,6 +89,18 @@ func (s *Server) registerCalls(add func(pattern string, h handler)) {
 	add("/api/glasses/{name}/events", named(s.glassesOwner(s.glassesEvents, get)))
 	add("/api/glasses/{name}/answer", named(s.glassesOwner(s.answer, post)))
 	add("/api/glasses/{name}/end", named(s.glassesOwner(s.endByGlasses, post)))
+}
+
+// registerStaff is for who works there.
+func (s *Server) registerStaff(add func(pattern string, h handler)) {
+	if s.staff == nil {
+		add("GET /staff", web.Staff.Serve)
+		add("/api/staff/", func(http.ResponseWriter, *http.Request) error { return s.conferring() })
+		return
+	}
+	for pattern, h := range s.staff.Routes() {
+		add(pattern, h)
+	}
 }
 
 func health(w http.ResponseWriter, _ *http.Request) error {

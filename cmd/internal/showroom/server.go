@@ -23,6 +23,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
+	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
 )
 
 // What a slow client is allowed. Streams do not pass here, so that every request
@@ -60,6 +61,7 @@ type Server struct {
 	media    *media.Store    // may be nil
 	records  *records.DB     // may be nil
 	desk     *desk.Desk      // may be nil
+	staff    *staff.Staff    // may be nil
 	rooms    *rooms          // may be nil
 	instance string          // tells pages that the server was started anew
 	serving  context.Context // ends when Run is to

@@ -40,13 +40,14 @@ const (
 
 // Serve answers on the socket at path, which only the user of this process can
 // open, until ctx ends. The caller holds the data directory: a socket that is
-// there is a dead one's. An erasure goes on when its client leaves.
-func Serve(ctx context.Context, path string, admin Admin, log *slog.Logger) error {
+// there is a dead one's. An erasure goes on when its client leaves. What others let
+// their command lines ask is in more, of which there is at most one.
+func Serve(ctx context.Context, path string, admin Admin, log *slog.Logger, more ...http.Handler) error {
 	listener, err := listen(path)
 	if err != nil {
 		return fmt.Errorf("listen on the admin socket %s: %w", path, err)
 	}
-	h := &handler{admin: admin, ctx: ctx}
+	h := &handler{admin: admin, ctx: ctx, more: more}
 	server := &http.Server{
 		Handler: h.routes(), ReadTimeout: requestTime, MaxHeaderBytes: 8 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -98,6 +99,7 @@ func listen(path string) (net.Listener, error) {
 type handler struct {
 	admin   Admin
 	ctx     context.Context // of the server, not of a request
+	more    []http.Handler
 	running sync.WaitGroup
 }
 
@@ -106,6 +108,9 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("POST /v1/export", h.counted(h.export))
 	mux.HandleFunc("POST /v1/erase", h.counted(h.erase))
 	mux.HandleFunc("POST /v1/backup", h.counted(h.backup))
+	for _, next := range h.more {
+		mux.HandleFunc("/", h.counted(next.ServeHTTP))
+	}
 	return mux
 }
 
