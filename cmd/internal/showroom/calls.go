@@ -12,7 +12,7 @@ import (
 // conferring refuses where the server has no place for conversations.
 func (s *Server) conferring() error {
 	if s.desk == nil {
-		return typed(http.StatusServiceUnavailable, "no_data", "this server keeps no conversations: start it with --data DIR")
+		return typed(http.StatusServiceUnavailable, "no-data", "this server keeps no conversations: start it with --data DIR")
 	}
 	return nil
 }

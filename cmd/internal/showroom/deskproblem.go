@@ -16,14 +16,14 @@ func deskProblem(err error) *problem {
 		word   string
 	}{
 		{desk.ErrUnknown, http.StatusNotFound, "unknown"},
-		{desk.ErrNoShowroom, http.StatusNotFound, "no_showroom"},
+		{desk.ErrNoShowroom, http.StatusNotFound, "no-showroom"},
 		{desk.ErrUnknownAppointment, http.StatusNotFound, "unknown"},
 		{desk.ErrUnknownCode, http.StatusNotFound, "unknown"},
 		{desk.ErrUsedCode, http.StatusGone, "used"},
 		{desk.ErrExpiredCode, http.StatusGone, "expired"},
 		{desk.ErrCancelledCode, http.StatusGone, "cancelled"},
 		{desk.ErrEnded, http.StatusConflict, "ended"},
-		{desk.ErrNotYet, http.StatusConflict, "not_yet"},
+		{desk.ErrNotYet, http.StatusConflict, "not-yet"},
 		{desk.ErrRated, http.StatusConflict, "rated"},
 		{desk.ErrTaken, http.StatusConflict, "taken"},
 		{desk.ErrFixed, http.StatusConflict, "fixed"},
@@ -57,7 +57,7 @@ func deskWait(err error) *problem {
 		p.Next = utc(busy.Next)
 		return p
 	case errors.As(err, &many):
-		p := typed(http.StatusTooManyRequests, "too_many", many.Error())
+		p := typed(http.StatusTooManyRequests, "too-many", many.Error())
 		p.retryAfter = strconv.Itoa(many.Seconds())
 		return p
 	case errors.Is(err, desk.ErrNoSlot):

@@ -21,9 +21,9 @@ type problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 
-	OpensAt time.Time      `json:"opens_at,omitzero"` // when to come again
-	Next    time.Time      `json:"next,omitzero"`     // the next free slot
-	Fields  []fieldProblem `json:"fields,omitempty"`  // of a form
+	OpensAt time.Time      `json:"opens_at,omitzero"`  // when to come again
+	Next    time.Time      `json:"next_slot,omitzero"` // the next free slot
+	Fields  []fieldProblem `json:"errors,omitempty"`   // of a form
 
 	retryAfter string // seconds; empty for none
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
+	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
 	"github.com/bril-edge/bril/cmd/internal/showroom/web"
 )
 
@@ -91,14 +92,17 @@ func (s *Server) registerCalls(add func(pattern string, h handler)) {
 	add("/api/glasses/{name}/end", named(s.glassesOwner(s.endByGlasses, post)))
 }
 
-// registerStaff is for who works there.
+// registerStaff is for who works there. Without a data directory nobody does; the
+// page is there to say so.
 func (s *Server) registerStaff(add func(pattern string, h handler)) {
-	if s.staff == nil {
-		add("GET /staff", web.Staff.Serve)
-		add("/api/staff/", func(http.ResponseWriter, *http.Request) error { return s.conferring() })
-		return
+	views := s.staff
+	if views == nil {
+		views = new(staff.Staff)
 	}
-	for pattern, h := range s.staff.Routes() {
+	for pattern, h := range views.Routes() {
+		if s.staff == nil && strings.HasPrefix(pattern, "/api/") {
+			h = func(http.ResponseWriter, *http.Request) error { return s.conferring() }
+		}
 		add(pattern, h)
 	}
 }
