@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -81,6 +82,7 @@ type demo struct {
 	*options
 	cfg    configs.Config
 	notes  []string // for people
+	outbox string   // of the endpoint
 	listen string
 	out    io.Writer
 }
@@ -92,6 +94,7 @@ func (d *demo) run(ctx context.Context) error {
 		return fmt.Errorf("make a directory for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	d.outbox = filepath.Join(dir, "outbox")
 	log := slog.New(slog.DiscardHandler) // the live line says what there is to say
 	server, err := showroom.New(showroom.Config{Listen: d.listen, DataDir: dir, Log: log})
 	if err != nil {
@@ -121,7 +124,7 @@ func (d *demo) agent(ctx context.Context, base, state string, log *slog.Logger) 
 		return err
 	}
 	defer a.Close()
-	if err := d.announce(base + "/demo"); err != nil {
+	if err := d.announce(base); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -142,11 +145,13 @@ func (d *demo) agent(ctx context.Context, base, state string, log *slog.Logger) 
 	return g.Wait()
 }
 
-func (d *demo) announce(url string) error {
+func (d *demo) announce(base string) error {
+	url := base + "/demo"
 	if d.json {
 		return printLine(d.out, map[string]any{"schema_version": schemaVersion, "url": url})
 	}
-	text := "\n  Open " + url + " in a browser.\n"
+	text := "\n  Open " + url + " in a browser.\n" +
+		"  At " + base + "/ customers call and book; mails to them are in " + d.outbox + ".\n"
 	for _, note := range d.notes {
 		text += "  " + note + "\n"
 	}
