@@ -23,6 +23,7 @@ type Config struct {
 	Power      Power      `json:"power"`
 	Cues       Cues       `json:"cues"`
 	Talkback   Talkback   `json:"talkback"`
+	Calls      Calls      `json:"calls"`
 	Control    Control    `json:"control"`
 	Log        Log        `json:"log"`
 }

@@ -88,6 +88,7 @@ spool: {dir: /data/spool, quota: 0.5G, recipient: `+recipient+`, retention: 30d}
 upload: {url: "https://cloud.example/api/uploads/", live_share: 50}
 cues: {device: "hw:2,0", language: nl, volume_db: -6}
 talkback: {enabled: true, device: "hw:3,0", output: in-ear, volume_db: -3}
+calls: {events_url: "https://cloud.example/api/glasses/{name}/events"}
 power: {battery_low: 30, battery_empty: 5, warm: 60, hot: 65, very_hot: 70}
 board: {profile: virtual, buttons: {button1: {short: live, double: none}, button2: {long: photo-show}}}
 `, "\n", "\r\n")), "x.yaml")
@@ -118,6 +119,7 @@ board: {profile: virtual, buttons: {button1: {short: live, double: none}, button
 	want.Upload = Upload{URL: "https://cloud.example/api/uploads/", LiveShare: 50}
 	want.Cues = Cues{Device: "hw:2,0", Language: "nl", VolumeDB: -6}
 	want.Talkback = Talkback{Enabled: true, Device: "hw:3,0", Output: OutputInEar, VolumeDB: -3}
+	want.Calls.EventsURL = "https://cloud.example/api/glasses/{name}/events"
 	want.Power = Power{BatteryLow: 30, BatteryVeryLow: 10, BatteryEmpty: 5, Warm: 60, Hot: 65, VeryHot: 70}
 	want.Board.Profile, want.Board.Buttons.Button1 = "virtual", Gestures{ActionLive, ActionNone, ActionLive}
 	want.Board.Buttons.Button2.Long = ActionPhotoShow

@@ -37,6 +37,7 @@ func (c Config) check() Problems {
 	v.power(c.Power)
 	v.cues(c.Cues)
 	v.talkback(c)
+	v.eventsURL(c.Calls.EventsURL)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	return v.problems

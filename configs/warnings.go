@@ -12,6 +12,7 @@ import (
 func (c Config) Warnings() (warnings []Problem) {
 	warnings = append(warnings, levelWarning(c.Camera)...)
 	warnings = append(warnings, mediaWarnings(c)...)
+	warnings = append(warnings, callsWarnings(c)...)
 	warnings = append(warnings, modeWarning("uplink.token_file", c.Uplink.TokenFile)...)
 	for i, server := range c.Uplink.ICEServers {
 		key := fmt.Sprintf("uplink.ice_servers[%d].credential_file", i)

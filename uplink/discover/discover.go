@@ -1,6 +1,6 @@
 // Package discover asks an endpoint on this machine for what a development
-// configuration lacks: where to upload to, and the recipient that photos and
-// clips are encrypted to (/.well-known/bril).
+// configuration lacks: where to upload to, the recipient that photos and clips are
+// encrypted to, and where calls are told of (/.well-known/bril).
 //
 // It trusts whoever listens there, so it does so on literal loopback addresses
 // only, by no name and through no redirect. The recipient is pinned at the first
@@ -100,19 +100,9 @@ func away(err error) bool {
 }
 
 func ask(ctx context.Context, cfg Config, whip *url.URL) (Found, error) {
-	here := &url.URL{Scheme: whip.Scheme, Host: whip.Host, Path: path}
-	c, err := origin.New(origin.Config{URL: here.String(), Key: keyURL, Foreign: ErrNotBril, UserAgent: cfg.UserAgent, Transport: cfg.Transport})
+	q, r, err := get(ctx, cfg, whip)
 	if err != nil {
 		return Found{}, err
-	}
-	defer c.CloseIdle()
-	q := origin.Request{Op: "ask", Method: http.MethodGet, URL: here, Header: map[string]string{"Accept": "application/json"}, Here: true}
-	r, err := c.Do(ctx, timeout, q)
-	if err != nil {
-		return Found{}, err
-	}
-	if r.Status != http.StatusOK {
-		return Found{}, c.Refused(q, r, hint, ErrNotBril)
 	}
 	found, err := parse(r.Body, whip)
 	if errors.Is(err, ErrStoresNothing) {

@@ -16,6 +16,7 @@ import (
 	"github.com/bril-edge/bril/capture/camera"
 	"github.com/bril-edge/bril/capture/file"
 	"github.com/bril-edge/bril/capture/microphone"
+	"github.com/bril-edge/bril/cmd/internal/call"
 	"github.com/bril-edge/bril/cmd/internal/cue"
 	"github.com/bril-edge/bril/cmd/internal/lit"
 	"github.com/bril-edge/bril/cmd/internal/recorder"
@@ -25,6 +26,7 @@ import (
 	"github.com/bril-edge/bril/hardware/clock"
 	"github.com/bril-edge/bril/hardware/power"
 	"github.com/bril-edge/bril/hardware/speaker"
+	"github.com/bril-edge/bril/uplink/calls"
 	"github.com/bril-edge/bril/uplink/spool"
 	"github.com/bril-edge/bril/uplink/talkback"
 	"github.com/bril-edge/bril/uplink/upload"
@@ -56,6 +58,9 @@ type Agent struct {
 	ear    *speaker.Mixer     // of the customer's voice, and of the cues where they share a device
 	talk   *talkback.Talkback // nil without
 
+	call   *call.Control                // with a customer
+	events atomic.Pointer[calls.Client] // nil until it is known where from
+
 	tap session.Tap // the recorder; nil where nothing can be taken
 
 	board   *board
@@ -81,6 +86,7 @@ type Agent struct {
 func New(cfg configs.Config, opts Options) (*Agent, error) {
 	a := &Agent{cfg: cfg, opts: opts, ear: newEar(cfg, opts.Log), found: make(chan struct{}, 1)}
 	a.cues = newCues(cfg, a.ear, opts.Log)
+	a.call = a.newCall()
 	if err := a.useBoard(); err != nil {
 		return nil, err
 	}
@@ -132,6 +138,8 @@ func (a *Agent) sessionConfig() (session.Config, error) {
 		Notice:          notice(cfg.Cues.Language),
 		Cue:             a.cue,
 		Phase:           a.board.signals.phase,
+		Room:            func(room string) { a.call.Tell(call.Entered{Room: room}) },
+		Ended:           func(why session.Reason) { a.call.Tell(call.Left{Reason: why}) },
 		Tap:             a.tap,
 		KeyFrameEvery:   keyFrameEvery,
 		Outside:         cfg.Media.OutsideSession,
@@ -167,6 +175,7 @@ func (a *Agent) Run(ctx context.Context, live bool) error {
 	a.runBoard(own)
 	a.watchPower(own)
 	a.runSpool(own)
+	a.runCalls(own)
 	if !live {
 		a.forgetCrash(ctx)
 	}

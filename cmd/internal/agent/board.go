@@ -10,6 +10,7 @@ import (
 
 	periph "periph.io/x/conn/v3/gpio"
 
+	"github.com/bril-edge/bril/cmd/internal/call"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/lit"
 	"github.com/bril-edge/bril/configs"
@@ -173,11 +174,16 @@ const (
 // press does what a gesture is for, as `bril live` would.
 func (a *Agent) press(ctx context.Context, p hardware.Press) {
 	does := action(a.cfg.Board.Buttons, p.Button, p.Gesture)
+	if a.call.State().Phase == call.Ringing {
+		does = whileRinging(p, does)
+	}
 	a.opts.Log.Info("button pressed", "button", p.Button, "gesture", string(p.Gesture), "action", does)
 	if does == configs.ActionNone {
 		return
 	}
 	switch does {
+	case actionAccept, actionDecline:
+		a.background.Go(func() { a.answerCall(ctx, does) })
 	case configs.ActionPhoto, configs.ActionPhotoShow, configs.ActionClip:
 		a.background.Go(func() { a.answer(ctx, does, mediaTime) }) // the next press does not wait
 	default:

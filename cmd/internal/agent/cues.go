@@ -68,5 +68,6 @@ func (a *Agent) Status() control.Status {
 	a.showSpool(&s)
 	a.recorder.Show(&s)
 	a.showTalkback(&s)
+	a.showCall(&s)
 	return s
 }

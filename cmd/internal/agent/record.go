@@ -42,7 +42,7 @@ func (a *Agent) openRecorder() (err error) {
 		},
 
 		Recipient: a.cloud.Recipient,
-		Session:   a.cfg.SessionName(),
+		Session:   a.conversationName,
 		MaxClip:   time.Duration(a.cfg.Clip.MaxLength),
 		Clock:     a.clock.Now,
 		Cue:       a.cue,

@@ -112,12 +112,15 @@ func limitBeside(phase session.Phase, rate int64, cfg configs.Config) int64 {
 	return max(rate*int64(cfg.Upload.LiveShare)/100/8, 1)
 }
 
-// watchNetwork is netwatch.Run, which tells the uploader as well: after hours
-// without Wi-Fi its next try would be minutes away.
+// watchNetwork is netwatch.Run, which tells the uploader and who listens for calls as
+// well: after hours without Wi-Fi their next try would be minutes away.
 func (a *Agent) watchNetwork(ctx context.Context, changed func()) error {
 	return netwatch.Run(ctx, func() {
 		if u := a.uploader.Load(); u != nil {
 			u.Wake()
+		}
+		if c := a.events.Load(); c != nil {
+			c.Wake()
 		}
 		changed()
 	})

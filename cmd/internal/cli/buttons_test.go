@@ -34,6 +34,10 @@ func (g *pressed) Spool() control.Spool   { return control.Spool{} }
 
 func (g *pressed) SpoolAct(context.Context, control.SpoolAction, string) error { return g.did("spool") }
 
+func (g *pressed) Call(_ context.Context, action control.CallAction) (string, error) {
+	return "accepted", g.did("call %s", action)
+}
+
 func (g *pressed) Mute(on bool) (control.Talkback, error) {
 	return control.Talkback{}, g.did("mute %t", on)
 }

@@ -31,8 +31,8 @@ func newDemo(o *options) *cobra.Command {
 live. It uses the camera and microphone of this machine if there are any, and a
 test picture and tone otherwise. Open the printed address in a browser. Keys act
 as the buttons of the glasses: space goes live and ends it, p pauses, f takes a
-photo, s takes one and shows it to the customer, c begins a clip and ends it, q
-quits.
+photo, s takes one and shows it to the customer, c begins a clip and ends it, a
+accepts a call and d declines it, q quits.
 
 ` + ExitCodes,
 		Example: "  bril demo\n  bril demo --camera mp4:car.mp4 --loop",

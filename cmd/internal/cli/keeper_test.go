@@ -127,6 +127,8 @@ func (k *keeper) SpoolAct(_ context.Context, action control.SpoolAction, id stri
 	return nil
 }
 
+func (k *keeper) Call(context.Context, control.CallAction) (string, error) { return "accepted", nil }
+
 func (k *keeper) Mute(on bool) (control.Talkback, error) {
 	return control.Talkback{State: "silent", Muted: on}, nil
 }

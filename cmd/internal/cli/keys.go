@@ -49,6 +49,9 @@ func interact(ctx context.Context, d control.Daemon, terminal *os.File, out io.W
 
 // keyLine says what the keys do now.
 func keyLine(s control.Status) string {
+	if s.Call != nil && s.Call.State == "ringing" {
+		return "A CUSTOMER CALLS   a accept   d decline"
+	}
 	clip := "c clip"
 	if s.Recording.Clip != "" {
 		clip = "c end the clip"
@@ -108,6 +111,12 @@ func (b *buttons) press(ctx context.Context, key byte) (quit bool) {
 		return true
 	case ' ', 'p':
 		b.live(ctx, key)
+	case 'a', 'd':
+		action := control.AcceptCall
+		if key == 'd' {
+			action = control.DeclineCall
+		}
+		b.begin(func() string { return b.call(ctx, action) })
 	case 'f', 's':
 		b.begin(func() string { return b.photo(ctx, key == 's') })
 	case 'c':
@@ -147,6 +156,14 @@ func (b *buttons) begin(what func() string) {
 	}
 	b.waiting++
 	b.running.Go(func() { b.done <- what() }) // there is a place for each
+}
+
+func (b *buttons) call(ctx context.Context, action control.CallAction) string {
+	state, err := b.daemon.Call(ctx, action)
+	if err != nil {
+		return refusal("call "+string(action), err)
+	}
+	return "CALL        is " + state
 }
 
 func (b *buttons) photo(ctx context.Context, show bool) string {

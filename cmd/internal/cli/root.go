@@ -112,7 +112,7 @@ Try it on this machine:  bril demo
 	root.SetErr(app.Stderr)
 	root.SetArgs(app.Args)
 	root.AddCommand(
-		newRun(o), newDemo(o), newLive(o), newPhoto(o), newClip(o), newSpool(o), newStatus(o), newMute(o),
+		newRun(o), newDemo(o), newLive(o), newCall(o), newPhoto(o), newClip(o), newSpool(o), newStatus(o), newMute(o),
 		newDevices(o), newCue(o), newConfig(o), newVersion(o),
 	)
 	root.InitDefaultCompletionCmd(app.Args...)

@@ -122,6 +122,7 @@ func writeStatus(w io.Writer, s control.Status) error {
 	var b strings.Builder
 	writeProblems(&b, s)
 	row(&b, "state", stateLine(s))
+	writeCall(&b, s.Call)
 	row(&b, "camera", orDash(s.Camera))
 	row(&b, "microphone", orDash(s.Microphone))
 	row(&b, "encoder", orDash(s.Encoder))
@@ -196,6 +197,9 @@ func writeProblems(b *strings.Builder, s control.Status) {
 	}
 	for _, warning := range s.Warnings {
 		row(b, "WARNING", printable(warning))
+	}
+	if problem := callProblem(s.Call); problem != "" {
+		row(b, "WARNING", problem)
 	}
 	if b.Len() > 0 {
 		b.WriteByte('\n')

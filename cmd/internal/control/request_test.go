@@ -41,6 +41,10 @@ func (f *fake) Spool() Spool {
 	return Spool{Items: []SpoolItem{{ID: someID, Kind: "photo", State: "ready", Bytes: 200, DeleteAfter: time.Unix(1e9, 0).UTC()}}}
 }
 
+func (f *fake) Call(_ context.Context, action CallAction) (string, error) {
+	return "accepted", f.did("call %s", action)
+}
+
 func (f *fake) Mute(on bool) (Talkback, error) {
 	return Talkback{State: "hearing", Muted: on}, f.did("mute %t", on)
 }

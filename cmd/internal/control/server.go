@@ -19,6 +19,8 @@ type Daemon interface {
 	// Live does what action asks for and returns the state after it. It need
 	// not wait until live is reached.
 	Live(ctx context.Context, action Action) (state string, err error)
+	// Call does what action asks for and returns how it is with the call after it.
+	Call(ctx context.Context, action CallAction) (state string, err error)
 	// Photo returns once the photo is safe on the disk.
 	Photo(ctx context.Context, show bool) (Photo, error)
 	// Clip returns once the clip's folder is safe, or after StopClip all of it.
@@ -126,6 +128,7 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("GET /v1/status", h.bodiless(h.status))
 	mux.HandleFunc("GET /v1/status/stream", h.bodiless(h.stream))
 	mux.HandleFunc("POST /v1/live", h.live)
+	mux.HandleFunc("POST /v1/call", h.call)
 	mux.HandleFunc("POST /v1/photo", h.photo)
 	mux.HandleFunc("POST /v1/clip", h.clip)
 	mux.HandleFunc("GET /v1/spool", h.bodiless(h.spool))

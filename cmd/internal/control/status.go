@@ -5,6 +5,7 @@
 //	GET  /v1/status                        one Status
 //	GET  /v1/status/stream?interval=1s     one Status a line, until the client goes
 //	POST /v1/live {"action":"on"}          {"state":"connecting"}
+//	POST /v1/call {"action":"accept"}      {"state":"accepted"}
 //	POST /v1/photo {"show":false}          one Photo, once it is safe
 //	POST /v1/clip {"action":"start"}       one Clip, once its folder is safe, or after stop all of it
 //	GET  /v1/spool                         one Spool
@@ -33,6 +34,8 @@ type Status struct {
 	Buttons []Button `json:"buttons"`           // of the board
 	Battery *Battery `json:"battery,omitempty"` // only where the board has one
 	Thermal *Thermal `json:"thermal,omitempty"` // only where the board tells
+
+	Call *Call `json:"call,omitempty"` // only where the endpoint has any
 
 	Uplink    Uplink  `json:"uplink"`
 	Video     Video   `json:"video"`
@@ -125,7 +128,7 @@ type Percentiles struct {
 
 // Fault is one component that does not work, and is being retried.
 type Fault struct {
-	Component string    `json:"component"` // camera, microphone, encoder, uplink, light, spool, upload or a button's name
+	Component string    `json:"component"` // camera, microphone, encoder, uplink, calls, light, spool, upload or a button's name
 	Message   string    `json:"message"`
 	Hint      string    `json:"hint,omitempty"`
 	Since     time.Time `json:"since"`

@@ -78,7 +78,7 @@ func newRig(t *testing.T, dir string, change func(*rig, *spool.Config)) *rig {
 	r.cfg = Config{
 		Photos: func() (*photo.Taker, error) { return photo.New(photo.Config{Quality: 80}) },
 		Ring:   clip.NewRing(clip.Config{PreRoll: 2 * time.Second, KeyFrameEvery: time.Second, Sound: true}),
-		Sound:  true, Session: "showroom-1", MaxClip: 10 * time.Second,
+		Sound:  true, Session: func() string { return "showroom-1" }, MaxClip: 10 * time.Second,
 		Recordable: func() error { return r.refusal() },
 		Keep:       r.keep,
 		Recipient: func(context.Context) (age.Recipient, error) {

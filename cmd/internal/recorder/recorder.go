@@ -37,8 +37,8 @@ type Config struct {
 
 	// Recipient returns whom items are encrypted to.
 	Recipient func(ctx context.Context) (age.Recipient, error)
-	// Session is the conversation's name, which goes into each item.
-	Session string
+	// Session returns the conversation's name, which goes into each item.
+	Session func() string
 	// MaxClip is when a clip ends by itself.
 	MaxClip time.Duration
 	// Clock returns the time, and whether it can be believed.
@@ -163,7 +163,7 @@ func (r *Recorder) mayTake() error {
 func (r *Recorder) create(to age.Recipient, kind spool.Kind, contentType string, show bool) (*spool.Item, error) {
 	now, confirmed := r.cfg.Clock()
 	return r.cfg.Spool.Create(to, spool.Meta{
-		Session: r.cfg.Session, Kind: kind, TakenAt: now, ClockConfirmed: confirmed,
+		Session: r.cfg.Session(), Kind: kind, TakenAt: now, ClockConfirmed: confirmed,
 		Show: show, ContentType: contentType,
 	})
 }

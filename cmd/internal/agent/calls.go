@@ -1,0 +1,220 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/call"
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/hardware"
+	"github.com/bril-edge/bril/uplink/calls"
+	"github.com/bril-edge/bril/uplink/discover"
+	"github.com/bril-edge/bril/uplink/origin"
+)
+
+// What two gestures do while a call rings; no configuration changes that.
+const (
+	actionAccept  = "accept"
+	actionDecline = "decline"
+)
+
+// whileRinging returns what a gesture does while a call rings, which otherwise does.
+func whileRinging(p hardware.Press, does string) string {
+	switch {
+	case p.Gesture == hardware.Short && p.Button == "button1":
+		return actionAccept
+	case p.Gesture == hardware.Short && p.Button == "button2":
+		return actionDecline
+	case does == configs.ActionLive:
+		return actionAccept
+	}
+	return does
+}
+
+// newCall makes what follows calls. The session, by which it goes live, is made
+// after it.
+func (a *Agent) newCall() *call.Control {
+	return call.New(call.Config{
+		Answer: func(ctx context.Context, conversation string, accept bool) error {
+			if c := a.events.Load(); c != nil {
+				return c.Answer(ctx, conversation, accept)
+			}
+			return call.ErrNoEndpoint
+		},
+		End: func(ctx context.Context, conversation string) error {
+			if c := a.events.Load(); c != nil {
+				return c.End(ctx, conversation)
+			}
+			return call.ErrNoEndpoint
+		},
+		LiveOn: func(ctx context.Context) error {
+			_, err := a.Session.Live(ctx, control.On)
+			return err
+		},
+		LiveOff: func(ctx context.Context, reason session.Reason) error { return a.Session.End(ctx, reason) },
+		Cue:     a.cue,
+		Hush:    a.hush,
+		Log:     a.opts.Log,
+	})
+}
+
+// hush ends a cue that is heard.
+func (a *Agent) hush(c session.Cue) {
+	if a.cues != nil {
+		a.cues.Hush(c)
+	}
+}
+
+// runCalls follows calls until ctx ends, once it is known where the endpoint tells of
+// them. It does nothing where it does not.
+func (a *Agent) runCalls(ctx context.Context) {
+	a.background.Go(func() { _ = a.call.Run(ctx) }) // it ends with ctx, and with nothing else
+	a.background.Go(func() {
+		if c := a.findCalls(ctx); c != nil {
+			a.events.Store(c)
+			_ = c.Run(ctx, func(e calls.Event) { a.call.Tell(e) }) // likewise
+		}
+	})
+}
+
+// noEventsLast is between two questions to an endpoint that has told of none.
+const noEventsLast = 10 * time.Minute
+
+// findCalls returns what follows calls once it is known where they are told of; nil
+// when ctx ends before, or where nobody tells. An endpoint on this machine that has
+// none is asked ever more seldom.
+func (a *Agent) findCalls(ctx context.Context) *calls.Client {
+	where := a.cfg.Calls.EventsURL
+	if where == configs.CallsNone || where == "" && !discover.Applies(a.cfg.Uplink.WHIPURL) {
+		return nil
+	}
+	ask := discover.Config{WHIPURL: a.cfg.Uplink.WHIPURL, UserAgent: "bril/" + a.opts.Version}
+	for wait := askFirst; where == ""; {
+		var err error
+		where, err = discover.Events(ctx, ask)
+		if err == nil {
+			break
+		}
+		a.opts.Log.Debug("the endpoint tells of no calls", "error", err)
+		longest := askLast
+		if errors.Is(err, discover.ErrNoEvents) {
+			longest = noEventsLast
+		}
+		if !pause(ctx, wait) {
+			return nil
+		}
+		wait = min(2*wait, longest)
+	}
+	c, err := a.newEvents(calls.Named(where, a.cfg.Uplink.WHIPURL))
+	if err != nil {
+		a.opts.Log.Error("calls are not heard of", "error", err)
+	}
+	return c
+}
+
+// pause waits, and says whether to go on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (a *Agent) newEvents(from string) (*calls.Client, error) {
+	cfg := calls.Config{
+		URL: from, TrustedOrigins: a.cfg.Uplink.TrustedOrigins, UserAgent: "bril/" + a.opts.Version,
+		Date: a.clock.Heard, Log: a.opts.Log,
+	}
+	if file := a.cfg.Uplink.TokenFile; file != "" {
+		token, err := configs.ReadToken(file)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Token = origin.NewSecret(token.Reveal())
+	}
+	return calls.New(cfg)
+}
+
+// conversationName is under which name photos and clips are kept: that which the
+// endpoint gave the conversation, also while the connection is lost; after a crash
+// the one that it says is running; without any the configuration's.
+func (a *Agent) conversationName() string {
+	if room := a.Session.Room(); room != "" {
+		return room
+	}
+	if now := a.call.State(); now.Phase == call.Talking || now.Phase == call.Accepted {
+		return now.Conversation
+	}
+	return a.cfg.SessionName()
+}
+
+// Live does what `bril live` asks for and returns the state after it. To go live while
+// a call rings is to take it.
+func (a *Agent) Live(ctx context.Context, action control.Action) (string, error) {
+	if action == control.On && a.call.State().Phase == call.Ringing {
+		if err := a.call.Press(ctx, call.Accept{}); err != nil {
+			return "", err
+		}
+	}
+	return a.Session.Live(ctx, action)
+}
+
+// Call does what `bril call` asks for and returns how it is with the call after it.
+func (a *Agent) Call(ctx context.Context, action control.CallAction) (string, error) {
+	press := map[control.CallAction]call.Event{
+		control.AcceptCall: call.Accept{}, control.DeclineCall: call.Decline{}, control.EndCall: call.Hangup{},
+	}[action]
+	err := a.call.Press(ctx, press)
+	return string(a.call.State().Phase), err
+}
+
+// answerCall does what a button asks for while a call rings. That it cannot be done,
+// the advisor hears from the call.
+func (a *Agent) answerCall(ctx context.Context, does string) {
+	limited, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	action := map[string]control.CallAction{actionAccept: control.AcceptCall, actionDecline: control.DeclineCall}[does]
+	if _, err := a.Call(limited, action); err != nil && ctx.Err() == nil {
+		a.opts.Log.Warn("refused", "action", does, "error", err)
+	}
+}
+
+// callTime is for the endpoint to take an answer.
+const callTime = 10 * time.Second
+
+// showCall adds how it is with the call, and with what the endpoint tells of calls. An
+// endpoint that has none leaves no trace.
+func (a *Agent) showCall(s *control.Status) {
+	now := a.call.State()
+	c := a.events.Load()
+	told := calls.Status{State: calls.Absent}
+	if c != nil {
+		told = c.Status()
+	}
+	if told.State == calls.Absent && a.cfg.Calls.EventsURL != "" && c != nil {
+		s.Warnings = append(s.Warnings, "nobody can call: "+told.Err.Error())
+	}
+	if told.State == calls.Absent && now.Phase == call.Idle {
+		return
+	}
+	s.Call = &control.Call{
+		State: string(now.Phase), Conversation: now.Conversation, Kind: now.Kind, Events: string(told.State),
+		Customer: control.Customer{Presence: now.Presence.Now, Network: now.Network.Now, Microphone: now.Microphone},
+	}
+	if told.State == calls.Waiting && told.Count > 1 { // the first is tried again at once
+		s.Errors = append(s.Errors, control.Fault{
+			Component: "calls", Message: told.Err.Error(), Hint: cmp.Or(origin.Hint(told.Err), callsHint), Since: told.Since, Count: told.Count,
+		})
+	}
+}
+
+// callsHint is for what is the endpoint's own trouble.
+const callsHint = "nobody can call until it works again; bril live on works as ever"
