@@ -31,12 +31,15 @@ type results struct {
 	Seconds       float64       `json:"seconds"` // of each measurement
 	Publishers    []measurement `json:"publishers"`
 	Allocations   []string      `json:"allocations"` // benchmark lines of go test
-	Figures       []string      `json:"figures"`     // of memory, and of the tests with a browser
+	Figures       []string      `json:"figures"`     // of memory, of the endpoint, and of the tests with a browser
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 4 && args[0] == plainCommand {
 		return publishPlain(ctx, args[1], args[2], args[3])
+	}
+	if len(args) > 3 && args[0] == viewCommand {
+		return view(ctx, args[1:])
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -59,6 +62,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if r.Figures, err = b.recording(); err != nil {
 		return err
 	}
+	crowds, err := b.endpoints()
+	if err != nil {
+		return err
+	}
+	r.Figures = append(r.Figures, crowds...)
 	if !*quick {
 		if r.Allocations, err = b.allocations(); err != nil {
 			return err

@@ -57,7 +57,13 @@ func (b *bench) prepare() error {
 	if err := b.footage(); err != nil {
 		return err
 	}
-	return b.startEndpoint()
+	endpoint, cmd, err := b.startEndpoint("data")
+	if err != nil {
+		return err
+	}
+	b.endpoint = endpoint
+	b.stop = append(b.stop, func() { end(cmd) })
+	return nil
 }
 
 // install copies the programs and has the kernel forget the copies, so that they
@@ -128,28 +134,28 @@ func (b *bench) footage() error {
 	return nil
 }
 
-func (b *bench) startEndpoint() error {
+// startEndpoint starts one that keeps its data below the name, and returns its URL.
+func (b *bench) startEndpoint(data string) (string, *exec.Cmd, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	cmd := exec.CommandContext(b.ctx, b.path("showroom"), "--listen", address, "--data", b.path("data"))
+	cmd := exec.CommandContext(b.ctx, b.path("showroom"), "--listen", address, "--data", b.path(data))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return "", nil, err
 	}
-	b.stop = append(b.stop, func() { end(cmd) })
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("start the endpoint: %w", err)
+		end(cmd)
+		return "", nil, fmt.Errorf("start the endpoint: %w", err)
 	}
-	b.endpoint = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
-	return nil
+	return strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), cmd, nil
 }
 
 func end(cmd *exec.Cmd) {
