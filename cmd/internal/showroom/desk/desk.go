@@ -8,10 +8,14 @@
 package desk
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"log/slog"
-	"net/netip"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/hours"
 )
@@ -35,112 +39,133 @@ type Config struct {
 }
 
 // Desk is the service. All its methods may be called at once.
+//
+// One mutex guards what is in memory, and nothing is called with it held. What is
+// stored is read again after a restart; it is behind by a moment at most.
 type Desk struct {
-	cfg Config
+	cfg      Config
+	instance string        // in the IDs of messages
+	wake     chan struct{} // holds one value when Run has something to do
+	wished   chan struct{} // likewise, for what is to be sent
+
+	mu    sync.Mutex
+	calls map[string]*call // open, and those that ended lately
+	pairs map[string]*pair
+	rooms []string // to be ended
+	limits
+
+	saving  sync.Mutex // one at a time, so that the newest state is saved last
+	booking sync.Mutex // likewise; the records refuse what gets past it
+	joining sync.Mutex // a code makes one conversation, and none once it is cancelled
 }
 
 // New reads the open conversations of an earlier run, and goes on with them as the
 // table says. It starts nothing.
-func New(ctx context.Context, cfg Config) (*Desk, error) { return &Desk{cfg: cfg}, nil }
+func New(ctx context.Context, cfg Config) (*Desk, error) {
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.EndRoom == nil {
+		cfg.EndRoom = func(string) {}
+	}
+	if cfg.Post == nil {
+		cfg.Post = noPost{}
+	}
+	if cfg.Media == nil {
+		cfg.Media = noMedia{}
+	}
+	cfg.ConsentText = cmp.Or(cfg.ConsentText, "1")
+	d := &Desk{
+		cfg: cfg, instance: rand.Text()[:8], wake: make(chan struct{}, 1), wished: make(chan struct{}, 1),
+		calls: map[string]*call{}, pairs: map[string]*pair{}, limits: newLimits(),
+	}
+	return d, d.restore(ctx)
+}
+
+const (
+	sweepEvery = time.Minute
+	saveAgain  = time.Second // after the records did not take it
+)
 
 // Run carries out what is due until ctx ends, which is no error: deadlines, rooms
 // to end, what customers asked to be sent.
-func (d *Desk) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-
-// Conversation is one as its customer, its advisor and the staff see it.
-type Conversation struct {
-	ID        string
-	Phase     Phase
-	Reason    Reason // once it has ended
-	Kind      Kind
-	Showroom  string // its ID
-	Title     string // the showroom's
-	Glasses   string // on which it rings or runs, or ran
-	Locale    string
-	Name      string    // the customer's, where it is known
-	Start     time.Time // of the appointment; zero for none
-	End       time.Time
-	Created   time.Time
-	Started   time.Time // when it was live first; zero for never
-	Ended     time.Time // zero while it is open
-	Rated     bool
-	Sent      bool // something has been mailed, or is about to
-	Connected bool // the advisor's event stream or media is there
-	Presence  Presence
+func (d *Desk) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.work(ctx) })
+	g.Go(func() error { return d.deliver(ctx) })
+	return g.Wait()
 }
 
-// Presence is what is known of a customer's page.
-type Presence struct {
-	Here       bool
-	Network    Network
-	Microphone bool
+func (d *Desk) work(ctx context.Context) error {
+	var swept time.Time
+	for ctx.Err() == nil {
+		d.tick()
+		saved := d.keep(ctx)
+		d.endRooms()
+		if now := d.now(); now.Sub(swept) >= sweepEvery {
+			d.sweep(ctx)
+			swept = now
+		}
+		wait := min(d.untilNext(), swept.Add(sweepEvery).Sub(d.now()))
+		if !saved {
+			wait = min(wait, saveAgain)
+		}
+		timer := time.NewTimer(max(0, wait))
+		select {
+		case <-ctx.Done():
+		case <-d.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	d.keep(context.WithoutCancel(ctx)) // who starts the server again finds the last step
+	return nil
 }
 
-// Network is how a customer's page finds its network.
-type Network string
+func (d *Desk) now() time.Time { return d.cfg.Clock() }
 
-// The networks.
-const (
-	Good   Network = "good"
-	Poor   Network = "poor"
-	Frozen Network = "frozen" // no picture comes
-)
-
-// Lookup returns a conversation, also one that has ended, or ErrUnknown.
-func (d *Desk) Lookup(ctx context.Context, cid string) (Conversation, error) {
-	return Conversation{}, ErrUnknown
+// rouse has Run look. It never blocks.
+func rouse(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it knows
+	}
 }
 
-// Live returns the open conversations, the oldest first.
-func (d *Desk) Live() []Conversation { return nil }
-
-// Showroom is one as a customer sees it who wants to talk.
-type Showroom struct {
-	ID, Title, TimeZone string
-	Open                bool
-	OpensAt             time.Time // while it is closed; zero when that is not known
-	Free                int       // pairs of glasses that could be called now
+// tick makes the steps that are due.
+func (d *Desk) tick() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	for _, c := range d.ordered() {
+		for at, ok := c.state.Deadline(); ok && !at.After(now); at, ok = c.state.Deadline() {
+			d.step(c, Event{What: Tick})
+		}
+	}
 }
 
-// Showrooms returns all of them in the order of the plan.
-func (d *Desk) Showrooms() []Showroom { return nil }
-
-// TalkNow begins a conversation and rings the first free pair of glasses. Errors
-// are *ClosedError, *BusyError, *TooManyError and ErrNoShowroom. from is the
-// customer's address.
-func (d *Desk) TalkNow(ctx context.Context, showroom, locale string, from netip.Addr) (Conversation, error) {
-	return Conversation{}, ErrNoShowroom
+// untilNext is how long nothing is due.
+func (d *Desk) untilNext() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	wait, now := sweepEvery, d.now()
+	for _, c := range d.calls {
+		if at, ok := c.state.Deadline(); ok {
+			wait = min(wait, at.Sub(now))
+		}
+	}
+	return wait
 }
 
-// Ring is the customer's tap on Join: a booked conversation begins to ring, or
-// waits for free glasses. It does nothing to one that is past that. Errors are
-// *EarlyError, ErrExpired, ErrEnded and ErrUnknown.
-func (d *Desk) Ring(ctx context.Context, cid string) (Conversation, error) {
-	return Conversation{}, ErrUnknown
+func (d *Desk) endRooms() {
+	d.mu.Lock()
+	rooms := d.rooms
+	d.rooms = nil
+	d.mu.Unlock()
+	for _, room := range rooms {
+		d.cfg.EndRoom(room)
+	}
 }
-
-// Call is what a customer's page is told.
-type Call struct {
-	Phase   Phase     `json:"state"`
-	Reason  Reason    `json:"reason,omitempty"`
-	RetryAt time.Time `json:"retry_at,omitzero"` // when glasses are rung again, while it waits
-}
-
-// Watch returns a channel that holds the newest state of a conversation, at first
-// the present one, until cancel is called. While a conversation is watched its
-// customer is there. The error is ErrUnknown.
-func (d *Desk) Watch(ctx context.Context, cid string) (calls <-chan Call, cancel func(), err error) {
-	return nil, nil, ErrUnknown
-}
-
-// Report takes what a customer's page says of itself. Of one that has ended it is
-// ErrEnded.
-func (d *Desk) Report(cid string, network Network, microphone bool) error { return ErrUnknown }
-
-// End is the customer's: the conversation is over. A booked one that nobody has
-// answered is booked again, and its code stays good.
-func (d *Desk) End(ctx context.Context, cid string) error { return ErrUnknown }
-
-// Rate counts a thumb, once, of a conversation in which somebody answered. Errors
-// are ErrRated, ErrNotYet and ErrUnknown.
-func (d *Desk) Rate(ctx context.Context, cid string, up bool) error { return ErrUnknown }

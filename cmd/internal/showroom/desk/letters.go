@@ -13,18 +13,22 @@ type Post interface {
 	Moved(ctx context.Context, l BookingLetter) error
 	Cancelled(ctx context.Context, l BookingLetter) error
 
-	// Media sends links to what is stored, and returns the mail's ID.
+	// Media sends the link to what is stored, and returns the mail's ID.
 	Media(ctx context.Context, l MediaLetter) (mail string, err error)
+
+	// Consented confirms that a customer consents to marketing, with the link that
+	// withdraws it.
+	Consented(ctx context.Context, l ConsentLetter) error
 }
 
 // BookingLetter is what a letter on an appointment is made of.
 type BookingLetter struct {
 	Appointment
-	Customer    string // ID
-	Code        string // XXXX-XXXX; not of what was cancelled
-	Token       string // manages the appointment
-	Changes     int    // how often it was changed; for the calendar's SEQUENCE
-	Unsubscribe string // a token to withdraw consent; "" without consent
+	Customer string    // ID
+	Code     string    // XXXX-XXXX; not of what was cancelled
+	Token    string    // manages the appointment; not of what was cancelled
+	Was      time.Time // its start before it moved
+	Changes  int       // how often it was changed; for the calendar's SEQUENCE
 }
 
 // MediaLetter is what a letter with photos and clips is made of.
@@ -36,8 +40,19 @@ type MediaLetter struct {
 	Title        string // the showroom's
 	Date         time.Time
 	Items        []Item
-	More         bool   // others have been mailed before
-	Unsubscribe  string // a token to withdraw consent; "" without consent
+	More         bool // others have been mailed before
+}
+
+// ConsentLetter is what a letter on a consent is made of.
+type ConsentLetter struct {
+	Customer string // ID
+	Name     string
+	Email    string
+	Locale   string
+	Title    string // the showroom's
+	Text     string // the version of what was consented to
+	Token    string // withdraws it
+	At       time.Time
 }
 
 // Item is a photo or clip that is stored.
@@ -56,16 +71,15 @@ type Media interface {
 	Running(cid string) int
 }
 
-// Wish is what a customer asks to be sent.
-type Wish struct {
-	Name, Email string
-	Locale      string
-	Items       []string // IDs; none: all of the conversation
-	Marketing   bool     // consents to it
-}
+type noPost struct{}
 
-// Send takes down what a customer asks for, durably, and mails it: once the items
-// are there, or none of the conversation's is on its way any more, or a few
-// minutes are over; then what comes later in a mail of its own. Errors are joined
-// *FieldErrors, *TooManyError, ErrNotYet and ErrUnknown.
-func (d *Desk) Send(ctx context.Context, cid string, w Wish) error { return ErrUnknown }
+func (noPost) Booked(context.Context, BookingLetter) error        { return nil }
+func (noPost) Moved(context.Context, BookingLetter) error         { return nil }
+func (noPost) Cancelled(context.Context, BookingLetter) error     { return nil }
+func (noPost) Media(context.Context, MediaLetter) (string, error) { return "", nil }
+func (noPost) Consented(context.Context, ConsentLetter) error     { return nil }
+
+type noMedia struct{}
+
+func (noMedia) Items(string) []Item { return nil }
+func (noMedia) Running(string) int  { return 0 }

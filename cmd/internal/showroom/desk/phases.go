@@ -218,7 +218,9 @@ func (s State) enter(row Row, e Event) State {
 		s.Seen = false
 		return s
 	}
-	if from == Ringing && row.To != Connecting && row.On != Restarted {
+	// Glasses that lost their stream have not refused: once they are back, it can ring
+	// on them again.
+	if from == Ringing && row.To != Connecting && row.On != Restarted && row.On != StreamLost {
 		s.Tried = append(slices.Clip(s.Tried), s.Glasses)
 	}
 	if row.On == RingAgain {

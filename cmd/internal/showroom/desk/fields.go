@@ -1,0 +1,66 @@
+package desk
+
+import (
+	"errors"
+	"net/mail"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/records"
+)
+
+// The bounds of what a customer fills in, in bytes.
+const (
+	maxName  = 100
+	maxEmail = 254 // RFC 5321 section 4.5.3.1.3, without the brackets
+	maxPhone = 32
+)
+
+var locales = []string{"nl", "de", "en"}
+
+// validLocale takes another for English.
+func validLocale(locale string) string {
+	if slices.Contains(locales, locale) {
+		return locale
+	}
+	return "en"
+}
+
+// customer checks the fields of a request.
+func (r Request) customer() (records.Customer, error) {
+	c := records.Customer{Name: strings.TrimSpace(r.Name), Email: strings.TrimSpace(r.Email), Phone: strings.TrimSpace(r.Phone), Locale: r.Locale}
+	return c, errors.Join(checkName(c.Name), checkEmail(c.Email), checkPhone(c.Phone), checkLocale(c.Locale))
+}
+
+func checkName(name string) error {
+	if name == "" || len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return &FieldError{Field: "name", Detail: "a name has 1 to 100 bytes, all of them printable"}
+	}
+	return nil
+}
+
+func checkEmail(email string) error {
+	parsed, err := mail.ParseAddress(email)
+	local, domain, _ := strings.Cut(email, "@")
+	plain := err == nil && parsed.Name == "" && parsed.Address == email && len(email) <= maxEmail &&
+		local != "" && domain != "" && !strings.ContainsFunc(email, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' })
+	if !plain {
+		return &FieldError{Field: "email", Detail: "this is not an e-mail address"}
+	}
+	return nil
+}
+
+func checkPhone(phone string) error {
+	if len(phone) > maxPhone || strings.ContainsFunc(phone, func(r rune) bool { return !strings.ContainsRune("0123456789+-/(). ", r) }) {
+		return &FieldError{Field: "phone", Detail: "a telephone number has digits and + - / ( ) only"}
+	}
+	return nil
+}
+
+func checkLocale(locale string) error {
+	if !slices.Contains(locales, locale) {
+		return &FieldError{Field: "locale", Detail: "it is nl, de or en"}
+	}
+	return nil
+}
