@@ -63,7 +63,6 @@ func (p *Post) Booked(ctx context.Context, l desk.BookingLetter) error {
 		return err
 	}
 	p.remind(ctx, d)
-	p.consent(ctx, d, l.Unsubscribe)
 	return nil
 }
 
@@ -101,7 +100,6 @@ func (p *Post) Media(ctx context.Context, l desk.MediaLetter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.consent(ctx, d, l.Unsubscribe)
 	return id, nil
 }
 
@@ -113,7 +111,7 @@ func (p *Post) booking(l desk.BookingLetter) letters.Data {
 	return letters.Data{
 		Base: p.cfg.Base, Title: l.Title, Locale: l.Locale, Customer: l.Customer, Appointment: l.ID,
 		Email: l.Email, Name: l.Name, Start: l.Start, End: l.End, Zone: zone,
-		Code: l.Code, Token: l.Token, Sequence: l.Changes,
+		Was: l.Was, Code: l.Code, Token: l.Token, Sequence: l.Changes,
 	}
 }
 
@@ -140,15 +138,12 @@ func (p *Post) forget(appointment string) error {
 	return err
 }
 
-// consent confirms what the customer agreed to beside. The way to take it back is on
-// paper then; it was given all the same when that cannot be written.
-func (p *Post) consent(ctx context.Context, d letters.Data, token string) {
-	if token == "" {
-		return
-	}
-	d.ConsentText, d.ConsentVersion = ConsentText(d.Locale), ConsentVersion
-	d.ConsentAt, d.ConsentToken = p.cfg.Clock(), token
-	if _, err := p.cfg.Queue.Put(ctx, letters.Consent(d)); err != nil {
-		p.cfg.Log.Error("put a confirmation of consent", "customer", d.Customer, "error", err)
-	}
+// Consented confirms what the customer agreed to beside, with the way to take it
+// back.
+func (p *Post) Consented(ctx context.Context, l desk.ConsentLetter) error {
+	_, err := p.cfg.Queue.Put(ctx, letters.Consent(letters.Data{
+		Base: p.cfg.Base, Title: l.Title, Locale: l.Locale, Customer: l.Customer, Email: l.Email, Name: l.Name,
+		ConsentText: ConsentText(l.Locale), ConsentVersion: l.Text, ConsentAt: l.At, ConsentToken: l.Token,
+	}))
+	return err
 }
