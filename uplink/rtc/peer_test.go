@@ -44,6 +44,8 @@ type endpoint struct {
 
 	transport http.RoundTripper // of the client; nil for its own
 
+	speaks speaks // to whoever listens
+
 	mu   sync.Mutex
 	peer *webrtc.PeerConnection
 }
@@ -68,6 +70,7 @@ func (e *endpoint) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /whip/demo", e.publish)
 	mux.HandleFunc("PATCH /session", e.patch)
+	e.handleHearing(mux)
 	mux.HandleFunc("DELETE /session", func(http.ResponseWriter, *http.Request) {
 		note(e.deleted)
 		if e.onDelete != nil {
