@@ -228,7 +228,9 @@ func TestNoPictureComes(t *testing.T) {
 		{"a picture first", replace("m=audio", video+"m=audio"), `a section of "video"`},
 		{"a picture instead", replace("m=audio", "m=video"), `a section of "video"`},
 		{"a rejected picture", func(sdp string) string { return sdp + strings.Replace(video, "video 9", "video 0", 1) }, `a section of "video"`},
-		{"data", func(sdp string) string { return sdp + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:8\r\n" }, `a section of "application"`},
+		{"data", func(sdp string) string {
+			return sdp + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:8\r\n"
+		}, `a section of "application"`},
 		{"two voices", func(sdp string) string { return sdp + sdp[strings.Index(sdp, "m=audio"):] }, "2 sections of sound"},
 		{"a picture's codec", replace("opus/48000", "H264/90000"), "has no Opus"},
 		{"nothing", func(sdp string) string { return sdp[:strings.Index(sdp, "m=audio")] }, "0 sections of sound"},

@@ -13,7 +13,7 @@ const (
 	margin = 10 * ms
 	// What is held too long or too short by this much is made right in the next quiet
 	// moment.
-	tooLong, tooShort = 10 * ms, 5 * ms
+	tooLong, tooShort = 6 * ms, 5 * ms
 	// tooLongAnyway is made right in speech, too.
 	tooLongAnyway = 120 * ms
 	// behind is when what waits is left out: the machine has stood still.

@@ -1,7 +1,10 @@
 package talkback
 
 import (
+	"encoding/binary"
 	"math"
+	"math/rand/v2"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -68,6 +71,64 @@ func TestSeams(t *testing.T) {
 		}
 		if got := lengthen(tone(4*ms), n); len(got) != 4*ms {
 			t.Errorf("4 ms lengthened by %d are %d samples", n, len(got))
+		}
+	}
+}
+
+// spoken is a sentence of espeak-ng at 48 kHz, between a second of silence each.
+func spoken(t *testing.T) []int16 {
+	t.Helper()
+	espeak, err := exec.LookPath("espeak-ng")
+	if err != nil {
+		t.Skip("needs espeak-ng: ", err)
+	}
+	out, err := exec.Command(espeak, "--stdout", "-v", "nl", "Goedemiddag, ik zou graag de binnenkant van deze auto zien. Kunt u de achterklep openen?").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header, rate = 44, 22_050 // of espeak-ng's WAV
+	pcm := out[header:]
+	sound := make([]int16, sampleRate, 10*sampleRate)
+	for i := range len(pcm) / 2 * sampleRate / rate {
+		at := min(i*rate/sampleRate, len(pcm)/2-1)
+		sound = append(sound, int16(binary.LittleEndian.Uint16(pcm[2*at:])))
+	}
+	return append(sound, make([]int16, sampleRate)...)
+}
+
+// Speech is known for what it is, also with the hum of a room behind it and softly
+// spoken, and the room alone is not.
+func TestSpeech(t *testing.T) {
+	sound := spoken(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, tc := range []struct {
+		name         string
+		gain, behind float64
+	}{{"clear", 1, 0}, {"soft", 0.2, 0}, {"in a room", 1, 150}, {"soft in a room", 0.3, 60}} {
+		var l level
+		var right, speech, wrong, quiet int
+		for at := 0; at+20*ms <= len(sound); at += 20 * ms {
+			frame := make([]int16, 20*ms)
+			for i := range frame {
+				frame[i] = int16(tc.gain*float64(sound[at+i]) + tc.behind*random.NormFloat64())
+			}
+			said, is := l.speech(frame), rms(sound[at:at+20*ms])*tc.gain
+			switch {
+			case is > 600: // plainly speech
+				speech++
+				if said {
+					right++
+				}
+			case is == 0 && at > sampleRate/2: // and plainly none
+				quiet++
+				if said {
+					wrong++
+				}
+			}
+		}
+		t.Logf("%s: %d of %d frames of speech are known, %d of %d without are taken for it", tc.name, right, speech, wrong, quiet)
+		if speech < 20 || right < speech*95/100 || wrong > quiet/20 {
+			t.Errorf("%s: %d of %d, and %d of %d", tc.name, right, speech, wrong, quiet)
 		}
 	}
 }

@@ -141,6 +141,12 @@ func (t *Talkback) hear(ear *speaker.Ear) {
 		t.scratch = make([]int16, ear.Len())
 	}
 	out := t.scratch[:ear.Len()]
+	t.render(out)
+	ear.Put(0, out)
+}
+
+// render writes what is to be heard next.
+func (t *Talkback) render(out []int16) {
 	now := monotonic.Now()
 	speech := t.player.fill(out, now)
 	goal := t.gain
@@ -151,7 +157,6 @@ func (t *Talkback) hear(ear *speaker.Ear) {
 	if speech {
 		t.spoken.Store(int64(now + t.cfg.Holds + time.Duration(len(out))*time.Second/sampleRate))
 	}
-	ear.Put(0, out)
 }
 
 // amplify brings the gain to goal within out, so that nothing clicks.

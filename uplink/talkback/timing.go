@@ -9,7 +9,7 @@ const (
 	ms         = sampleRate / 1000 // in samples
 
 	minTarget   = 5 * ms
-	firstTarget = 20 * ms  // until the network is known
+	firstTarget = 10 * ms  // until the network is known
 	maxTarget   = 400 * ms // more is no conversation
 	jump        = 2 * sampleRate
 	// baseTime is for how long the fastest way counts that a packet has taken, so that
