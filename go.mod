@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	filippo.io/age v1.3.2
 	github.com/Eyevinn/mp4ff v0.50.0
+	github.com/arran4/golang-ical v0.3.2
 	github.com/blackjack/webcam v0.6.1
 	github.com/bluenviron/mediacommon/v2 v2.5.0
 	github.com/chromedp/cdproto v0.0.0-20250724212937-08a3db8b4327

@@ -292,3 +292,27 @@ func TestItems(t *testing.T) {
 		}
 	}
 }
+
+// The queue takes every letter, and a calendar follows the appointment through them.
+func TestLettersAreMails(t *testing.T) {
+	q, err := mail.Open(mail.Config{Dir: filepath.Join(t.TempDir(), "outbox")})
+	check(t, err)
+	defer q.Close()
+	for _, locale := range locales {
+		for _, maker := range makers {
+			_, err := q.Put(t.Context(), maker.make(story(locale)))
+			check(t, err)
+		}
+	}
+	copies, err := q.Export("cust")
+	check(t, err)
+	events := 0
+	for _, c := range copies {
+		if strings.Contains(string(c.Message), "appointment.ics") {
+			events++
+		}
+	}
+	if len(copies) != len(locales)*len(makers) || events != 3*len(locales) {
+		t.Errorf("%d mails, %d events", len(copies), events)
+	}
+}

@@ -38,6 +38,9 @@ func ParseAddress(address string) (string, error) {
 		return "", fmt.Errorf("%w: what is before the @", ErrAddress)
 	}
 	domain, err := idna.Lookup.ToASCII(address[at+1:])
+	if err == nil { // of a few characters it makes what it does not take itself
+		_, err = idna.Lookup.ToASCII(domain)
+	}
 	if err != nil || !domainName.MatchString(domain) {
 		return "", fmt.Errorf("%w: what follows the @", ErrAddress)
 	}
@@ -57,12 +60,13 @@ func parseFrom(from string) (*mail.Address, error) {
 	if sender.Address, err = ParseAddress(sender.Address); err != nil {
 		return nil, refuse(hint, "sender %.80q: %w", from, err)
 	}
-	sender.Name = line(sender.Name, maxName)
+	sender.Name = displayName(sender.Name)
 	return sender, nil
 }
 
 // line makes a text one line, of at most so many runes, that shows what it holds:
-// no control and format characters, with which a line ends or runs backwards.
+// no control and format characters, with which a line ends or runs backwards, and
+// no encoded words (RFC 2047), which a reader would make something else of.
 func line(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -73,12 +77,16 @@ func line(s string, most int) string {
 		}
 		return r
 	}, s)
-	s = strings.Join(strings.Fields(s), " ")
+	s = strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "=?", "= ?")
 	if r := []rune(s); len(r) > most {
 		s = strings.TrimSpace(string(r[:most]))
 	}
 	return s
 }
+
+// displayName is a name as it stands before an address. net/mail encodes one with a
+// backslash so that it reads it back as none (RFC 2047, 5, (3), allows no backslash).
+func displayName(name string) string { return line(strings.ReplaceAll(name, `\`, ""), maxName) }
 
 var anyAddress = regexp.MustCompile(`[^\s<>()"',;:]*@[^\s<>()"',;:]*`)
 

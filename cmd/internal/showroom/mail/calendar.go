@@ -34,7 +34,7 @@ func (e *Event) ics(now time.Time, organizer, name, attendee string) string {
 	property("DTSTAMP", stamp(now))
 	property("DTSTART", stamp(e.Start))
 	property("DTEND", stamp(e.End))
-	property("SUMMARY", escape(e.Summary))
+	property("SUMMARY", escape(line(e.Summary, maxSubject)))
 	if e.Description != "" {
 		property("DESCRIPTION", escape(e.Description))
 	}
@@ -55,7 +55,7 @@ func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
 // commonName is a parameter, which is quoted and can hold no quotes (3.2).
 func commonName(name string) string {
-	name = strings.ReplaceAll(line(name, maxName), `"`, "'")
+	name = strings.ReplaceAll(displayName(name), `"`, "'")
 	if name == "" {
 		return ""
 	}

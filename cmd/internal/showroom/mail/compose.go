@@ -28,7 +28,7 @@ func compose(m Message, id string, from *mail.Address, now time.Time) ([]byte, e
 	msg.SetMessageIDWithValue(id + "@" + domain)
 	msg.SetDateWithValue(now)
 	msg.FromMailAddress(from)
-	msg.ToMailAddress(&mail.Address{Name: line(m.Name, maxName), Address: m.To})
+	msg.ToMailAddress(&mail.Address{Name: displayName(m.Name), Address: m.To})
 	msg.Subject(line(m.Subject, maxSubject))
 	msg.SetGenHeader(gomail.HeaderContentLang, m.Locale)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834, 5: nobody's absence notice answers it

@@ -20,7 +20,7 @@ import (
 //	ID.json  the entry, with the address
 //
 // What must not be forgotten on a full disk is said by a new name, which needs no
-// space: ID.sent is a message that the server has taken, and Dir/KIND-ID.eml one
+// space: ID.sent was a message that the server has taken, and Dir/KIND-ID.eml is one
 // that is laid in the outbox.
 const (
 	schemaVersion = 1

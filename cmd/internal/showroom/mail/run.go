@@ -234,11 +234,8 @@ func (q *Queue) end(m *stored, state State, why string) {
 }
 
 func (q *Queue) saveEnd(m *stored) error {
-	if m.State == Sent && !exists(q.sentPath(m.ID)) {
-		if err := q.step("note"); err != nil {
-			return err
-		}
-		if err := rename(q.messagePath(m.ID), q.sentPath(m.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if m.State == Sent {
+		if err := q.noteSent(m.ID); err != nil {
 			return err
 		}
 	}
@@ -252,4 +249,21 @@ func (q *Queue) saveEnd(m *stored) error {
 		return err
 	}
 	return remove(q.messagePath(m.ID), q.sentPath(m.ID))
+}
+
+// noteSent says by a name that a mail was sent, and empties the file: the room is
+// what the entry is written into, where mails have filled the disk.
+func (q *Queue) noteSent(id string) error {
+	if !exists(q.sentPath(id)) {
+		if err := q.step("note"); err != nil {
+			return err
+		}
+		if err := rename(q.messagePath(id), q.sentPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Truncate(q.sentPath(id), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
