@@ -42,6 +42,12 @@ type delivery struct {
 // newUpload asks the well-known address what to encrypt to.
 func newUpload(t *testing.T, url, id string, show bool, jpg []byte, header ...string) delivery {
 	t.Helper()
+	return newUploadOf(t, url, "anna", id, show, jpg, header...)
+}
+
+// newUploadOf is of a room.
+func newUploadOf(t *testing.T, url, room, id string, show bool, jpg []byte, header ...string) delivery {
+	t.Helper()
 	var known wellKnownAnswer
 	_, text := request(t, http.MethodGet, url+"/.well-known/bril", "")
 	check(t, json.Unmarshal([]byte(text), &known))
@@ -50,7 +56,7 @@ func newUpload(t *testing.T, url, id string, show bool, jpg []byte, header ...st
 	var cipher bytes.Buffer
 	w, err := age.Encrypt(&cipher, recipient)
 	check(t, err)
-	fmt.Fprintf(w, `{"schema_version":1,"id":%q,"kind":"photo","session":"anna","taken_at":"2026-11-30T10:00:00Z","clock":"confirmed","show":%v,"content_type":"image/jpeg"}`+"\n", id, show)
+	fmt.Fprintf(w, `{"schema_version":1,"id":%q,"kind":"photo","session":%q,"taken_at":"2026-11-30T10:00:00Z","clock":"confirmed","show":%v,"content_type":"image/jpeg"}`+"\n", id, room, show)
 	_, err = w.Write(jpg)
 	check(t, err)
 	check(t, w.Close())

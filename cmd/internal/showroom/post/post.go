@@ -96,11 +96,16 @@ func (p *Post) Media(ctx context.Context, l desk.MediaLetter) (string, error) {
 			d.Photos++
 		}
 	}
-	id, err := p.cfg.Queue.Put(ctx, letters.Media(d))
-	if err != nil {
-		return "", err
-	}
-	return id, nil
+	return p.cfg.Queue.Put(ctx, letters.Media(d))
+}
+
+// Consented confirms a consent word by word, with the way to take it back.
+func (p *Post) Consented(ctx context.Context, l desk.ConsentLetter) error {
+	_, err := p.cfg.Queue.Put(ctx, letters.Consent(letters.Data{
+		Base: p.cfg.Base, Title: l.Title, Locale: l.Locale, Customer: l.Customer, Email: l.Email, Name: l.Name,
+		ConsentText: ConsentText(l.Locale), ConsentVersion: l.Text, ConsentAt: l.At, ConsentToken: l.Token,
+	}))
+	return err
 }
 
 func (p *Post) booking(l desk.BookingLetter) letters.Data {
@@ -110,8 +115,8 @@ func (p *Post) booking(l desk.BookingLetter) letters.Data {
 	}
 	return letters.Data{
 		Base: p.cfg.Base, Title: l.Title, Locale: l.Locale, Customer: l.Customer, Appointment: l.ID,
-		Email: l.Email, Name: l.Name, Start: l.Start, End: l.End, Zone: zone,
-		Was: l.Was, Code: l.Code, Token: l.Token, Sequence: l.Changes,
+		Email: l.Email, Name: l.Name, Start: l.Start, End: l.End, Was: l.Was, Zone: zone,
+		Code: l.Code, Token: l.Token, Sequence: l.Changes,
 	}
 }
 
@@ -135,15 +140,5 @@ func (p *Post) remind(ctx context.Context, d letters.Data) {
 // forget drops the reminders of an appointment.
 func (p *Post) forget(appointment string) error {
 	_, err := p.cfg.Queue.Drop(func(e mail.Entry) bool { return e.Kind == mail.Reminder && e.Appointment == appointment })
-	return err
-}
-
-// Consented confirms what the customer agreed to beside, with the way to take it
-// back.
-func (p *Post) Consented(ctx context.Context, l desk.ConsentLetter) error {
-	_, err := p.cfg.Queue.Put(ctx, letters.Consent(letters.Data{
-		Base: p.cfg.Base, Title: l.Title, Locale: l.Locale, Customer: l.Customer, Email: l.Email, Name: l.Name,
-		ConsentText: ConsentText(l.Locale), ConsentVersion: l.Text, ConsentAt: l.At, ConsentToken: l.Token,
-	}))
 	return err
 }
