@@ -88,7 +88,7 @@ A file of office hours:
 	c.SetErr(errOut)
 	c.SetArgs(args)
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON), newStaffCommand(&asJSON))
+	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON), newPrivacyCommand(&asJSON), newBackupCommand(&asJSON), newStaffCommand(&asJSON))
 	return c
 }
 
@@ -183,5 +183,8 @@ func classify(err error) (code int, hint string) {
 	case errors.Is(err, fs.ErrPermission):
 		return codePermission, "choose a port above 1023 and a data directory of your own"
 	}
-	return codeFailed, ""
+	if hinted := (interface{ Hint() string })(nil); errors.As(err, &hinted) {
+		hint = hinted.Hint()
+	}
+	return codeFailed, hint
 }

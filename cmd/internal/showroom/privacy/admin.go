@@ -43,17 +43,21 @@ const (
 // there is a dead one's. An erasure goes on when its client leaves. What others let
 // their command lines ask is in more, of which there is at most one.
 func Serve(ctx context.Context, path string, admin Admin, log *slog.Logger, more ...http.Handler) error {
+	return serve(ctx, path, &handler{admin: admin, ctx: ctx, more: more}, log, func() {})
+}
+
+func serve(ctx context.Context, path string, h *handler, log *slog.Logger, ready func()) error {
 	listener, err := listen(path)
 	if err != nil {
 		return fmt.Errorf("listen on the admin socket %s: %w", path, err)
 	}
-	h := &handler{admin: admin, ctx: ctx, more: more}
 	server := &http.Server{
 		Handler: h.routes(), ReadTimeout: requestTime, MaxHeaderBytes: 8 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
+	ready()
 	select {
 	case err = <-served:
 	case <-ctx.Done():

@@ -194,3 +194,15 @@ func (k *Keeper) report(what string, counts records.Counts) {
 
 // Backup writes a backup of the records and returns its path.
 func (k *Keeper) Backup(ctx context.Context) (string, error) { return k.cfg.Records.Backup(ctx) }
+
+// Erased is media.Config.Erased by the records. What they cannot say is not taken
+// for erased: it is asked again when the item is listed at the latest.
+func Erased(db *records.DB, log *slog.Logger) func(conversation string) bool {
+	return func(conversation string) bool {
+		gone, err := db.Erased(context.Background(), conversation)
+		if err != nil && log != nil {
+			log.Error("ask whether a conversation was erased", "error", err)
+		}
+		return gone
+	}
+}
