@@ -59,6 +59,9 @@ func parseServer(cfg Config) (*server, error) {
 	if s.port, err = portOf(u, s.implicit); err != nil {
 		return nil, err
 	}
+	if s.port == 465 && !s.implicit { // each would wait for the other's first word
+		return nil, refuse("give it as smtps://"+u.Host, "SMTP server %s: its port takes TLS from the first byte", u.Host)
+	}
 	addr, err := netip.ParseAddr(s.host)
 	s.loopback = s.host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 	if (s.user == "") != (s.passwordFile == "") {

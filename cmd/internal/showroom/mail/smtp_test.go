@@ -328,6 +328,7 @@ func TestConfig(t *testing.T) {
 		"word":              {SMTP: "yes", From: from},
 		"path":              {SMTP: "smtp://mail.example/x", From: from},
 		"port":              {SMTP: "smtp://mail.example:70000", From: from},
+		"port of smtps":     {SMTP: "smtp://mail.example:465", From: from},
 		"password in URL":   {SMTP: "smtp://a:geheim@mail.example", From: from},
 		"control character": {SMTP: "smtp://a:geheim@mail.example\n", From: from},
 		"user only":         {SMTP: "smtp://a@mail.example", From: from},
