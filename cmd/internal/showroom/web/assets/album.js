@@ -1,6 +1,7 @@
 // What was taken in a conversation, as the server has it.
 
 import {Backoff} from './backoff.js';
+import {time} from './words.js';
 
 const TRIES = 6; // then the next news are waited for
 
@@ -58,12 +59,12 @@ function newestFirst(items) {
 
 /** When it was taken, in the customer's own zone and way of writing; empty when not known. */
 export function timeOf({taken_at: at}) {
-  const time = new Date(at);
-  return time.getFullYear() < 2020 || Number.isNaN(time.valueOf()) ? ''
-    : time.toLocaleTimeString([], {hour: 'numeric', minute: '2-digit'});
+  const taken = new Date(at);
+  return taken.getFullYear() < 2020 || Number.isNaN(taken.valueOf()) ? '' : time(taken, {hour: 'numeric', minute: '2-digit'});
 }
 
-/** What to call it: "Photo, 14:05". */
+/** What to call it: the text's key and values. */
 export function title(item) {
-  return [item.kind === 'clip' ? 'Clip' : 'Photo', timeOf(item)].filter(Boolean).join(', ');
+  const key = item.kind === 'clip' ? 'item.clip' : 'item.photo';
+  return timeOf(item) ? [`${key}.at`, {time: () => timeOf(item)}] : [key];
 }

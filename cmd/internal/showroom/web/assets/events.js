@@ -7,6 +7,7 @@ import {Backoff} from './backoff.js';
  * Follows a conversation until stop() is called.
  * on.connected() comes first, and again when the stream had been lost;
  * on.state({state, publication, server}) then, and with each change;
+ * on.call({state, reason, retry_at}) at first and with each change, where it is a call;
  * on.media({items, show}) when a photo or clip has been stored;
  * on.offline() when the server is not reached; on.refused() when it wants a key.
  */
@@ -27,6 +28,13 @@ export class Events {
     this.#source = null;
   }
 
+  /** The network is another one: the stream may be dead without knowing. */
+  renew() {
+    this.stop();
+    this.#backoff.reset();
+    this.#open();
+  }
+
   #open() {
     const source = new EventSource(this.url);
     this.#source = source;
@@ -35,6 +43,7 @@ export class Events {
       this.on.state(JSON.parse(event.data));
     };
     source.onopen = () => this.on.connected();
+    source.addEventListener('call', (event) => this.on.call(JSON.parse(event.data)));
     source.addEventListener('media', (event) => this.on.media(JSON.parse(event.data)));
     source.onerror = () => this.#failed(source);
   }
@@ -46,10 +55,13 @@ export class Events {
     if (source !== this.#source) return;
     this.#source = null;
     this.on.offline();
-    if (await this.#isRefused()) {
+    const refused = await this.#isRefused();
+    if (this.#source) return; // renewed meanwhile
+    if (refused) {
       this.on.refused();
       return;
     }
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#open(), this.#backoff.next());
   }
 

@@ -2,13 +2,13 @@
 // from it, and what the advisor shows at once.
 
 import {Album, title} from './album.js';
+import {find} from './dom.js';
 import {minutes, poster} from './poster.js';
 import {Popup} from './popup.js';
 import {Viewer} from './viewer.js';
+import {label, put, word} from './words.js';
 
 const RECENT = 30000; // ms without the server after which nothing that was missed pops up
-
-const find = (id) => document.getElementById(id);
 
 export class Gallery {
   #album;
@@ -17,6 +17,7 @@ export class Gallery {
   #tiles = new Map(); // by item id
   #known = null; // ids of the last list; null before the first
   #shown = new Set(); // ids that have popped up
+  #resting = false;
   #lostAt = 0; // when the server was lost; 0 while it is there
   #missed = false; // whether what is new in the next list should have popped up
   #near = new IntersectionObserver((entries) => this.#appear(entries), {rootMargin: '200px'});
@@ -27,6 +28,21 @@ export class Gallery {
     this.#album = new Album(name, {list: (items) => this.#list(items)});
     this.#viewer = new Viewer(find('viewer'));
     this.#popup = new Popup(find('popup'), {shown: (item) => this.#isShown(item)});
+  }
+
+  /** What there is, newest first. */
+  get items() {
+    return [...find('items').children].map(({item}) => item);
+  }
+
+  /** A small picture of an item, for another place; null while there is none. */
+  picture(id) {
+    const shown = this.#tiles.get(id)?.querySelector('img, canvas');
+    if (!shown) return null;
+    if (shown instanceof HTMLImageElement) return Object.assign(new Image(), {alt: '', src: shown.src});
+    const copy = shown.cloneNode();
+    copy.getContext('2d').drawImage(shown, 0, 0);
+    return copy;
   }
 
   /** The stream of events stands. Whatever came before it is in the list. */
@@ -51,6 +67,12 @@ export class Gallery {
     return this.#missed || this.#lostAt > 0 && Date.now() - this.#lostAt < RECENT;
   }
 
+  /** The conversation is over: what comes now is in the tray, and in nobody's way. */
+  rest() {
+    this.#popup.close();
+    this.#resting = true;
+  }
+
   /** The conversation may not be watched any more. */
   close() {
     this.#popup.close();
@@ -58,7 +80,7 @@ export class Gallery {
   }
 
   #pop(item) {
-    if (this.#shown.has(item.id)) return;
+    if (this.#resting || this.#shown.has(item.id)) return;
     this.#shown.add(item.id);
     this.#popup.show(item);
   }
@@ -67,7 +89,7 @@ export class Gallery {
     this.#viewer.close();
     const video = find('picture');
     if (video.webkitDisplayingFullscreen) video.webkitExitFullscreen(); // iPhone
-    say('Your advisor shows you a photo. Press Escape to close it.');
+    put(find('said'), item.kind === 'clip' ? 'popup.said.clip' : 'popup.said.photo');
     this.stats.shown.push(item.id);
   }
 
@@ -80,7 +102,7 @@ export class Gallery {
     this.#viewer.setItems(items);
     Object.assign(this.stats, {listed: true, items: items.length});
     if (missed) this.#pop(missed);
-    else if (added.some(({id}) => !this.#shown.has(id))) say(`New: ${title(added[0])}.`);
+    else if (added.some(({id}) => !this.#shown.has(id))) put(find('said'), 'tray.new', {what: () => word(...title(added[0]))});
   }
 
   #draw(items) {
@@ -98,8 +120,7 @@ export class Gallery {
       if (list.children[at] !== tile) list.insertBefore(tile, list.children[at] ?? null);
     });
     find('count').textContent = items.length;
-    find('taken').textContent = items.length > 0 ? 'You can still look at the photos and clips of your conversation.'
-      : 'Photos and clips that your advisor takes appear here, too. There are none at the moment.';
+    put(find('taken'), items.length > 0 ? 'tray.some' : 'tray.none');
     find('taken').hidden = false;
     find('tray').hidden = items.length === 0;
     document.body.toggleAttribute('data-tray', items.length > 0);
@@ -108,7 +129,7 @@ export class Gallery {
   #tile(item) {
     const tile = find(item.kind === 'clip' ? 'clip-tile' : 'photo-tile').content.firstElementChild.cloneNode(true);
     const button = tile.firstElementChild;
-    button.ariaLabel = title(item);
+    label(button, ...title(item));
     button.addEventListener('click', () => {
       this.#popup.close();
       this.#viewer.open(item);
@@ -141,12 +162,7 @@ export class Gallery {
     tile.empty = !canvas;
     if (canvas) tile.firstElementChild.prepend(canvas);
     if (duration === null) return;
-    tile.firstElementChild.ariaLabel = `${title(tile.item)}, ${minutes(duration)}`;
+    label(tile.firstElementChild, 'item.long', {what: () => word(...title(tile.item)), length: minutes(duration)});
     tile.querySelector('.length').textContent = minutes(duration);
   }
-}
-
-// To those who hear the page.
-function say(text) {
-  find('said').textContent = text;
 }

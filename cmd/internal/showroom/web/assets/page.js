@@ -1,75 +1,65 @@
-// The customer's page: what to say, and the picture.
+// The page of a conversation: of a call, which is joined and has an end, or of an
+// open room (/NAME), which one looks into.
 
 import {unlock} from './access.js';
+import {ask} from './api.js';
+import {keepAwake} from './awake.js';
+import {Closing} from './closing.js';
+import {find} from './dom.js';
 import {Events} from './events.js';
 import {Gallery} from './gallery.js';
-import {keep, now, plausible, SoundMeter} from './measure.js';
+import {Counter, judge, START} from './health.js';
+import {Lobby, routeOf} from './lobby.js';
+import {Microphone} from './microphone.js';
+import {Picture} from './picture.js';
 import {Player} from './player.js';
-import {TimecodeReader} from './timecode.js';
+import {Report} from './report.js';
+import {Send} from './send.js';
+import {stateOf} from './state.js';
+import {put, speak} from './words.js';
 
-const WORDS = {
-  opening: ['Opening', 'One moment', 'Opening the showroom.'],
-  waiting: ['Waiting', 'Waiting for your advisor', 'The picture appears here by itself. You can leave this page open.'],
-  connecting: ['Connecting', 'Your advisor is here', 'Connecting the picture and the sound.'],
-  live: ['Live', 'Live', 'You see what your advisor sees.'],
-  paused: ['Paused', 'Paused by your advisor', 'Nothing is being sent at the moment. It goes on here by itself.'],
-  interrupted: ['Interrupted', 'The connection was interrupted', 'Reconnecting by itself. Please stay on this page.'],
-  offline: ['Offline', 'No connection to the showroom', 'Trying again by itself. Is this device online?'],
-  locked: ['Locked', 'This link is not complete', 'Please open the whole link that your advisor sent you, or ask for a new one.'],
-  unsupported: ['Not supported', 'This browser cannot show the picture', 'Please try a current version of Chrome, Edge, Firefox or Safari.'],
-};
-
-const SHOWN_EVERY = 250; // ms between two figures of the latency
 const SILENCE = 1500; // ms without a picture that count as an interruption
 const UNLOCK_EVERY = 4 * 3600e3; // ms; what the access key is exchanged for lasts 12 hours
+const AGAIN = 1000; // ms between attempts to reach the server at first
+const STAYING = ['lobby', 'locked', 'unsupported']; // nothing that happens elsewhere changes these
 
-const find = (id) => document.getElementById(id);
-const name = location.pathname.slice(1);
-const measuring = new URLSearchParams(location.search).has('measure');
-const video = find('picture');
-const reader = new TimecodeReader();
+const route = routeOf(location);
 
 // For tests and support: what this page has seen. Times are Unix ms.
 const stats = window.brilStats = {
-  state: 'opening', server: '', framesDecoded: 0, sessions: 0, width: 0, height: 0,
+  state: 'opening', server: '', call: null, network: 'good', framesDecoded: 0, sessions: 0, width: 0, height: 0,
   openedAt: performance.timeOrigin, announcedAt: 0, connectedAt: 0, firstFrameAt: 0, lastFrameAt: 0,
   latencies: [], // of pictures at the frame callback, in ms
   displayLatencies: [], // and when the display shows them
   soundLatencies: [], lipSync: [], browserLipSync: [], errors: [],
   pc: null,
+  talk: null, // the session of the microphone
   media: {listed: false, items: 0, shown: []}, // shown: ids that popped up
 };
 
+let picture = null;
 let player = null;
-let meter = null;
 let gallery = null;
+let events = null;
+let call = null; // what only a call has, in parts
+let lobby = null;
 let server = {state: '', publication: 0, server: ''};
 let reached = false; // the server, just now
-let shownAt = 0;
 
 function show(state) {
-  if (stats.state === state && document.body.dataset.state === state) return;
-  const [badge, title, text] = WORDS[state];
+  if (document.body.dataset.state === state && stats.state === state) return;
   stats.state = document.body.dataset.state = state;
-  find('badge').textContent = badge;
-  find('title').textContent = title;
-  find('text').textContent = text;
+  for (const part of ['badge', 'title', 'text']) put(find(part), `state.${state}${part === 'title' ? '' : `.${part}`}`);
+  put(find('page-title'), state === 'live' ? 'title.live' : 'title.page');
   find('retry').hidden = state !== 'locked';
-  document.title = state === 'live' ? 'Live \u2013 Bril' : 'Bril';
-  find('full').hidden = !('picture' in document.body.dataset) || !canFill();
 }
 
 // What is true for the customer follows from what the server says, from the link
-// and from the picture itself, in this order.
+// and from the picture itself.
 function update() {
-  if (document.hidden || ['locked', 'unsupported'].includes(stats.state)) return;
+  if (document.hidden || STAYING.includes(stats.state)) return;
   const fresh = Date.now() - stats.lastFrameAt < SILENCE;
-  if (!reached) return show(fresh ? 'live' : server.state ? 'offline' : 'opening');
-  if (server.state === 'live') {
-    if (fresh) return show('live');
-    return show(stats.firstFrameAt ? 'interrupted' : 'connecting');
-  }
-  if (WORDS[server.state]) show(server.state);
+  show(stateOf({call: stats.call, reached, server: server.state, fresh, seen: stats.firstFrameAt > 0}));
 }
 
 function heard(state) {
@@ -81,32 +71,43 @@ function heard(state) {
   if (restarted) player.renew();
   if (state.state === 'live' || state.state === 'paused') player.play();
   else if (state.state === 'waiting') player.rest();
-  player.expectFrames(state.state === 'live');
+  player.expectFrames(state.state === 'live' && !isOver());
   update();
+}
+
+const isOver = () => stats.call?.state === 'ended';
+
+// The server says what has become of the call.
+function turned(state) {
+  stats.call = state;
+  call.microphone.offer(Microphone.isPossible() && state.state === 'live');
+  if (state.state === 'live') {
+    call.report.again();
+    call.report.tell();
+  } else if (state.state !== 'connecting') {
+    call.microphone.turnOff();
+  }
+  if (isOver()) finish();
+  update();
+}
+
+function finish() {
+  player.close();
+  picture.drop();
+  player.expectFrames(false);
+  find('leaving').close();
+  gallery.rest();
+  keepAwake(false);
+  show('ended');
+  call.closing.open(stats.call, stats.firstFrameAt > 0);
 }
 
 function lock() {
   player?.close();
+  call?.microphone.turnOff();
+  events?.stop();
   gallery?.close();
   show('locked');
-}
-
-function attach(stream) {
-  stats.sessions++;
-  stats.pc = player.pc;
-  video.srcObject = stream;
-  start();
-  if (measuring) {
-    meter?.close();
-    meter = new SoundMeter(stream, player.pc, stats);
-  }
-}
-
-function start() {
-  video.play().catch((error) => {
-    // A browser that saves power may want a tap even for a silent picture.
-    if (error.name === 'NotAllowedError') find('sound').hidden = false;
-  });
 }
 
 function linked(state) {
@@ -114,86 +115,21 @@ function linked(state) {
   update();
 }
 
-// With each picture that is shown.
-function frame(_, metadata) {
-  const at = now();
-  stats.framesDecoded++;
-  stats.lastFrameAt = at;
-  player.sawFrame();
-  if (!stats.firstFrameAt) stats.firstFrameAt = at;
-  if (stats.width !== metadata.width || stats.height !== metadata.height) shape(metadata);
-  if (!('picture' in document.body.dataset)) appear();
+function framed() {
+  player?.sawFrame();
   if (stats.state !== 'live') update();
-  if (measuring || at - shownAt > SHOWN_EVERY) clock(at, metadata);
-  video.requestVideoFrameCallback(frame);
 }
 
-function appear() {
-  document.body.dataset.picture = '';
-  find('sound').hidden = false;
-  find('full').hidden = !canFill();
-}
-
-function shape({width, height}) {
-  Object.assign(stats, {width, height});
-  find('stage').style.setProperty('--shape', (width / height).toFixed(4));
-  document.body.toggleAttribute('data-upright', height > width);
-}
-
-function clock(at, metadata) {
-  const made = reader.read(video);
-  const latency = at - made;
-  if (made === null || !plausible(latency)) {
-    find('latency').hidden = true;
-    return;
-  }
-  if (measuring) {
-    keep(stats.latencies, latency);
-    const shown = performance.timeOrigin + metadata.expectedDisplayTime;
-    keep(stats.displayLatencies, shown - made);
-    meter?.picture(shown, shown - made);
-  }
-  if (at - shownAt > SHOWN_EVERY) {
-    shownAt = at;
-    find('latency').hidden = false;
-    find('latency').textContent = `${Math.round(latency)} ms behind`;
-  }
-}
-
-function toggleSound() {
-  video.muted = !video.muted;
-  start();
-  find('sound').setAttribute('aria-pressed', String(!video.muted));
-  find('sound-label').textContent = video.muted ? 'Turn on sound' : 'Sound is on';
-}
-
-function canFill() {
-  return Boolean(document.fullscreenEnabled || video.webkitEnterFullscreen);
-}
-
-function toggleFull() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else if (document.fullscreenEnabled) find('stage').requestFullscreen();
-  else video.webkitEnterFullscreen(); // iPhone
-}
-
-function supported() {
-  return 'RTCPeerConnection' in window && 'requestVideoFrameCallback' in HTMLVideoElement.prototype;
-}
-
-async function open() {
-  show('opening');
-  try {
-    if (location.hash && !await unlock(name)) return lock();
-  } catch {
-    setTimeout(open, 1000); // not reached
-    return;
-  }
-  player ??= new Player(`/whep/${name}`, {stream: attach, link: linked, refused: lock});
+/** Follows a room, which in a call has the call's ID. */
+function follow(name) {
+  if (stats.state === 'lobby') show('opening');
+  player ??= new Player(`/whep/${name}`, {stream: (stream) => picture.attach(stream, player.pc), link: linked, refused: lock});
   gallery ??= new Gallery(name, stats.media);
-  new Events(name, {
+  if (route) call ??= partsOf(name);
+  events = new Events(name, {
     connected: () => gallery.connected(),
     state: heard,
+    call: turned,
     media: (news) => gallery.heard(news),
     offline: () => {
       reached = false;
@@ -204,17 +140,93 @@ async function open() {
   });
 }
 
+function partsOf(cid) {
+  const report = new Report(cid);
+  const microphone = new Microphone(`/talk/${cid}`, (on) => {
+    stats.talk = microphone.talk.pc;
+    report.tell({microphone: on});
+  });
+  new Send(cid, gallery);
+  watch(report);
+  find('leave').hidden = find('send-open').hidden = false;
+  find('leave').addEventListener('click', () => find('leaving').showModal());
+  find('stay').addEventListener('click', () => find('leaving').close());
+  find('end').addEventListener('click', () => end(cid));
+  return {report, microphone, closing: new Closing(cid)};
+}
+
+// Over at once for who ends it, whatever the network says.
+async function end(cid) {
+  turned({state: 'ended', reason: 'customer'});
+  await ask('POST', `/api/conversations/${cid}/end`, {keepalive: true}).catch((error) => stats.errors.push(`end: ${error}`));
+}
+
+// Once a second, how the network does.
+function watch(report) {
+  const counter = new Counter();
+  let state = START;
+  setInterval(async () => {
+    if (!player.pc || document.hidden) return;
+    const second = await counter.second(player.pc);
+    state = judge(state, server.state === 'live' ? second : null);
+    stats.network = state.network;
+    if (stats.call?.state === 'live') report.tell({network: state.network});
+  }, 1000);
+}
+
+function joined(cid) {
+  lobby.close();
+  find('heading').focus();
+  keepAwake(true);
+  follow(cid);
+}
+
+async function open() {
+  show('opening');
+  try {
+    if (route) {
+      await lobby.open();
+      if (stats.state === 'opening' && !call) show('lobby');
+      return;
+    }
+    const name = location.pathname.slice(1);
+    if (location.hash && !await unlock(name)) return lock();
+    follow(name);
+  } catch {
+    setTimeout(open, AGAIN); // not reached
+  }
+}
+
+// Another network: what stood on the old one is not waited for.
+function online() {
+  events?.renew();
+  if (Date.now() - stats.lastFrameAt > SILENCE && player?.pc && !isOver()) player.renew();
+  call?.microphone.talk.renew();
+}
+
+function offline() {
+  reached = false;
+  gallery?.offline();
+  update();
+}
+
 function run() {
-  if (!supported()) return show('unsupported');
-  find('sound').addEventListener('click', toggleSound);
-  find('full').addEventListener('click', toggleFull);
+  speak();
+  if (!Picture.isPossible()) return show('unsupported');
+  picture = new Picture(stats, {frame: framed});
+  lobby = route && new Lobby(route, {tapped: () => picture.hear(true), joined, over: follow, locked: lock});
   find('retry').addEventListener('click', () => location.reload());
   addEventListener('hashchange', () => location.reload());
-  addEventListener('pagehide', () => player?.close());
+  addEventListener('pagehide', () => {
+    player?.close();
+    call?.microphone.turnOff();
+  });
   addEventListener('pageshow', (event) => event.persisted && location.reload());
+  addEventListener('online', online);
+  addEventListener('offline', offline);
+  document.addEventListener('visibilitychange', () => call && !isOver() && keepAwake(true));
   setInterval(update, 500);
-  if (location.hash) setInterval(() => unlock(name).catch(() => {}), UNLOCK_EVERY); // not reached: the next one will do
-  video.requestVideoFrameCallback(frame);
+  if (location.hash) setInterval(() => unlock(location.pathname.split('/').pop()).catch(() => {}), UNLOCK_EVERY); // not reached: the next one will do
   open();
 }
 

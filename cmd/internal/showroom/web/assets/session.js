@@ -1,4 +1,5 @@
-// One WHEP session (draft-ietf-wish-whep): an offer, its answer, and the end.
+// One WHEP or WHIP session (draft-ietf-wish-whep, RFC 9725): an offer, its answer,
+// and the end.
 
 /** Thrown when the server has nothing to play, or no room; retryAfter is in ms. */
 export class NotNow extends Error {
@@ -13,23 +14,14 @@ export class Session {
   #resource = null;
   #closed = false;
 
-  /** onStream(stream) when media arrives, onLink(state) as the connection changes. */
-  constructor(endpoint, {onStream, onLink}) {
+  /** prepare(pc) says what is to be sent or received; onLink(state) as the connection changes. */
+  constructor(endpoint, prepare, onLink) {
     this.endpoint = endpoint;
     this.onLink = onLink;
     const pc = this.pc = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
-    const stream = new MediaStream();
-    for (const kind of ['video', 'audio']) {
-      const {receiver} = pc.addTransceiver(kind, {direction: 'recvonly'});
-      showAtOnce(receiver);
-      stream.addTrack(receiver.track);
-    }
-    pc.ontrack = () => {
-      pc.ontrack = null; // once for both tracks
-      onStream(stream);
-    };
+    prepare(pc);
     pc.onconnectionstatechange = () => this.#closed || onLink(pc.connectionState);
-    // Made while waiting for a publisher: its keys take time, and an offer keeps.
+    // Made while waiting for the other side: its keys take time, and an offer keeps.
     this.prepared = pc.createOffer().then((offer) => pc.setLocalDescription(offer));
     this.prepared.catch(() => {}); // start() tells
   }
@@ -76,10 +68,4 @@ export class Session {
     fetch(this.#resource, {method: 'DELETE', keepalive: true}).catch(() => {});
     this.#resource = null;
   }
-}
-
-// A showroom visit is a conversation: better a late packet lost than all others late.
-function showAtOnce(receiver) {
-  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
-  if ('playoutDelayHint' in receiver) receiver.playoutDelayHint = 0;
 }

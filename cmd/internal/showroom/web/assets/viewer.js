@@ -2,6 +2,7 @@
 // gives it back, and closes with Escape.
 
 import {title} from './album.js';
+import {label, put, word} from './words.js';
 
 const SWIPE = 48; // CSS pixels
 const CONTROLS = 96; // CSS pixels at the foot of a clip where a finger means its player
@@ -65,8 +66,8 @@ export class Viewer {
 
   #label() {
     const item = this.#items[this.#at];
-    this.find('title').textContent = title(item);
-    this.find('place').textContent = `${this.#at + 1} of ${this.#items.length}`;
+    put(this.find('title'), ...title(item));
+    put(this.find('place'), 'viewer.place', {at: this.#at + 1, of: this.#items.length});
     this.#enable('newer', this.#at > 0);
     this.#enable('older', this.#at < this.#items.length - 1);
     Object.assign(this.find('save'), {href: item.url, download: fileName(item)});
@@ -114,14 +115,16 @@ function mayTurn({isPrimary, pointerType, target, clientY}) {
   return !(target instanceof HTMLMediaElement) || clientY < target.getBoundingClientRect().bottom - CONTROLS;
 }
 
-function photo(item) {
-  const image = new Image();
-  return Object.assign(image, {alt: title(item), decoding: 'async', draggable: false, src: item.url});
+/** A photo for the page. */
+export function photo(item) {
+  return Object.assign(new Image(), {alt: word(...title(item)), decoding: 'async', draggable: false, src: item.url});
 }
 
-function clip(item) {
+/** A clip, which plays by itself. */
+export function clip(item) {
   const video = document.createElement('video');
-  return Object.assign(video, {controls: true, autoplay: true, playsInline: true, preload: 'auto', ariaLabel: title(item), src: item.url});
+  label(video, ...title(item));
+  return Object.assign(video, {controls: true, autoplay: true, playsInline: true, preload: 'auto', src: item.url});
 }
 
 // As the customer finds it again among other files.
