@@ -61,10 +61,8 @@ func (s *Server) withOffice(ctx context.Context, base string, next func(context.
 }
 
 // endErased ends a conversation of which nothing is to be kept, if it still goes on.
-func (s *Server) endErased(ctx context.Context, cid string) {
-	if err := s.desk.End(ctx, cid); err != nil && !errors.Is(err, desk.ErrUnknown) {
-		s.log.Error("end a conversation that is erased", "error", err)
-	}
+func (s *Server) endErased(_ context.Context, cid string) {
+	s.desk.Forget(cid)
 	s.rooms.end(cid)
 }
 

@@ -71,12 +71,14 @@ func (d *Desk) Join(ctx context.Context, code string, from netip.Addr) (Conversa
 
 // admit returns the conversation of an appointment, or says why there is none.
 func (d *Desk) admit(ctx context.Context, a records.Appointment) (cid string, err error) {
-	switch a.State {
-	case records.Cancelled:
+	opens, closes := window(a)
+	now := d.now()
+	switch {
+	case a.State == records.Cancelled:
 		return "", ErrCancelledCode
-	case records.Done:
+	case a.State == records.Done, a.State == records.Missed && now.Before(closes): // its conversation is over
 		return "", ErrUsedCode
-	case records.Missed:
+	case a.State == records.Missed:
 		return "", ErrExpiredCode
 	}
 	if a.Conversation != "" && d.isOpen(a.Conversation) {
@@ -91,10 +93,10 @@ func (d *Desk) admit(ctx context.Context, a records.Appointment) (cid string, er
 			return "", err
 		}
 	}
-	opens, closes := window(a)
-	if now := d.now(); now.Before(opens) {
+	if now.Before(opens) {
 		return "", &EarlyError{OpensAt: opens}
-	} else if !now.Before(closes) {
+	}
+	if !now.Before(closes) {
 		return "", ErrExpiredCode
 	}
 	return d.open(ctx, a)

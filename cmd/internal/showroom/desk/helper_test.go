@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,7 @@ type bench struct {
 	post  *post
 	media *shelf
 	rooms *rooms
+	flaky atomic.Bool // the records take no conversation
 	stop  func()
 }
 
@@ -60,7 +62,7 @@ func (b *bench) start() {
 	db, err := records.Open(records.Config{Dir: b.dir})
 	check(b.t, err)
 	b.db = db
-	b.Desk, err = New(b.t.Context(), Config{Records: db, Hours: b.plan, Post: b.post, Media: b.media, EndRoom: b.rooms.end})
+	b.Desk, err = New(b.t.Context(), Config{Records: flaky{db, &b.flaky}, Hours: b.plan, Post: b.post, Media: b.media, EndRoom: b.rooms.end})
 	check(b.t, err)
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)
@@ -77,6 +79,19 @@ func (b *bench) halt() { b.stop() }
 func (b *bench) restart() {
 	b.halt()
 	b.start()
+}
+
+// flaky are records that refuse conversations at times.
+type flaky struct {
+	*records.DB
+	refuses *atomic.Bool
+}
+
+func (f flaky) SaveConversation(ctx context.Context, c records.Conversation) error {
+	if f.refuses.Load() {
+		return errors.New("disk I/O error")
+	}
+	return f.DB.SaveConversation(ctx, c)
 }
 
 // post keeps letters.

@@ -1,0 +1,140 @@
+package desk
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadCode(t *testing.T) {
+	for typed, want := range map[string]string{
+		"ABCD-EFGH": "ABCDEFGH", "abcd efgh": "ABCDEFGH", "o1il-0000": "01110000", "ABCDEFG": "", "ABCD-EFGU": "",
+		"": "", "ABCD-EFGHJ": "", "ÄBCDEFGH": "", strings.Repeat("-", 100) + "ABCDEFGH": "",
+	} {
+		if got, ok := ReadCode(typed); got != want || ok != (want != "") {
+			t.Errorf("%q: %q, %v", typed, got, ok)
+		}
+	}
+}
+
+func TestCodesFollowFromTokens(t *testing.T) {
+	a, b := codeOf("one token"), codeOf("another")
+	if a == b || a != codeOf("one token") {
+		t.Errorf("%s and %s", a, b)
+	}
+	if read, ok := ReadCode(ShowCode(a)); !ok || read != a {
+		t.Errorf("%s is read as %s", ShowCode(a), read)
+	}
+}
+
+// 10,000 wrong codes from one address are stopped, and a right customer gets in
+// from another.
+func TestTenThousandWrongCodes(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		l := b.book("antwerp", 30*time.Minute)
+		time.Sleep(30 * time.Minute)
+		attacker := netip.MustParseAddr("2001:db8::1")
+		looked := b.tryCodes(t, 10_000, func(i int) netip.Addr { return withHost(attacker, uint64(i)) })
+		if looked != 10 {
+			t.Errorf("%d of 10,000 were looked up", looked)
+		}
+		_, err := b.Join(t.Context(), l.Code, attacker)
+		many := (*TooManyError)(nil)
+		if !errors.As(err, &many) || many.Seconds() < 1 || many.Seconds() > 60 {
+			t.Errorf("a right code from that address: %v", err)
+		}
+		_, err = b.Join(t.Context(), l.Code, home)
+		check(t, err)
+		time.Sleep(many.RetryAfter)
+		_, err = b.Join(t.Context(), l.Code, attacker)
+		check(t, err)
+	})
+}
+
+// From 10,000 addresses they are stopped too, and a right customer gets in within
+// seconds.
+func TestWrongCodesFromEverywhere(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		l := b.book("antwerp", 30*time.Minute)
+		time.Sleep(30 * time.Minute)
+		looked := b.tryCodes(t, 10_000, func(i int) netip.Addr {
+			return netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)})
+		})
+		if looked != 200 {
+			t.Errorf("%d of 10,000 were looked up", looked)
+		}
+		_, err := b.Join(t.Context(), l.Code, home)
+		many := (*TooManyError)(nil)
+		if !errors.As(err, &many) || many.RetryAfter > 3*time.Second {
+			t.Fatalf("right behind them: %v", err)
+		}
+		time.Sleep(many.RetryAfter)
+		_, err = b.Join(t.Context(), l.Code, home)
+		check(t, err)
+	})
+}
+
+// withHost changes the half of an IPv6 address that its customer chooses.
+func withHost(a netip.Addr, host uint64) netip.Addr {
+	bytes := a.As16()
+	binary.BigEndian.PutUint64(bytes[8:], host)
+	return netip.AddrFrom16(bytes)
+}
+
+// tryCodes returns how many wrong codes were looked up.
+func (b *bench) tryCodes(t *testing.T, n int, from func(i int) netip.Addr) (looked int) {
+	t.Helper()
+	for i := range n {
+		_, err := b.Join(t.Context(), ShowCode(codeOf(string(rune(i)))), from(i))
+		many := (*TooManyError)(nil)
+		switch {
+		case errors.Is(err, ErrUnknownCode):
+			looked++
+		case !errors.As(err, &many):
+			t.Fatal(err)
+		}
+	}
+	return looked
+}
+
+func TestTalkNowAndBookingsAreLimited(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.glasses("anna")
+		many := (*TooManyError)(nil)
+		for i := range 40 {
+			c, err := b.TalkNow(t.Context(), "antwerp", "nl", home)
+			if errors.As(err, &many) != (i >= 30) {
+				t.Fatalf("call %d: %v", i, err)
+			}
+			if err == nil {
+				check(t, b.End(t.Context(), c.ID))
+			}
+		}
+		if _, err := b.TalkNow(t.Context(), "antwerp", "nl", netip.MustParseAddr("192.0.2.2")); err != nil {
+			t.Errorf("from another address: %v", err)
+		}
+		for i := range 25 {
+			_, err := b.Book(t.Context(), request("antwerp", time.Now().Add(time.Duration(i+1)*30*time.Minute)))
+			if errors.As(err, &many) != (i >= 20) {
+				t.Fatalf("booking %d: %v", i, err)
+			}
+		}
+	})
+}
+
+func TestALimiterThatIsFull(t *testing.T) {
+	l := newLimiter[int](2, time.Second)
+	for i := range maxKeys + 10 {
+		l.take(i+1, noon)
+	}
+	if len(l.spent) != maxKeys+1 || l.wait(maxKeys+5, noon) == 0 || l.wait(1, noon) != 0 {
+		t.Errorf("%d keys, waits %v and %v", len(l.spent), l.wait(maxKeys+5, noon), l.wait(1, noon))
+	}
+	l.sweep(noon.Add(time.Minute))
+	if len(l.spent) != 0 {
+		t.Errorf("%d keys are left", len(l.spent))
+	}
+}
