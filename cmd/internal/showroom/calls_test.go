@@ -47,7 +47,7 @@ func TestBookedConversation(t *testing.T) {
 	testStatus(t, jan, cid, events)
 
 	sendPhotoOf(t, url, cid)
-	testEnd(t, jan, url, cid, page, events)
+	testAdvisorEnds(t, jan, url, cid, page, events)
 	stop()
 	testAfter(t, jan, dir, cid, b, events)
 }
@@ -62,8 +62,8 @@ func testStatus(t *testing.T, jan *person, cid string, events <-chan event) {
 	jan.ask(422, "POST", "/api/conversations/"+cid+"/status", `{"network":"fine"}`)
 }
 
-// testEnd: the glasses end it, and nothing of theirs or the customer's is left.
-func testEnd(t *testing.T, jan *person, url, cid string, page, events <-chan event) {
+// testAdvisorEnds: the glasses end it, and nothing of theirs or the customer's is left.
+func testAdvisorEnds(t *testing.T, jan *person, url, cid string, page, events <-chan event) {
 	t.Helper()
 	glasses := newPerson(t, url)
 	glasses.ask(204, "POST", "/api/glasses/anna/end", `{"conversation":"`+cid+`"}`)

@@ -315,3 +315,10 @@ func flow(t *testing.T, p *rtctest.Publisher) (stop func()) {
 	t.Cleanup(stop)
 	return stop
 }
+
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	check(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
