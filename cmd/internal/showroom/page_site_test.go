@@ -206,7 +206,7 @@ func TestLanguages(t *testing.T) {
 	if want := "nl de nl en en en"; got != want {
 		t.Errorf("the languages are %s, want %s", got, want)
 	}
-	speak(t, ctx, "nl")
+	speakIn(t, ctx, "nl")
 	if got := chromiumtest.Eval[string](t, ctx, `location.search + document.querySelector("header a").getAttribute("href")`); got != "?lang=nl/?lang=nl" {
 		t.Errorf("the address and the link home have %s", got)
 	}

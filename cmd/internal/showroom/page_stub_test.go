@@ -328,7 +328,7 @@ func rest(t *testing.T, ctx context.Context) {
 }
 
 // speak makes the page another language by its switch.
-func speak(t *testing.T, ctx context.Context, language string) {
+func speakIn(t *testing.T, ctx context.Context, language string) {
 	t.Helper()
 	chromiumtest.Eval[bool](t, ctx, fmt.Sprintf(`(document.querySelector("#languages [lang=%s]").click(), true)`, language))
 	chromiumtest.WaitFor(t, ctx, fmt.Sprintf(`document.documentElement.lang === %q`, language), patience)
@@ -338,7 +338,7 @@ func speak(t *testing.T, ctx context.Context, language string) {
 func lookInAll(t *testing.T, ctx context.Context, state string) {
 	t.Helper()
 	for _, language := range []string{"nl", "de", "en"} {
-		speak(t, ctx, language)
+		speakIn(t, ctx, language)
 		look(t, ctx, state+"-"+language)
 	}
 }
