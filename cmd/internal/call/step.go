@@ -219,7 +219,7 @@ func (s State) hangup() (State, []Action) {
 	case elsewhere:
 		return s, []Action{End{of}}
 	}
-	return s, []Action{End{of}, LiveOff{session.ByAdvisor}}
+	return s, []Action{LiveOff{session.ByAdvisor}, End{of}}
 }
 
 // entered is told the room that the endpoint chose: that of a conversation, also of

@@ -139,7 +139,7 @@ func TestStep(t *testing.T) {
 			{12, rating(one, ""), nil},
 		}, Idle},
 		{"the advisor ends it by a command", talking, []at{
-			{7, Hangup{}, do(End{one}, LiveOff{session.ByAdvisor})},
+			{7, Hangup{}, do(LiveOff{session.ByAdvisor}, End{one})},
 			{8, Left{session.ByAdvisor}, nil},
 		}, Idle},
 		{"the customer ends it", talking, []at{
