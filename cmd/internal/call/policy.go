@@ -64,6 +64,7 @@ type State struct {
 	Room    string // where the session publishes; "" while it does not
 	Dropped string // a conversation that was ended before the endpoint had answered
 	Last    string // the conversation before, which may still be rated
+	Over    string // the one that was ended here, which the endpoint may not know yet
 	Refused string // the call that was declined, which the endpoint may not know yet
 
 	RingAt  time.Duration // the next ring

@@ -58,7 +58,7 @@ func (s State) greeted(of *calls.Snapshot, now time.Duration) (State, []Action) 
 		return s.over(session.Concluded)
 	}
 	phase := progress(of.State)
-	if phase == Ringing && of.Conversation == s.Refused || of.Conversation == s.Dropped {
+	if phase == Ringing && of.Conversation == s.Refused || s.done(of.Conversation) {
 		return s, nil
 	}
 	var actions []Action
@@ -87,7 +87,7 @@ func (s State) greeted(of *calls.Snapshot, now time.Duration) (State, []Action) 
 
 // called rings, unless there is a conversation: then two would be mixed up.
 func (s State) called(c calls.Call, now time.Duration) (State, []Action) {
-	s.Refused = ""
+	s.Refused, s.Over = "", ""
 	if s.Phase == Idle || s.Phase == Ringing && c.Conversation != s.Conversation {
 		return s.ring(c, now)
 	}
@@ -104,7 +104,7 @@ func (s State) ring(c calls.Call, now time.Duration) (State, []Action) {
 func (s State) with(c calls.Call) State {
 	return State{
 		Phase: s.Phase, Conversation: c.Conversation, Kind: c.Kind,
-		Room: s.Room, Dropped: s.Dropped, Last: s.Last, Lost: s.Lost,
+		Room: s.Room, Dropped: s.Dropped, Last: s.Last, Over: s.Over, Lost: s.Lost,
 	}
 }
 
@@ -113,7 +113,7 @@ func (s State) with(c calls.Call) State {
 func (s State) changed(e calls.Changed, now time.Duration) (State, []Action) {
 	phase := progress(e.State)
 	switch {
-	case e.Conversation != s.Conversation && s.Phase != Idle, e.Conversation == s.Dropped, phase == Ringing:
+	case e.Conversation != s.Conversation && s.Phase != Idle, s.done(e.Conversation), phase == Ringing:
 		return s, nil
 	case phase != Idle:
 		return s.take(calls.Call{Conversation: e.Conversation, Kind: s.Kind}, phase)
@@ -212,6 +212,7 @@ func (s State) hangup() (State, []Action) {
 	}
 	of, pending, elsewhere := s.Conversation, s.Pending, s.elsewhere()
 	s, _ = s.idle()
+	s.Over = of
 	switch {
 	case pending: // the end must not overtake the answer
 		s.Dropped = of
@@ -225,7 +226,7 @@ func (s State) hangup() (State, []Action) {
 // entered is told the room that the endpoint chose: that of a conversation, also of
 // one that is only found out so, as the endpoint's events are lost; or another one.
 func (s State) entered(room string) (State, []Action) {
-	s.Room = room
+	s.Room, s.Over = room, ""
 	switch {
 	case s.Phase != Idle && room == s.Conversation:
 		return s.take(calls.Call{Conversation: room}, Talking)
@@ -248,10 +249,17 @@ func (s State) left(reason session.Reason) (State, []Action) {
 	}
 	of := s.Conversation
 	s, actions := s.idle()
+	s.Over = of
 	if reason == session.Concluded || reason == session.ByCustomer {
 		return s, actions
 	}
 	return s, append(actions, End{of})
+}
+
+// done says that a conversation was ended here: what the endpoint tells of it was on
+// its way.
+func (s State) done(conversation string) bool {
+	return conversation == s.Dropped || conversation == s.Over
 }
 
 // over is an end that the endpoint tells of.
@@ -281,7 +289,7 @@ func concluded(reason string) session.Reason {
 
 // idle forgets the call.
 func (s State) idle(actions ...Action) (State, []Action) {
-	s = State{Phase: Idle, Room: s.Room, Dropped: s.Dropped, Last: cmp.Or(s.Conversation, s.Last), Lost: s.Lost}
+	s = State{Phase: Idle, Room: s.Room, Dropped: s.Dropped, Over: s.Over, Last: cmp.Or(s.Conversation, s.Last), Lost: s.Lost}
 	return s, actions
 }
 

@@ -141,7 +141,10 @@ func TestStep(t *testing.T) {
 		{"the advisor ends it by a command", talking, []at{
 			{7, Hangup{}, do(LiveOff{session.ByAdvisor}, End{one})},
 			{8, Left{session.ByAdvisor}, nil},
-		}, Idle},
+			{9, changed(one, calls.Live, ""), nil}, // which was on its way
+			{10, hello(one, calls.Live), nil},
+			{11, Entered{one}, nil}, // back by a press
+		}, Talking},
 		{"the customer ends it", talking, []at{
 			{7, changed(one, calls.Ended, "customer"), do(LiveOff{session.ByCustomer})},
 			{8, Left{session.ByCustomer}, nil},
