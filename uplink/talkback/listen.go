@@ -14,6 +14,9 @@ const (
 	// steady is how long a connection has to stand for its end to be the customer's
 	// doing, after which the endpoint is asked at once.
 	steady = 5 * time.Second
+	// quietTime is after how much silence of the network the device is closed: a
+	// customer who has turned the microphone off sends nothing.
+	quietTime = 3 * time.Second
 	// deafTime is until a device that could not be opened is tried again.
 	deafTime = 10 * time.Second
 	// unknownTime is the least time between questions to an endpoint that does not
@@ -112,21 +115,52 @@ func (l *listener) wait(ctx context.Context, d time.Duration) {
 
 var errDeaf = errors.New("no sound output for the customer's voice")
 
-// play has the customer heard until the connection or the device has gone.
+// play has the customer heard until the connection or the device has gone. The
+// device is open only while something comes.
 func (l *listener) play(ctx context.Context) error {
-	out, err := l.cfg.Play(l.hear)
-	if err != nil {
-		return errors.Join(errDeaf, err)
+	for {
+		out, err := l.cfg.Play(l.hear)
+		if err != nil {
+			return errors.Join(errDeaf, err)
+		}
+		l.show(Hearing, nil)
+		err = l.hearing(ctx, out)
+		_ = out.Close() // nothing is to be saved
+		if !errors.Is(err, errQuiet) {
+			return err
+		}
+		l.show(Silent, nil)
+		select {
+		case <-l.player.expect():
+		case <-l.receiver.Lost():
+			return l.receiver.Err()
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	defer out.Close() // nothing is to be saved
-	l.show(Hearing, nil)
-	select {
-	case <-l.receiver.Lost():
-		return l.receiver.Err()
-	case <-out.Gone():
-		return errors.Join(errDeaf, errors.New("the device was unplugged"))
-	case <-ctx.Done():
-		return nil
+}
+
+var errQuiet = errors.New("nothing has come for a while")
+
+// hearing returns when nothing has come for quietTime, or nothing can come any more.
+func (l *listener) hearing(ctx context.Context, out Output) error {
+	look := time.NewTicker(quietTime)
+	defer look.Stop()
+	for last := l.player.stats().Packets; ; {
+		select {
+		case <-look.C:
+			now := l.player.stats().Packets
+			if now == last {
+				return errQuiet
+			}
+			last = now
+		case <-l.receiver.Lost():
+			return l.receiver.Err()
+		case <-out.Gone():
+			return errors.Join(errDeaf, errors.New("the device was unplugged"))
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 

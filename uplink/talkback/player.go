@@ -47,15 +47,17 @@ type player struct {
 	decoder decoder
 	queue   queue
 	timing  timing
+	clock   clock
 	playing bool
 	joined  bool  // the sequence is known: what is missing of it is lost
 	resets  bool  // another source has begun: the decoder is to forget the last
 	at      int64 // timestamp of what is decoded next, while playing
-	held    int64 // how long sound was held when it was heard, smoothed
+	held    int64 // how long what was decoded last was held
 	made    int64 // samples made up in a row
 	level   level
 	voice   Voice
 	counts  counts
+	wanted  chan struct{} // closed by the next packet; nil when nobody waits for it
 }
 
 // counts run since the start.
@@ -69,6 +71,10 @@ func (p *player) put(s rtc.Speech) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.packets++
+	if p.wanted != nil {
+		close(p.wanted)
+		p.wanted = nil
+	}
 	at, o := p.queue.put(s)
 	switch o {
 	case useless:
@@ -88,6 +94,16 @@ func (p *player) put(s rtc.Speech) {
 	}
 }
 
+// expect returns what is closed by the next packet.
+func (p *player) expect() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wanted == nil {
+		p.wanted = make(chan struct{})
+	}
+	return p.wanted
+}
+
 // target is how long sound is to be held.
 func (p *player) target() int64 { return p.timing.target + margin }
 
@@ -96,9 +112,10 @@ func (p *player) target() int64 { return p.timing.target + margin }
 func (p *player) fill(out []int16, now time.Duration) (speech bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	due := p.clock.ask(len(out), now)
 	for done := 0; done < len(out); {
 		if p.voice.empty() {
-			p.more(len(out)-done, now+durationOf(int64(done)))
+			p.more(len(out)-done, due+int64(done))
 		}
 		done += p.voice.take(out[done:])
 		speech = speech || p.voice.speech
@@ -107,39 +124,39 @@ func (p *player) fill(out []int16, now time.Duration) (speech bool) {
 }
 
 // more decodes what comes next, or makes something up for it. Room is how much is
-// asked for.
-func (p *player) more(room int, now time.Duration) {
+// asked for, and due when that is.
+func (p *player) more(room int, due int64) {
 	if p.resets {
 		_ = p.decoder.Reset() // what is not reset sounds strange for a moment
 		p.resets = false
 	}
-	if !p.playing && !p.begin(room, now) {
+	if !p.playing && !p.begin(room, due) {
 		return
 	}
-	p.skip(now)
+	p.skip(due)
 	s := p.queue.find(p.queue.next)
 	switch {
 	case s == nil:
-		p.missing(now)
+		p.missing(due)
 	case s.at-p.at > gapTime: // the sender made a pause
 		p.fade()
 	case s.at > p.at:
 		p.conceal(s.at - p.at)
 	default:
 		p.at = s.at // earlier where it was waited for, and something made up meanwhile
-		p.decode(s, now)
+		p.decode(s, due)
 	}
 }
 
 // begin goes over to playing once the first packet's time has come. Until then
 // there is silence.
-func (p *player) begin(room int, now time.Duration) bool {
+func (p *player) begin(room int, due int64) bool {
 	first := p.queue.first()
 	if first == nil {
 		p.voice.silence(room)
 		return false
 	}
-	wait := p.target() - p.timing.delay(first.at, now)
+	wait := p.target() - p.timing.delay(first.at, due)
 	if wait >= int64(room) {
 		p.voice.silence(room)
 		return false
@@ -152,7 +169,7 @@ func (p *player) begin(room int, now time.Duration) bool {
 	}
 	p.queue.advance(first.sequence - 1)
 	p.playing, p.joined, p.at, p.made = true, true, first.at, 0
-	p.held = p.timing.delay(first.at, now)
+	p.held = p.timing.delay(first.at, due)
 	if wait > 0 {
 		p.voice.silence(int(wait))
 		p.held = p.target()
@@ -168,22 +185,22 @@ func (p *player) lose(packets int64) {
 }
 
 // skip leaves out what has waited for much too long.
-func (p *player) skip(now time.Duration) {
-	for p.timing.delay(p.at, now) > p.target()+behind {
+func (p *player) skip(due int64) {
+	for p.timing.delay(p.at, due) > p.target()+behind {
 		s := p.queue.find(p.queue.next)
 		if s == nil || p.queue.find(p.queue.next+1) == nil {
 			return
 		}
 		p.queue.advance(s.sequence)
 		p.at = s.at + int64(s.length)
-		p.held = p.timing.delay(p.at, now)
+		p.held = p.timing.delay(p.at, due)
 		p.counts.shortened += int64(s.length)
 	}
 }
 
 // missing makes up for what is not there: lost where something later is, and maybe
 // only late where nothing is.
-func (p *player) missing(now time.Duration) {
+func (p *player) missing(due int64) {
 	newer := p.queue.first()
 	switch {
 	case newer == nil && p.made < concealTime:
@@ -215,12 +232,12 @@ func (p *player) missing(now time.Duration) {
 		return
 	}
 	p.at = newer.at
-	p.decode(newer, now)
+	p.decode(newer, due)
 }
 
 // decode makes sound of a packet, a little less or more of it where it was held too
 // long or too short.
-func (p *player) decode(s *slot, now time.Duration) {
+func (p *player) decode(s *slot, due int64) {
 	p.queue.advance(s.sequence)
 	length := p.voice.decode(p.decoder, s.payload())
 	if length == 0 { // it makes no sense to libopus
@@ -229,7 +246,7 @@ func (p *player) decode(s *slot, now time.Duration) {
 		return
 	}
 	p.made = 0
-	p.held += (p.timing.delay(p.at, now) - p.held) / 8
+	p.held = p.timing.delay(p.at, due)
 	p.at = s.at + int64(length)
 	p.voice.speech = p.level.speech(p.voice.rest())
 	p.adjust(p.held - p.target())

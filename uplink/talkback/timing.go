@@ -73,8 +73,8 @@ func (t *timing) follow(transit int64, now time.Duration) {
 }
 
 // delay returns how long after its fastest arrival sample at is heard, when that is
-// now.
-func (t *timing) delay(at int64, now time.Duration) int64 { return samplesOf(now) - at - t.base }
+// due, in samples of our clock.
+func (t *timing) delay(at, due int64) int64 { return due - at - t.base }
 
 func samplesOf(d time.Duration) int64 { return int64(d) * ms / int64(time.Millisecond) }
 
