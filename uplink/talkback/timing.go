@@ -16,7 +16,7 @@ const (
 	// clocks which drift apart, and a network that becomes slower, are followed.
 	baseTime = 5 * time.Second
 	// shrinkTime is in which the target comes two thirds of the way down.
-	shrinkTime = 10 * sampleRate
+	shrinkTime = 5 * sampleRate
 )
 
 // timing knows how late packets come: from their timestamps, which are in samples

@@ -16,10 +16,6 @@ import (
 // Device is the name of a device that is played on so.
 const Device = "hw:7,0"
 
-// Holds is how long the card holds what it is given, beside what speaker.Config
-// says.
-const Holds = 43 * time.Millisecond
-
 // Card is what has been played.
 type Card struct{ path string }
 
@@ -46,11 +42,10 @@ pcm.hw {
 	@args.CARD { type string default "0" }
 	@args.DEV { type integer default 0 }
 	@args.SUBDEV { type integer default -1 }
-	type file
-	slave.pcm nothing
-	file "| %s >> %s"
-	format "raw"
+	type plug
+	slave { pcm paced channels 16 format S32_LE rate 48000 }
 }
+pcm.paced { type file; slave.pcm nothing; file "| %s >> %s"; format "raw" }
 pcm.nothing { type null }
 ctl.hw { type hw card 0 }
 `, pacer, c.path), 0o600)
