@@ -203,7 +203,9 @@ type Error struct {
 func (e *Error) Error() string { return e.Detail }
 
 // Seconds is for the header Retry-After.
-func (e *Error) Seconds() string { return strconv.Itoa(int((e.RetryAfter + time.Second - 1) / time.Second)) }
+func (e *Error) Seconds() string {
+	return strconv.Itoa(int((e.RetryAfter + time.Second - 1) / time.Second))
+}
 
 func refuse(status int, word, detail string) *Error {
 	return &Error{Status: status, Word: word, Detail: detail}

@@ -66,6 +66,12 @@ func (f *fakeDesk) set(talks []Conversation, mails ...mail.Entry) {
 	f.talks, f.mails = talks, mails
 }
 
+const twoShowrooms = `
+showrooms:
+  - {id: antwerp, title: Showroom Antwerpen, time_zone: Europe/Brussels, hours: {monday: 09:00-18:00}}
+  - {id: suva, title: Showroom Suva, time_zone: Pacific/Fiji, hours: {monday: 09:00-18:00}}
+`
+
 // office is a server with the views alone.
 type office struct {
 	t     *testing.T
@@ -87,9 +93,10 @@ func newOffice(t *testing.T, change func(*Config)) *office {
 	o.db, err = records.Open(records.Config{Dir: t.TempDir(), Clock: o.clock.Now})
 	check(t, err)
 	t.Cleanup(func() { check(t, o.db.Close()) })
+	plan, err := hours.Parse([]byte(twoShowrooms), "hours.yaml")
+	check(t, err)
 	cfg := Config{
-		Records: o.db, Desk: o.desk, Mail: o.desk, Passwords: cheap(), Clock: o.clock.Now,
-		Showrooms: []hours.Showroom{{ID: "antwerp", Title: "Antwerpen", TimeZone: "Europe/Brussels"}, {ID: "bonn", Title: "Bonn", TimeZone: "Europe/Berlin"}},
+		Records: o.db, Desk: o.desk, Mail: o.desk, Passwords: cheap(), Clock: o.clock.Now, Showrooms: plan.Showrooms(),
 	}
 	if change != nil {
 		change(&cfg)
@@ -219,4 +226,3 @@ func get[T any](b *browserOf, path string) (value T) {
 	check(b.t, json.Unmarshal([]byte(b.must(http.StatusOK, http.MethodGet, path, "")), &value))
 	return value
 }
-

@@ -55,12 +55,13 @@ type appointmentItem struct {
 
 type todayAnswer struct {
 	SchemaVersion int               `json:"schema_version"`
+	Now           time.Time         `json:"now"`
 	Appointments  []appointmentItem `json:"appointments"`
 }
 
 // today returns the appointments that touch the day that it is in their showroom.
 func (s *Staff) today(w http.ResponseWriter, r *http.Request, p person) error {
-	answer := todayAnswer{schemaVersion, []appointmentItem{}}
+	answer := todayAnswer{schemaVersion, utc(s.cfg.Clock()), []appointmentItem{}}
 	states := s.states()
 	problems := s.mailProblems()
 	for _, room := range s.showrooms(p, r.FormValue("showroom")) {

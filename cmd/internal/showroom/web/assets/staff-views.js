@@ -21,14 +21,14 @@ export class Section {
     const state = JSON.stringify([this.language.tag, values, none, count]);
     if (state === this.drawn) return;
     this.drawn = state;
-    this.part('rows').replaceChildren(...values.map(draw));
+    this.part('rows').replaceChildren(...values.map((value) => draw(value)));
     this.part('empty').textContent = values.length ? '' : none;
     const counter = this.part('count');
     if (counter) counter.textContent = count;
   }
 
   /** Shows a text in place of rows. */
-  say(text) { this.show([], null, text); }
+  say(text) { this.show([], undefined, text); }
 
   /** Says so when there is nothing better to show than that something failed. */
   fail() {
@@ -85,22 +85,24 @@ export function conversation(l, showrooms, c) {
 
 export function appointment(l, showrooms, a) {
   const at = (time) => l.clock(time, zone(a.showroom, showrooms));
-  return row(
+  const made = row(
     element('span', 'time', `${at(a.start)} \u2013 ${at(a.end)}`),
     element('span', 'main', a.name),
     state(a.state, l.say('state' + capital(a.state))),
     element('span', 'more', joined(place(a.showroom, showrooms), a.glasses && l.say('glasses', {name: a.glasses}))),
     a.mail_problem && element('span', 'more problem', l.say('mailProblem', {why: a.mail_problem})),
   );
+  made.classList.add('timed');
+  return made;
 }
 
 export function delivery(l, showrooms, d) {
   const when = (time) => l.moment(time, zone(d.showroom, showrooms));
   const why = d.problem && joined(d.problem, d.state === 'queued' && d.next_try && l.say('retry', {n: d.attempts, time: when(d.next_try)}));
   return row(
-    element('span', 'main', joined(d.items === 1 ? l.say('item') : l.say('items', {n: d.items}), d.to && l.say('to', {to: d.to}))),
+    element('span', 'main', d.items === 1 ? l.say('item') : l.say('items', {n: d.items})),
     state(d.state, l.say('mail' + capital(d.state))),
-    element('span', 'more', joined(when(d.at), place(d.showroom, showrooms))),
+    element('span', 'more', joined(d.to && l.say('to', {to: d.to}), when(d.at), place(d.showroom, showrooms))),
     why ? element('span', 'more problem', why) : d.state === 'outbox' && element('span', 'more', l.say('outboxText')),
   );
 }
@@ -143,8 +145,7 @@ export function session(l, s, revoke) {
   button.addEventListener('click', () => revoke(s, button));
   return row(
     element('span', 'main', device),
-    s.current && state('live', l.say('thisOne')),
     button,
-    element('span', 'more', joined(l.say('begun', {time: l.moment(s.created)}), l.say('used', {time: l.moment(s.used)}), l.say('until', {time: l.moment(s.expires)}))),
+    element('span', 'more', joined(s.current && l.say('thisOne'), l.say('begun', {time: l.moment(s.created)}), l.say('used', {time: l.moment(s.used)}), l.say('until', {time: l.moment(s.expires)}))),
   );
 }

@@ -160,9 +160,9 @@ function showLive({conversations}) {
   sections.live.show(conversations, (c) => conversation(language, me.showrooms, c), none('liveEmpty'));
 }
 
-function showToday({appointments}) {
+function showToday({now, appointments}) {
   const {time_zone: timeZone} = shown()[0] ?? {};
-  sections.today.part('date').textContent = language.day(Date.now(), timeZone);
+  sections.today.part('date').textContent = language.day(now, timeZone);
   sections.today.show(appointments, (a) => appointment(language, me.showrooms, a), none('todayEmpty'));
 }
 
