@@ -78,11 +78,3 @@ func askTwice(c *cobra.Command) (string, error) {
 	}
 	return answers[0], nil
 }
-
-// refusedAccount makes what was typed wrong a usage error.
-func refusedAccount(err error) error {
-	if errors.Is(err, staff.ErrName) || errors.Is(err, staff.ErrRole) {
-		return usageError{err}
-	}
-	return err
-}

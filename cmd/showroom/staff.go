@@ -11,12 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom"
+	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
 )
-
-// adminSocket is where a server that runs answers who runs it, in its data directory.
-const adminSocket = "admin.sock"
 
 // accounts are kept by the server that runs, or else in its files.
 type accounts interface {
@@ -60,14 +59,22 @@ first line of --password-file, where - is standard input.
 	return c
 }
 
-// with opens the accounts of the data directory.
+// with asks the server that has the data directory, or opens the records itself
+// where there is none.
 func (s *staffCommand) with(do func(accounts) error) error {
 	if err := existing("staff", s.dir); err != nil {
 		return err
 	}
+	server, err := privacy.Dial(filepath.Join(s.dir, privacy.SocketName))
+	if err == nil {
+		return do(staff.NewClient(server.HTTP()))
+	}
+	if !errors.Is(err, privacy.ErrNoServer) {
+		return err
+	}
 	db, err := records.Open(records.Config{Dir: s.dir})
 	if errors.Is(err, records.ErrInUse) {
-		return do(staff.NewClient(filepath.Join(s.dir, adminSocket)))
+		return &showroom.ConfigError{Problem: err, Hint: "wait until the other command has ended, or the server answers"}
 	}
 	if err != nil {
 		return err
@@ -102,12 +109,15 @@ func (s *staffCommand) add() *cobra.Command {
 		Use: "add NAME", Short: "Add an account", Args: one("add", "name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			account.Name = staff.Name(args[0])
+			if err := account.Check(); err != nil {
+				return usageError{err}
+			}
 			return s.with(func(a accounts) (err error) {
 				if account.Hash, err = newHash(c, file); err != nil {
 					return err
 				}
 				if err := a.Add(c.Context(), account); err != nil {
-					return refusedAccount(err)
+					return err
 				}
 				account.Hash = ""
 				return s.print(c, "account", account, func(w io.Writer) { fmt.Fprintf(w, "%s (%s)\n", account.Name, account.Role) })
@@ -150,7 +160,7 @@ func (s *staffCommand) passwd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return refusedAccount(a.SetHash(c.Context(), staff.Name(args[0]), hash))
+				return a.SetHash(c.Context(), staff.Name(args[0]), hash)
 			})
 		},
 	}
@@ -162,7 +172,7 @@ func (s *staffCommand) remove() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Remove an account and its sessions", Args: one("remove", "name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return s.with(func(a accounts) error { return refusedAccount(a.Remove(c.Context(), staff.Name(args[0]))) })
+			return s.with(func(a accounts) error { return a.Remove(c.Context(), staff.Name(args[0])) })
 		},
 	}
 }
@@ -210,9 +220,9 @@ func (s *staffCommand) revoke() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return s.with(func(a accounts) error {
 				if name != "" {
-					return refusedAccount(a.RevokeAll(c.Context(), staff.Name(name)))
+					return a.RevokeAll(c.Context(), staff.Name(name))
 				}
-				return refusedAccount(a.Revoke(c.Context(), args[0]))
+				return a.Revoke(c.Context(), args[0])
 			})
 		},
 	}

@@ -248,6 +248,9 @@ func Dial(path string) (*Client, error) {
 	}}}, nil
 }
 
+// HTTP is for what else the server answers on its socket, at any host's address.
+func (c *Client) HTTP() *http.Client { return c.http }
+
 // ErrNoServer says that no server has the data directory.
 var ErrNoServer = errors.New("no server runs on the data directory")
 

@@ -43,7 +43,8 @@ var (
 // Name is a name as accounts have it: people type capitals and spaces.
 func Name(typed string) string { return strings.ToLower(strings.TrimSpace(typed)) }
 
-func (a Account) check() error {
+// Check says what is wrong with a name or a role: ErrName, ErrRole.
+func (a Account) Check() error {
 	ok := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(".-_@", r)
 	}
@@ -72,7 +73,7 @@ func NewAdmin(db *records.DB) Admin { return Admin{db} }
 
 // Add makes an account; ErrExists.
 func (a Admin) Add(ctx context.Context, account Account) error {
-	if err := account.check(); err != nil {
+	if err := account.Check(); err != nil {
 		return err
 	}
 	if _, _, _, err := parseHash(account.Hash); err != nil {

@@ -7,24 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
 // Client does what Admin does, by the socket of a server that runs.
-type Client struct{ http http.Client }
+type Client struct{ http *http.Client }
 
-// NewClient returns a client of the socket at path. It opens nothing yet.
-func NewClient(path string) *Client {
-	return &Client{http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", path)
-		},
-	}}}
-}
+// NewClient returns a client that asks by h, which connects to the socket whatever
+// the host.
+func NewClient(h *http.Client) *Client { return &Client{h} }
 
 // Add makes an account; ErrExists.
 func (c *Client) Add(ctx context.Context, account Account) error {

@@ -225,35 +225,24 @@ func TestSite(t *testing.T) {
 }
 
 // A name that nobody has costs one hash, with today's parameters, as others do.
+// Which it is can be seen from what it is compared with: times are no test on a
+// busy machine.
 func TestUnknownNamesCostTheSame(t *testing.T) {
-	o := newOffice(t, func(c *Config) { c.Passwords = Params{Memory: 8 << 10, Passes: 2, Threads: 1} })
-	hash, err := Hash(password, o.staff.cfg.Passwords)
-	check(t, err)
-	check(t, o.admin.Add(t.Context(), Account{Name: "anna", Role: RoleAdvisor, Hash: hash}))
-	least := func(name string) time.Duration {
-		best := time.Hour
-		for range 7 {
-			account, err := o.staff.account(t.Context(), name)
-			check(t, err)
-			begin := time.Now()
-			right, err := o.staff.check(t.Context(), &account, "wrong horse battery")
-			best = min(best, time.Since(begin))
-			if right || err != nil {
-				t.Fatalf("%v %v", right, err)
-			}
+	o := newOffice(t, nil)
+	o.add("anna", RoleAdvisor, "")
+	for _, name := range []string{"anna", "nobody"} {
+		account, err := o.staff.account(t.Context(), name)
+		check(t, err)
+		if used, _, _, err := parseHash(account.Hash); err != nil || used != o.staff.cfg.Passwords {
+			t.Errorf("%s: a hash with %+v, %v", name, used, err)
 		}
-		return best
-	}
-	known, unknown := least("anna"), least("nobody")
-	t.Logf("a wrong password takes %v, a wrong name %v", known, unknown)
-	if unknown < known/2 || unknown > 2*known {
-		t.Errorf("a wrong password takes %v, a wrong name %v", known, unknown)
-	}
-	// Nobody's hash is of no password.
-	account, err := o.staff.account(t.Context(), "nobody")
-	check(t, err)
-	if right, err := o.staff.check(t.Context(), &account, ""); right || err != nil {
-		t.Errorf("%v %v", right, err)
+		for _, wrong := range []string{"", "wrong horse battery", strings.Repeat("x", 2000)} {
+			begin := time.Now()
+			if right, err := o.staff.check(t.Context(), &account, wrong); right || err != nil {
+				t.Errorf("%s: %v %v", name, right, err)
+			}
+			t.Logf("%s: a wrong password of %d bytes takes %v", name, len(wrong), time.Since(begin))
+		}
 	}
 }
 

@@ -85,7 +85,7 @@ function refused(error) {
   if (!(error instanceof Refusal)) return language.say('unreachable');
   if (error.status === 401) return language.say('wrong');
   if (error.status === 429) return language.say('patience', {time: language.span(error.retryAfter || 30)});
-  if (error.status === 503) return language.say('busy');
+  if (error.status === 503 && error.retryAfter) return language.say('busy');
   return language.say('failed', {detail: error.message});
 }
 
