@@ -141,7 +141,7 @@ func TestAppointmentPage(t *testing.T) {
 	s := startStub(t)
 	s.showrooms()
 	appointment := func(start, state string) string {
-		return `{"schema_version":1,"showroom":"utrecht","title":"Utrecht","start":"` + start + `","end":"` + start + `","state":"` + state + `","name":"Ada"}`
+		return `{"schema_version":1,"showroom":"utrecht","title":"Utrecht","time_zone":"Europe/Amsterdam","start":"` + start + `","end":"` + start + `","state":"` + state + `","name":"Ada"}`
 	}
 	s.on("GET /api/appointment", 200, appointment(someday+"T09:00:00Z", "booked"))
 	open(t, ctx, s.url+"/appointment#manage-token")

@@ -281,8 +281,8 @@ const someday = "2031-03-04"
 // showrooms scripts one showroom that is open, and one that is closed.
 func (s *stub) showrooms() {
 	s.on("GET /api/showrooms", 200, `{"schema_version":1,"showrooms":[
-		{"id":"utrecht","title":"Utrecht","time_zone":"Europe/Amsterdam","open":true,"free":true},
-		{"id":"berlin","title":"Berlin","time_zone":"Europe/Berlin","open":false,"free":false,"opens_at":"`+someday+`T08:00:00Z"}]}`)
+		{"id":"utrecht","title":"Utrecht","time_zone":"Europe/Amsterdam","open":true,"free":2},
+		{"id":"berlin","title":"Berlin","time_zone":"Europe/Berlin","open":false,"free":0,"opens_at":"`+someday+`T08:00:00Z"}]}`)
 	var slots []string
 	for _, day := range []string{someday, "2031-03-05", "2031-03-06"} {
 		for hour := 9; hour < 15; hour++ {

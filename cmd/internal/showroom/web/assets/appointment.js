@@ -17,18 +17,16 @@ const slots = new Slots(find('slots'), {chosen: (it) => {
 
 async function open() {
   try {
-    const appointment = await ask('GET', '/api/appointment', {token});
-    const {showrooms} = await ask('GET', '/api/showrooms');
-    showroom = showrooms.find(({id}) => id === appointment.showroom) ?? {id: appointment.showroom, time_zone: 'UTC'};
-    draw(appointment);
+    draw(await ask('GET', '/api/appointment', {token}));
   } catch (error) {
     if (error instanceof Refused && [400, 401, 403, 404].includes(error.status)) return say('appointment.unknown');
     say(...trouble(error));
   }
 }
 
-function draw({title, start, state, name}) {
-  put(find('when'), 'appointment.when', {when: () => moment(start, showroom.time_zone)});
+function draw({showroom: id, time_zone: zone, title, start, state, name}) {
+  showroom = {id, time_zone: zone};
+  put(find('when'), 'appointment.when', {when: () => moment(start, zone)});
   find('where').textContent = title;
   find('name').textContent = name;
   find('facts').hidden = false;

@@ -9,11 +9,8 @@ import {language, link, moment, put, time} from './words.js';
 
 const SOON = 24 * 3600e3; // ms; what is further away is a date, not a countdown
 
-// What the server's refusals are for a customer: by the problem's word, then by status.
-const REFUSALS = {
-  unknown: 'unknown', used: 'used', expired: 'expired', cancelled: 'cancelled', early: 'early', closed: 'closed', busy: 'busy',
-  404: 'unknown', 410: 'expired', 425: 'early', 409: 'busy',
-};
+// The server's refusals that the lobby has words for, as its problems name them.
+const REFUSALS = ['unknown', 'used', 'expired', 'cancelled', 'early', 'closed', 'busy'];
 
 /** Where the address leads: {showroom} to talk now, {code} of an appointment, {cid}; null for an open room. */
 export function routeOf({pathname, search}) {
@@ -83,7 +80,7 @@ export class Lobby {
     const {showrooms} = await ask('GET', '/api/showrooms');
     const showroom = showrooms.find((one) => one.id === id) ?? showrooms[0];
     this.route = {showroom: showroom.id};
-    this.#show({title: showroom.title});
+    this.#show(showroom);
   }
 
   // The code has done its work: it is not to stay in the address, nor in the history.
@@ -92,13 +89,13 @@ export class Lobby {
     history.replaceState(null, '', link(`/c/${cid}`));
   }
 
-  #show({title, state, start}) {
-    this.state = state;
+  #show({title, state, start, time_zone: zone}) {
+    Object.assign(this, {state, zone});
     this.#opens = 0;
     this.#draw('ready');
     find('lobby-showroom').textContent = title;
     put(find('lobby-title'), 'lobby.title');
-    put(find('lobby-text'), start ? 'lobby.appointment' : 'lobby.text', {when: () => moment(start)});
+    put(find('lobby-text'), start ? 'lobby.appointment' : 'lobby.text', {when: () => moment(start, zone)});
   }
 
   async #join() {
@@ -122,8 +119,9 @@ export class Lobby {
   }
 
   #refuse(error) {
-    const why = error instanceof Refused ? REFUSALS[error.word] ?? REFUSALS[error.status] : undefined;
-    if (!why) {
+    const why = error.word;
+    if (why === 'ended' && this.route.cid) return this.on.over(this.route.cid);
+    if (!REFUSALS.includes(why)) {
       this.#draw('ready');
       find('problem').hidden = false;
       return put(find('problem'), ...trouble(error));
@@ -133,7 +131,7 @@ export class Lobby {
     this.#draw(why);
     put(find('lobby-title'), `lobby.${why}`);
     put(find('lobby-text'), opens && why === 'closed' ? 'lobby.closed.when' : next && why === 'busy' ? 'lobby.busy.when' : `lobby.${why}.text`,
-      {when: () => moment(opens ?? next?.start ?? next)});
+      {when: () => moment(opens ?? next, this.zone)});
     this.#tick();
     find('lobby-title').focus();
   }
