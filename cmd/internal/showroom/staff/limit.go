@@ -1,7 +1,9 @@
 package staff
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -90,7 +92,7 @@ func (l *limiter) put(now time.Time, key bucketKey, full time.Time) {
 		return
 	}
 	if _, known := l.buckets[key]; !known && len(l.buckets) >= maxBuckets {
-		l.forget(now)
+		l.forget()
 	}
 	if l.buckets == nil {
 		l.buckets = map[bucketKey]time.Time{}
@@ -98,19 +100,12 @@ func (l *limiter) put(now time.Time, key bucketKey, full time.Time) {
 	l.buckets[key] = full
 }
 
-// forget makes room: what is full again, or else what will be first.
-func (l *limiter) forget(now time.Time) {
-	var first bucketKey
-	var at time.Time
-	for key, full := range l.buckets {
-		if !full.After(now) {
-			delete(l.buckets, key)
-		} else if at.IsZero() || full.Before(at) {
-			first, at = key, full
-		}
-	}
-	if len(l.buckets) >= maxBuckets {
-		delete(l.buckets, first)
+// forget makes room for many, so that it is not done for each: the eighth that is
+// full again, or will be first.
+func (l *limiter) forget() {
+	keys := slices.SortedFunc(maps.Keys(l.buckets), func(a, b bucketKey) int { return l.buckets[a].Compare(l.buckets[b]) })
+	for _, key := range keys[:len(keys)/8] {
+		delete(l.buckets, key)
 	}
 }
 

@@ -208,9 +208,8 @@ func TestLimiterIsBounded(t *testing.T) {
 	if len(l.buckets) > maxBuckets {
 		t.Errorf("%d buckets", len(l.buckets))
 	}
-	l.take(now.Add(time.Hour), []bucket{{bucketKey{"name", "x"}, 1}})
-	if len(l.buckets) != 1 {
-		t.Errorf("%d buckets after an hour", len(l.buckets))
+	if len(l.buckets) < maxBuckets/2 {
+		t.Errorf("%d buckets: too much was forgotten", len(l.buckets))
 	}
 }
 
