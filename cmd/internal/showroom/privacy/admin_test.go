@@ -22,7 +22,9 @@ func serveAdmin(t *testing.T, path string, admin Admin) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done, ready := make(chan error, 1), make(chan struct{})
-	go func() { done <- serve(ctx, path, &handler{admin: admin, ctx: ctx}, slog.New(slog.DiscardHandler), func() { close(ready) }) }()
+	go func() {
+		done <- serve(ctx, path, &handler{admin: admin, ctx: ctx}, slog.New(slog.DiscardHandler), func() { close(ready) })
+	}()
 	select {
 	case <-ready:
 	case err := <-done:
