@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
+	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
 )
 
 // LoadIdentity reads the age identity of a data directory, which uploads are
@@ -33,7 +34,7 @@ func (s *Server) withMedia(ctx context.Context, next func(context.Context) error
 	l := s.cfg.Limits
 	store, err := media.Open(media.Config{
 		Dir: s.cfg.DataDir, Identity: s.identity, Retention: s.cfg.Retention, Clock: s.now, ValidName: validName, Log: s.log,
-		MaxSize: l.UploadSize, MaxCount: l.Uploads, Stall: l.UploadStall,
+		Erased: privacy.Erased(s.records, s.log), MaxSize: l.UploadSize, MaxCount: l.Uploads, Stall: l.UploadStall,
 	})
 	if err != nil {
 		return err

@@ -20,17 +20,27 @@ import (
 
 const outboxDir = "outbox" // in the data directory
 
-// withOffice runs next, and beside it what conversations need: records, mail and
-// the desk. Without a data directory there are none. base is the address in mails.
-func (s *Server) withOffice(ctx context.Context, base string, next func(context.Context) error) (err error) {
-	s.records, s.desk, s.rooms, s.staff = nil, nil, nil, nil
+// withRecords opens them for next. They are there before the media store, which asks
+// them what was erased. Without a data directory there are none.
+func (s *Server) withRecords(next func() error) (err error) {
+	s.records = nil
 	if s.cfg.DataDir == "" {
-		return next(ctx)
+		return next()
 	}
 	if s.records, err = records.Open(records.Config{Dir: s.cfg.DataDir, Clock: s.now, Log: s.log}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.records.Close()) }()
+	return next()
+}
+
+// withOffice runs next, and beside it what conversations need: mail and the desk.
+// Without records there are none. base is the address in mails.
+func (s *Server) withOffice(ctx context.Context, base string, next func(context.Context) error) (err error) {
+	s.desk, s.rooms, s.staff = nil, nil, nil
+	if s.records == nil {
+		return next(ctx)
+	}
 	queue, err := mail.Open(mail.Config{
 		Dir: filepath.Join(s.cfg.DataDir, outboxDir), SMTP: s.cfg.SMTP, PasswordFile: s.cfg.SMTPPasswordFile,
 		From: s.cfg.MailFrom, Clock: s.now, Log: s.log,

@@ -156,8 +156,10 @@ func (s *Server) Run(ctx context.Context, ready func(url string)) error {
 			}
 		})
 	}
-	return s.withMedia(ctx, func(ctx context.Context) error {
-		return s.withOffice(ctx, cmp.Or(strings.TrimSuffix(s.cfg.PublicURL, "/"), s.url(at)), serve)
+	return s.withRecords(func() error {
+		return s.withMedia(ctx, func(ctx context.Context) error {
+			return s.withOffice(ctx, cmp.Or(strings.TrimSuffix(s.cfg.PublicURL, "/"), s.url(at)), serve)
+		})
 	})
 }
 
