@@ -228,3 +228,18 @@ func (s *showroom) runMail(t testing.TB) {
 	cancel()
 	check(t, <-done)
 }
+
+// copied is another data directory with the same files.
+func copied(t testing.TB, from string) string {
+	t.Helper()
+	dir := t.TempDir()
+	check(t, filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
+		to := filepath.Join(dir, strings.TrimPrefix(path, from))
+		if err != nil || entry.IsDir() {
+			return errors.Join(err, os.MkdirAll(to, 0o700))
+		}
+		content, err := os.ReadFile(path)
+		return errors.Join(err, os.WriteFile(to, content, 0o600))
+	}))
+	return dir
+}

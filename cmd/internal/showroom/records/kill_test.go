@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ const (
 func TestKilled(t *testing.T) {
 	dir := os.Getenv(killDir)
 	if dir == "" {
-		t.Skip("only for TestKillAtEachStep")
+		return
 	}
 	left, err := strconv.Atoi(os.Getenv(killAt))
 	check(t, err)
@@ -80,26 +81,17 @@ func purge(t *testing.T, d *DB, c *clock) {
 // Whenever the process dies, the next one finishes it. An erasure that had begun
 // needs nobody to ask again.
 func TestKillAtEachStep(t *testing.T) {
+	from, c := prepared(t)
 	for _, what := range []string{"erase", "purge"} {
 		for step := 1; ; step++ {
-			dir := t.TempDir()
-			c := monday()
-			d := open(t, dir, c)
-			story(t, d, c)
-			check(t, os.WriteFile(filepath.Join(dir, "outside"), []byte("zonneveld"), 0o600))
-			for range 2 {
-				c.now = c.now.Add(10 * 24 * time.Hour)
-				_, err := d.Backup(t.Context())
-				check(t, err)
-			}
-			check(t, d.Close())
+			dir := copied(t, from)
 			if !killed(t, dir, what, step) {
 				if step < 8 {
 					t.Errorf("%s has only %d steps", what, step)
 				}
 				break
 			}
-			d = open(t, dir, c)
+			d := open(t, dir, c)
 			finish(t, d)
 			if what == "purge" {
 				purge(t, d, c)
@@ -111,6 +103,32 @@ func TestKillAtEachStep(t *testing.T) {
 			check(t, d.Close())
 		}
 	}
+}
+
+// prepared is a directory with the story, two backups, and a file of others.
+func prepared(t *testing.T) (dir string, c *clock) {
+	t.Helper()
+	dir, c = t.TempDir(), monday()
+	d := open(t, dir, c)
+	story(t, d, c)
+	check(t, os.WriteFile(filepath.Join(dir, "outside"), []byte("zonneveld"), 0o600))
+	for range 2 {
+		c.now = c.now.Add(10 * 24 * time.Hour)
+		_, err := d.Backup(t.Context())
+		check(t, err)
+	}
+	check(t, d.Close())
+	return dir, c
+}
+
+func copied(t *testing.T, from string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for path, content := range files(t, from) {
+		to := filepath.Join(dir, strings.TrimPrefix(path, from))
+		check(t, errors.Join(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, content, 0o600)))
+	}
+	return dir
 }
 
 // killed runs the test binary again, and says whether it was killed at that step.
