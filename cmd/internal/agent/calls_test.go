@@ -3,9 +3,15 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"log"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
@@ -154,6 +160,66 @@ func TestCalls(t *testing.T) {
 	r.until("the end", is("ready", "idle"))
 	fourth.wantEnd(r, "advisor")
 	g.wantDark(r, "the end")
+}
+
+// The endpoint's events are lost in conversation: it goes on, and who is cut off at
+// the customer's end is not live elsewhere.
+func TestEventsLostInConversation(t *testing.T) {
+	endpoint := startEndpoint(t)
+	events := newWire(t, strings.TrimSuffix(endpoint, "/whip/test"))
+	cfg := glassesConfig(endpoint)
+	cfg.Calls.EventsURL = events.URL + "/api/glasses/{name}/events"
+	g := newGlasses(t)
+	r := startGlasses(t, g, cfg, false)
+	r.until("events", func(s control.Status) bool { return s.Call != nil && s.Call.Events == "connected" })
+	c := newCaller(t, endpoint)
+	c.calls()
+	r.until("a call", is("ready", "ringing"))
+	g.button1.gesture <- hardware.Short
+	r.until("a conversation", is("live", "talking"))
+	events.cut()
+	r.until("silence", func(s control.Status) bool { return s.Call.Events == "waiting" && len(s.Errors) > 0 })
+	if s := r.Status(); s.State != "live" || s.Call.State != "talking" || s.Errors[0].Component != "calls" || s.Errors[0].Hint == "" {
+		t.Errorf("%s, %+v, %+v", s.State, s.Call, s.Errors)
+	}
+	c.ends()
+	r.until("the end", func(s control.Status) bool { return s.State == "ready" && s.Call.State == "idle" })
+	g.wantDark(r, "the customer's end")
+}
+
+// wire is a proxy that can be cut.
+type wire struct {
+	*httptest.Server
+	broken atomic.Bool
+}
+
+func newWire(t *testing.T, to string) *wire {
+	t.Helper()
+	target, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
+	}
+	w := &wire{}
+	w.Server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if w.broken.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		proxy.ServeHTTP(out, r)
+	}))
+	t.Cleanup(func() {
+		w.CloseClientConnections()
+		w.Close()
+	})
+	return w
+}
+
+func (w *wire) cut() {
+	w.broken.Store(true)
+	w.CloseClientConnections()
 }
 
 // With an endpoint that has no calls nothing is shown of them, and going live is as

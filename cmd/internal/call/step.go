@@ -224,10 +224,15 @@ func (s State) hangup() (State, []Action) {
 }
 
 // entered is told the room that the endpoint chose: that of a conversation, also of
-// one that is only found out so, as the endpoint's events are lost; or another one.
+// one that is only found out so, as the endpoint's events are lost. Who was in one and
+// is connected anew to another room has missed its end: nobody is live there by
+// mistake, nor for a customer whom nobody has accepted.
 func (s State) entered(room string) (State, []Action) {
+	was := s.Room
 	s.Room, s.Over = room, ""
 	switch {
+	case s.attended() && room != "" && room != s.Conversation && (was == "" || was == s.Conversation):
+		return s.idle(LiveOff{session.Concluded})
 	case s.Phase != Idle && room == s.Conversation:
 		return s.take(calls.Call{Conversation: room}, Talking)
 	case s.Phase == Idle && calls.ValidID(room):

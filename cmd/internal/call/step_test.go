@@ -259,6 +259,18 @@ func TestStep(t *testing.T) {
 			{3, calls.Down{}, nil},
 			{4, hello("", ""), do(session.CueRefused)},
 		}, Idle},
+		{"connected anew, and it is over", talking, []at{
+			{7, calls.Down{}, nil},
+			{8, Entered{"anna"}, do(LiveOff{session.Concluded})},
+			{9, Left{session.Concluded}, nil},
+		}, Idle},
+		{"connected anew, and the endpoint does not tell", talking, []at{{7, Entered{""}, nil}, {8, Entered{one}, nil}}, Talking},
+		{"connected anew, and it is another one", talking, []at{
+			{7, Entered{two}, do(LiveOff{session.Concluded})},
+			{8, Left{session.Concluded}, nil},
+			{9, changed(two, calls.Agreed, ""), do(ring)},
+		}, Accepted},
+		{"accepted, and the endpoint goes elsewhere", accepted, []at{{3, Entered{"anna"}, do(LiveOff{session.Concluded})}}, Idle},
 		{"after a crash somebody waits", nil, []at{
 			{0, hello(one, calls.Live), do(ring)},
 			{1, Entered{one}, nil},

@@ -76,6 +76,9 @@ func TestButtons(t *testing.T) {
 		{'s', "live", "", nil, "photo true", "PHOTO       kq3x5vjm… is safe, to be shown (sharpest of 4, 66 ms)"},
 		{'c', "live", "", nil, "clip start", "CLIP        kq3x5vjm… has begun"},
 		{'c', "live", "kq3x5vjm2n7bijklmnopqrstuv", nil, "clip stop", "CLIP        kq3x5vjm… is safe (10.0 s)"},
+		{'a', "ready", "", nil, "call accept", "CALL        is accepted"},
+		{'d', "ready", "", nil, "call decline", "CALL        is accepted"},
+		{'a', "ready", "", refused, "call accept", "call accept: there is no conversation; hint: bril live on begins one"},
 		{'f', "ready", "", refused, "photo false", "no photo: there is no conversation; hint: bril live on begins one"},
 		{'c', "ready", "", refused, "clip start", "clip start: there is no conversation; hint: bril live on begins one"},
 		{' ', "ready", "", refused, "live on", "live on: there is no conversation; hint: bril live on begins one"},
@@ -121,6 +124,11 @@ func TestKeyLineShowsTheClip(t *testing.T) {
 	if line := keyLine(s); !strings.Contains(line, " c clip ") || len(line) > columns-3 {
 		t.Errorf("%q", line)
 	}
+	s.Call = &control.Call{State: "ringing"}
+	if line := keyLine(s); !strings.Contains(line, "a accept") || len(line) > columns-3 {
+		t.Errorf("%q", line)
+	}
+	s.Call.State = "talking"
 	s.Recording.Clip, s.Recording.ClipSince = "a", time.Now().Add(-7*time.Second)
 	if line := keyLine(s); !strings.Contains(line, "c end the clip") || len(line) > columns-3 {
 		t.Errorf("%q", line)

@@ -24,7 +24,7 @@ import (
 const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"bril": bril, "keeper": keeperMain})
+	testscript.Main(m, map[string]func(){"bril": bril, "keeper": keeperMain, "shop": shopMain, "caller": callerMain})
 }
 
 func bril() {
