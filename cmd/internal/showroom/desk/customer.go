@@ -118,12 +118,22 @@ func (d *Desk) Showrooms() (list []Showroom) {
 		if !s.Open {
 			s.OpensAt, _ = room.NextOpen(now)
 		}
-		d.mu.Lock()
-		s.Free = len(d.free(&call{room: room}))
-		d.mu.Unlock()
+		s.Free = d.freeNow(room, now)
 		list = append(list, s)
 	}
 	return list
+}
+
+// freeNow is how many pairs talk now could ring, none where that is not known.
+func (d *Desk) freeNow(room hours.Showroom, now time.Time) int {
+	spared, err := d.reserved(context.Background(), room, now)
+	if err != nil {
+		d.cfg.Log.Error("read the appointments", "error", err)
+		return 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.free(&call{room: room, spared: spared}))
 }
 
 // TalkNow begins a conversation and rings the first free pair of glasses. Errors

@@ -28,6 +28,8 @@ type bench struct {
 	rooms *rooms
 	flaky atomic.Bool // the records take no conversation
 	stop  func()
+
+	sawLive atomic.Bool // in TestACrowd
 }
 
 const twoRooms = `
