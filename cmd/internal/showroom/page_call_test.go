@@ -159,6 +159,9 @@ func testShown(t *testing.T, ctx context.Context, s *stub) {
 	glasses := device{t, s.real, cid}
 	photo := glasses.photo("mandelbrot", true)
 	chromiumtest.WaitFor(t, ctx, popped(photo), patience)
+	if said := chromiumtest.Eval[string](t, ctx, `document.getElementById("said").dataset.t`); said != "popup.said.photo" {
+		t.Errorf("who hears the page is told %q", said)
+	}
 	look(t, ctx, "popup-photo")
 	press(t, ctx, kb.Escape)
 	clip := glasses.clip(true)

@@ -6,7 +6,7 @@ import {find} from './dom.js';
 import {minutes, poster} from './poster.js';
 import {Popup} from './popup.js';
 import {Viewer} from './viewer.js';
-import {label, put, word} from './words.js';
+import {announce, label, put, word} from './words.js';
 
 const RECENT = 30000; // ms without the server after which nothing that was missed pops up
 
@@ -89,7 +89,7 @@ export class Gallery {
     this.#viewer.close();
     const video = find('picture');
     if (video.webkitDisplayingFullscreen) video.webkitExitFullscreen(); // iPhone
-    put(find('said'), item.kind === 'clip' ? 'popup.said.clip' : 'popup.said.photo');
+    announce(item.kind === 'clip' ? 'popup.said.clip' : 'popup.said.photo');
     this.stats.shown.push(item.id);
   }
 
@@ -102,7 +102,7 @@ export class Gallery {
     this.#viewer.setItems(items);
     Object.assign(this.stats, {listed: true, items: items.length});
     if (missed) this.#pop(missed);
-    else if (added.some(({id}) => !this.#shown.has(id))) put(find('said'), 'tray.new', {what: () => word(...title(added[0]))});
+    else if (added.some(({id}) => !this.#shown.has(id))) announce('tray.new', {what: () => word(...title(added[0]))});
   }
 
   #draw(items) {

@@ -3,7 +3,7 @@
 import {find} from './dom.js';
 import {Level} from './level.js';
 import {Talk} from './talk.js';
-import {put} from './words.js';
+import {announce, put} from './words.js';
 
 const HINT = 12000; // ms that a problem stays on the screen
 
@@ -47,8 +47,8 @@ export class Microphone {
     this.#button.ariaPressed = String(state === 'on');
     this.#button.dataset.state = document.body.dataset.microphone = state;
     put(find('microphone-label'), `microphone.${state}`);
-    if (state === 'on' && !this.heard) put(find('said'), 'microphone.said.on');
-    if (state === 'off' && !problem && this.heard) put(find('said'), 'microphone.said.off');
+    if (state === 'on' && !this.heard) announce('microphone.said.on');
+    if (state === 'off' && !problem && this.heard) announce('microphone.said.off');
     if (problem) this.#explain(problem);
     else if (state !== 'off') this.#explain(null);
     if (state === 'off') this.level.stop();

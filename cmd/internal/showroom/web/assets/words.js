@@ -47,6 +47,13 @@ export function label(element, key, filling) {
   draw(element);
 }
 
+/** Says a text to those who hear the page; the same again, too. */
+export function announce(key, filling) {
+  const said = document.getElementById('said');
+  said.textContent = '';
+  put(said, key, filling);
+}
+
 /** Fills in the texts below root, which say which they are. */
 export function fill(root = document) {
   root.querySelectorAll('[data-t], [data-label], [data-to]').forEach(draw);
@@ -54,7 +61,8 @@ export function fill(root = document) {
 
 function draw(element) {
   const {t, label, to} = element.dataset;
-  if (t) element.textContent = word(t, values.get(element));
+  const text = t && word(t, values.get(element));
+  if (t && element.textContent !== text) element.textContent = text; // the same again would be read out again
   if (label) element.ariaLabel = word(label, values.get(element));
   if (to) element.href = link(to);
 }
