@@ -44,6 +44,7 @@ type contract struct {
 	doc *openapi3.T
 
 	mu    sync.Mutex
+	said  string            // the last error that a server logged
 	seen  map[string]int    // how often, by method, path and status
 	notes map[string]string // what was wrong, likewise
 }
@@ -102,6 +103,9 @@ func (c *contract) note(r *http.Request, w *watchedWriter) {
 		return // a page, or nothing; TestContractHasEveryRoute knows which
 	}
 	method := r.Method
+	if w.status == http.StatusRequestTimeout {
+		return // any request may be that slow
+	}
 	if method == http.MethodHead && item.Head == nil {
 		method = http.MethodGet
 	}
@@ -121,12 +125,23 @@ func (c *contract) note(r *http.Request, w *watchedWriter) {
 		return
 	}
 	if operation.Responses.Status(w.status) == nil {
-		c.blame(key, "the status is not documented")
+		c.mu.Lock()
+		said := c.said
+		c.mu.Unlock()
+		c.blame(key, "the status is not documented; the last error was: "+said)
 		return
 	}
 	if err := c.check(r, w, path, item, operation); err != nil {
 		c.blame(key, err.Error())
 	}
+}
+
+// Write takes what servers log.
+func (c *contract) Write(line []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said = string(line)
+	return len(line), nil
 }
 
 func (c *contract) blame(key, note string) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
@@ -102,6 +104,12 @@ func problemOf(err error) *problem {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return failure(http.StatusRequestEntityTooLarge, "the body is too large")
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return failure(http.StatusRequestTimeout, "the request did not come in time")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return failure(http.StatusBadRequest, "the body ends early")
 	}
 	for _, known := range []struct {
 		err        error

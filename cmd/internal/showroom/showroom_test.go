@@ -3,6 +3,7 @@ package showroom
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -33,6 +34,9 @@ func runServer(t *testing.T, s *Server) string {
 func runUntil(t *testing.T, s *Server) (url string, stop func()) {
 	t.Helper()
 	s.observe = observed.wrap
+	if s.cfg.Log == nil {
+		s.log = slog.New(slog.NewTextHandler(observed, &slog.HandlerOptions{Level: slog.LevelError}))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	urls, done := make(chan string, 1), make(chan error, 1)
 	go func() { done <- s.Run(ctx, func(url string) { urls <- url }) }()
