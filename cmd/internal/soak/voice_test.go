@@ -18,9 +18,9 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/oggreader"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
-	"github.com/bril-edge/bril/cmd/internal/eartest"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/encoder/opus"
+	"github.com/bril-edge/bril/hardware/speaker/speakertest"
 )
 
 const customerSays = `Good afternoon. My name is Pieter Vandenberghe, and I would like to see the blue one from behind.
@@ -42,8 +42,8 @@ func TestTheCustomersVoiceIsOnNoDisk(t *testing.T) {
 	kills := v.torment(length)
 	speaking.end()
 	var heard []byte
-	for _, m := range v.ear.Heard() {
-		heard = append(heard, samples16(m.Samples)...)
+	for _, chunk := range v.ear.Heard(t) {
+		heard = append(heard, samples16(chunk.Samples)...)
 	}
 	v.agent.end(syscall.SIGTERM)
 	v.endpoint.end(syscall.SIGTERM)
@@ -112,20 +112,20 @@ type talk struct {
 	endpoint *endpoint
 	agent    *agent
 	temp     string // of both programs
-	ear      *eartest.Ear
+	ear      *speakertest.Card
 	ledger   *ledger
 }
 
 const talkConfig = `
 cues: {device: none}
-talkback: {device: "` + eartest.Device + `", output: in-ear}
+talkback: {device: "` + speakertest.Device + `", output: in-ear}
 clip: {pre_roll: 3s, sound: true}
 upload: {live_share: 100}
 `
 
 func newTalk(t *testing.T) *talk {
 	t.Helper()
-	v := &talk{t: t, endpoint: newEndpoint(t), temp: t.TempDir(), ear: eartest.Open(t)}
+	v := &talk{t: t, endpoint: newEndpoint(t), temp: t.TempDir(), ear: speakertest.New(t)}
 	identity, err := media.LoadIdentity(v.endpoint.data)
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func newTalk(t *testing.T) *talk {
 	v.agent = newAgent(t, v.endpoint, talkConfig)
 	v.agent.args = append(v.agent.args, "--microphone", "wav:"+silence, "--loop")
 	v.endpoint.env = []string{"TMPDIR=" + v.temp, "HOME=" + v.temp}
-	v.agent.env = append(v.endpoint.env, v.ear.Env()...)
+	v.agent.env = v.endpoint.env
 	v.endpoint.begin()
 	v.agent.start("--live")
 	v.agent.waitArmed()
