@@ -177,6 +177,11 @@ func TestLinksOfTheSession(t *testing.T) {
 	if err != nil || string(body) != `{"viewers":2}` {
 		t.Errorf("fetched %q, %v", body, err)
 	}
+	for rel, want := range map[string]string{rel: "/session/1/events", "far": "", "broken": "", "none": ""} {
+		if path := session.LinkPath(rel); path != want {
+			t.Errorf("link %s leads to %q, want %q", rel, path, want)
+		}
+	}
 	if get := s.got("GET"); len(get) != 1 || get[0].header.Get("Authorization") != "Bearer "+token {
 		t.Errorf("asked with %v", get)
 	}

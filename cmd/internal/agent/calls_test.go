@@ -120,6 +120,14 @@ func TestCalls(t *testing.T) {
 	if name := r.conversationName(); name != first.cid {
 		t.Errorf("photos are kept under %q, want %s", name, first.cid)
 	}
+	if _, err := r.Photo(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	r.until("the photo", func(control.Status) bool {
+		var list struct{ Items []struct{ ID string } }
+		first.ask("GET", "/api/sessions/"+first.cid+"/media", "", &list)
+		return len(list.Items) == 1
+	})
 	r.until("the customer", func(s control.Status) bool { return s.Call.Customer.Presence == "joined" })
 	if _, err := r.Live(t.Context(), control.Pause); err != nil {
 		t.Error(err)

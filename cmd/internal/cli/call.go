@@ -56,7 +56,9 @@ func writeCall(b *strings.Builder, c *control.Call) {
 		line += ", booked"
 	}
 	row(b, "call", line+", "+c.Conversation)
-	row(b, "customer", customerLine(c.Customer))
+	if c.State != "ringing" { // nothing is told of who calls
+		row(b, "customer", customerLine(c.Customer))
+	}
 }
 
 func customerLine(c control.Customer) string {
