@@ -15,9 +15,9 @@ const (
 	// moment.
 	tooLong, tooShort = 6 * ms, 5 * ms
 	// tooLongAnyway is made right in speech, too.
-	tooLongAnyway = 120 * ms
+	tooLongAnyway = 60 * ms
 	// behind is when what waits is left out: the machine has stood still.
-	behind = 300 * ms
+	behind = 200 * ms
 	// concealTime is for how long missing sound is made up for; after that there is
 	// silence.
 	concealTime = 100 * ms

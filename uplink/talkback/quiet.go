@@ -36,7 +36,7 @@ func rms(samples []int16) float64 {
 }
 
 // seam is over how many samples one piece goes over into the next.
-const seam = 5 * ms
+const seam = 5 * ms / 2
 
 // shorten takes n samples out of the middle of sound, and returns what is left; all
 // of it where that is too short for a seam.

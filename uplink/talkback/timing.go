@@ -10,7 +10,7 @@ const (
 
 	minTarget   = 5 * ms
 	firstTarget = 10 * ms  // until the network is known
-	maxTarget   = 400 * ms // more is no conversation
+	maxTarget   = 200 * ms // more is no conversation
 	jump        = 2 * sampleRate
 	// baseTime is for how long the fastest way counts that a packet has taken, so that
 	// clocks which drift apart, and a network that becomes slower, are followed.
