@@ -19,6 +19,11 @@ const (
 	quietTime = 3 * time.Second
 	// deafTime is until a device that could not be opened is tried again.
 	deafTime = 10 * time.Second
+	// leastWait is between two questions to the endpoint in any case; and for
+	// eagerTime after news that the customer has turned on a microphone, whose
+	// connection takes a moment yet.
+	leastWait = time.Second / 2
+	eagerTime = 5 * time.Second
 	// unknownTime is the least time between questions to an endpoint that does not
 	// know the address any more: this conversation is over.
 	unknownTime = 15 * time.Second
@@ -31,6 +36,7 @@ type listener struct {
 	receiver *rtc.Receiver // made, and not connected; nil when there is none
 	backoff  whip.Backoff
 	since    time.Duration // that nobody is heard
+	eager    time.Duration // until when the customer is about to speak
 }
 
 // once connects and hears, or waits until that can be tried again.
@@ -83,6 +89,9 @@ func (l *listener) refused(ctx context.Context, err error) {
 	wait := l.backoff.Next(monotonic.Now()-l.since, err)
 	if errors.Is(err, whip.ErrSilent) {
 		l.show(Silent, nil)
+		if monotonic.Now() < l.eager {
+			wait = leastWait
+		}
 	} else {
 		l.cfg.Log.Debug("listen to the customer", "error", err)
 		l.show(Connecting, err)
@@ -94,21 +103,21 @@ func (l *listener) refused(ctx context.Context, err error) {
 	l.wait(ctx, wait)
 }
 
-// wait returns earlier when somebody knows that it is time, unless that was so just
-// before: the endpoint is not asked more than twice a second.
+// wait returns earlier when somebody knows that it is time.
 func (l *listener) wait(ctx context.Context, d time.Duration) {
-	least := time.NewTimer(min(d, time.Second/2))
+	least := time.NewTimer(min(d, leastWait))
 	defer least.Stop()
 	select {
 	case <-least.C:
 	case <-ctx.Done():
 		return
 	}
-	rest := time.NewTimer(max(d-time.Second/2, 0))
+	rest := time.NewTimer(max(d-leastWait, 0))
 	defer rest.Stop()
 	select {
 	case <-rest.C:
 	case <-l.soon:
+		l.eager = monotonic.Now() + eagerTime
 	case <-ctx.Done():
 	}
 }

@@ -76,7 +76,10 @@ func (a *Agent) runCalls(ctx context.Context) {
 	a.background.Go(func() {
 		if c := a.findCalls(ctx); c != nil {
 			a.events.Store(c)
-			_ = c.Run(ctx, func(e calls.Event) { a.call.Tell(e) }) // likewise
+			_ = c.Run(ctx, func(e calls.Event) {
+				a.call.Tell(e)
+				a.hearSoon(e)
+			}) // likewise
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/hardware/speaker"
+	"github.com/bril-edge/bril/uplink/calls"
 	"github.com/bril-edge/bril/uplink/rtc"
 	"github.com/bril-edge/bril/uplink/talkback"
 )
@@ -71,6 +72,13 @@ func (a *Agent) hearCustomer(ctx context.Context, p *rtc.Publisher) {
 		}
 	})
 	a.background.Go(func() { a.talk.Run(ctx, address) })
+}
+
+// hearSoon has the customer listened for at once when a microphone is turned on.
+func (a *Agent) hearSoon(e calls.Event) {
+	if c, ok := e.(calls.Customer); ok && c.Microphone && a.talk != nil {
+		a.talk.Soon()
+	}
 }
 
 // ducked makes a microphone soft while the customer is heard, where it might hear
