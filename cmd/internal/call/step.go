@@ -20,6 +20,7 @@ func Step(s State, e Event, now time.Duration) (State, []Action) {
 		if s.Phase == Ringing && e.Conversation == s.Conversation {
 			return s.idle(Hush{})
 		}
+		s = s.heardOf(e.Conversation)
 	case calls.Changed:
 		return s.changed(e, now)
 	case calls.Customer:
@@ -55,6 +56,7 @@ func Step(s State, e Event, now time.Duration) (State, []Action) {
 func (s State) greeted(of *calls.Snapshot, now time.Duration) (State, []Action) {
 	s.Lost = false
 	if of == nil {
+		s.Refused, s.Over = "", ""
 		return s.over(session.Concluded)
 	}
 	phase := progress(of.State)
@@ -259,6 +261,14 @@ func (s State) left(reason session.Reason) (State, []Action) {
 		return s, actions
 	}
 	return s, append(actions, End{of})
+}
+
+// heardOf says that the endpoint knows of the call that was declined: it may ring again.
+func (s State) heardOf(conversation string) State {
+	if conversation == s.Refused {
+		s.Refused = ""
+	}
+	return s
 }
 
 // done says that a conversation was ended here: what the endpoint tells of it was on

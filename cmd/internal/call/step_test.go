@@ -98,6 +98,13 @@ func TestStep(t *testing.T) {
 			{2, hello(one, calls.Ringing), nil}, // which does not know yet
 			{3, Decline{}, nil},
 		}, Idle},
+		{"declined, and it rings again unheard", nil, []at{
+			{0, rings(one), do(ring)},
+			{1, Decline{}, do(Hush{}, Answer{one, false})},
+			{2, gone(one), nil},
+			{3, calls.Down{}, nil},
+			{60 * second, hello(one, calls.Ringing), do(ring)},
+		}, Ringing},
 		{"declined, and it rings again later", nil, []at{
 			{0, rings(one), do(ring)},
 			{1, Decline{}, do(Hush{}, Answer{one, false})},
