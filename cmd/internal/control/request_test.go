@@ -80,7 +80,15 @@ func TestWhatIsKept(t *testing.T) {
 	if _, err := c.SpoolAct(t.Context(), Drop, someID); err != nil {
 		t.Error(err)
 	}
-	want := `photo false, photo true, clip start, clip stop, spool retry "", spool retry "` + someID + `", spool drop "` + someID + `"`
+	for _, action := range []CallAction{AcceptCall, DeclineCall, EndCall} {
+		if state, err := c.Call(t.Context(), action); err != nil || state != "accepted" {
+			t.Errorf("call %s: %s, %v", action, state, err)
+		}
+	}
+	if _, err := c.Call(t.Context(), "answer"); err == nil || !strings.Contains(err.Error(), "accept, decline or end") {
+		t.Errorf("call answer: %v", err)
+	}
+	want := `photo false, photo true, clip start, clip stop, spool retry "", spool retry "` + someID + `", spool drop "` + someID + `", call accept, call decline, call end`
 	if got := strings.Join(daemon.asked, ", "); got != want {
 		t.Errorf("asked for %s\nwant %s", got, want)
 	}
@@ -114,10 +122,12 @@ func TestRefusalsOfWhatIsKept(t *testing.T) {
 	c := client(t, path)
 	_, photo := c.Photo(t.Context(), false)
 	_, clip := c.Clip(t.Context(), StartClip)
+	_, call := c.Call(t.Context(), EndCall)
 	_, retry := c.SpoolAct(t.Context(), Retry, "")
 	for err, want := range map[error]string{
 		photo: "take a photo: there is no conversation",
 		clip:  "clip start: there is no conversation",
+		call:  "call end: there is no conversation",
 		retry: "spool retry: there is no conversation",
 	} {
 		if p := (*Problem)(nil); !errors.As(err, &p) || err.Error() != want || p.Code != 1 || p.Hint() != "bril live on" {
