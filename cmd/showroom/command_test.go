@@ -54,6 +54,12 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--retention", "0d"}, 3, "not a number of days"},
 		{[]string{"--retention", "-1h"}, 3, "not above 0"},
 		{[]string{"--retention", "183d"}, 4, "hint: give at most 182d"},
+		{[]string{"--hours", filepath.Join(dir, "none")}, 4, "hint: showroom --help"},
+		{[]string{"--hours", empty}, 4, "hint: showroom --help"},
+		{[]string{"--smtp", "nonsense", "--data", dir, "--listen", "127.0.0.1:0"}, 4, "hint: "},
+		{[]string{"--smtp", "smtp://mail.example"}, 4, "hint: add --data DIR"},
+		{[]string{"--public-url", "nonsense"}, 4, "hint: give scheme and host"},
+		{[]string{"--now", "2026-12-01"}, 3, "unknown flag: --now"},
 		{[]string{"--listen", "192.0.2.1:0", "--token-file", empty}, 4, "without TLS"},
 	} {
 		code, _, errOut := execute(t, c.args...)

@@ -152,8 +152,11 @@ func (c Config) check(addr netip.AddrPort) error {
 	return refuse("add the flags, or listen on 127.0.0.1", "listen on %v, which is not loopback, without %w", addr, joinWith(" and ", missing))
 }
 
-// checkMail refuses mails whose links would lead nowhere.
+// checkMail refuses mails that would be lost, or whose links would lead nowhere.
 func (c Config) checkMail(addr netip.AddrPort) error {
+	if c.mails() && c.DataDir == "" {
+		return refuse("add --data DIR", "mails by %s need a data directory", c.SMTP)
+	}
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {

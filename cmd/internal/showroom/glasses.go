@@ -38,6 +38,9 @@ func glassesName(name string) error {
 // glassesEvents tells a pair of glasses what rings and what becomes of its
 // conversations. While it runs, the glasses can be called.
 func (s *Server) glassesEvents(w http.ResponseWriter, r *http.Request, owner string) error {
+	if r.Method != http.MethodGet { // a stream has no end that HEAD could wait for
+		return notAllowed(w, "GET")
+	}
 	stream, err := s.desk.Glasses(r.PathValue("name"), owner, r.Header.Get("Last-Event-ID"))
 	if err != nil {
 		return err

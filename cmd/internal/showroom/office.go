@@ -64,10 +64,20 @@ func (s *Server) withOffice(ctx context.Context, base string, next func(context.
 	keeper := privacy.New(privacy.Config{
 		Records: s.records, Media: s.media, Mail: queue, Retention: s.cfg.Retention, Clock: s.now, Log: s.log, End: s.endErased,
 	})
+	listening := make(chan struct{})
 	socket := func(ctx context.Context) error {
-		return privacy.Serve(ctx, filepath.Join(s.cfg.DataDir, privacy.SocketName), keeper, s.log, s.adminRoutes())
+		path := filepath.Join(s.cfg.DataDir, privacy.SocketName)
+		return privacy.ServeWith(ctx, path, keeper, s.log, s.adminRoutes(), func() { close(listening) })
 	}
-	return together(ctx, next, queue.Run, s.desk.Run, keeper.Run, socket)
+	afterSocket := func(ctx context.Context) error { // who is told that the server is ready may ask it there
+		select {
+		case <-listening:
+			return next(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return together(ctx, afterSocket, queue.Run, s.desk.Run, keeper.Run, socket)
 }
 
 // endErased ends a conversation of which nothing is to be kept, if it still goes on.

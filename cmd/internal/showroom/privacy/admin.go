@@ -40,10 +40,15 @@ const (
 
 // Serve answers on the socket at path, which only the user of this process can
 // open, until ctx ends. The caller holds the data directory: a socket that is
-// there is a dead one's. An erasure goes on when its client leaves. What others let
-// their command lines ask is in more, of which there is at most one.
-func Serve(ctx context.Context, path string, admin Admin, log *slog.Logger, more ...http.Handler) error {
-	return serve(ctx, path, &handler{admin: admin, ctx: ctx, more: more}, log, func() {})
+// there is a dead one's. An erasure goes on when its client leaves.
+func Serve(ctx context.Context, path string, admin Admin, log *slog.Logger) error {
+	return ServeWith(ctx, path, admin, log, http.NotFoundHandler(), func() {})
+}
+
+// ServeWith is Serve that lets more answer what command lines of others ask, and
+// calls ready once they can.
+func ServeWith(ctx context.Context, path string, admin Admin, log *slog.Logger, more http.Handler, ready func()) error {
+	return serve(ctx, path, &handler{admin: admin, ctx: ctx, more: more}, log, ready)
 }
 
 func serve(ctx context.Context, path string, h *handler, log *slog.Logger, ready func()) error {
@@ -103,7 +108,7 @@ func listen(path string) (net.Listener, error) {
 type handler struct {
 	admin   Admin
 	ctx     context.Context // of the server, not of a request
-	more    []http.Handler
+	more    http.Handler
 	running sync.WaitGroup
 }
 
@@ -112,8 +117,8 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("POST /v1/export", h.counted(h.export))
 	mux.HandleFunc("POST /v1/erase", h.counted(h.erase))
 	mux.HandleFunc("POST /v1/backup", h.counted(h.backup))
-	for _, next := range h.more {
-		mux.HandleFunc("/", h.counted(next.ServeHTTP))
+	if h.more != nil {
+		mux.HandleFunc("/", h.counted(h.more.ServeHTTP))
 	}
 	return mux
 }
