@@ -303,7 +303,7 @@ func TestHostile(t *testing.T) {
 		say  func(out *io.PipeWriter)
 		want error
 	}{
-		"an endless line": {func(out *io.PipeWriter) { _, _ = io.Copy(out, &repeated{text: "x"}) }, ErrTooLarge},
+		"an endless line":       {func(out *io.PipeWriter) { _, _ = io.Copy(out, &repeated{text: "x"}) }, ErrTooLarge},
 		"10,000 calls a second": {func(out *io.PipeWriter) { calling(out, strings.Repeat(ringing, 1000)) }, ErrFlood},
 		"1,000 calls a second":  {func(out *io.PipeWriter) { calling(out, strings.Repeat(ringing, 100)) }, ErrFlood},
 	}
