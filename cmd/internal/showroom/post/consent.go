@@ -5,13 +5,13 @@ package post
 const ConsentVersion = "1"
 
 // ConsentText is what a customer agrees to by the box that is not ticked, in nl, de
-// or else en. The pages show the same words.
+// or else en, word by word as the pages show it.
 func ConsentText(locale string) string {
 	switch locale {
 	case "nl":
-		return "Ja, de showroom mag mij per e-mail op de hoogte houden van aanbiedingen en nieuws. Ik kan dit op elk moment intrekken."
+		return "Ja, stuur mij nieuws en aanbiedingen per e-mail. Ik kan dit altijd intrekken met de link in elke e-mail. Uw afspraak of uw foto’s hangen er niet van af."
 	case "de":
-		return "Ja, der Showroom darf mich per E-Mail über Angebote und Neuigkeiten informieren. Ich kann das jederzeit widerrufen."
+		return "Ja, senden Sie mir Neuigkeiten und Angebote per E-Mail. Das kann ich jederzeit über den Link in jeder E-Mail widerrufen. Ihr Termin oder Ihre Fotos hängen nicht davon ab."
 	}
-	return "Yes, the showroom may e-mail me about offers and news. I can withdraw this at any time."
+	return "Yes, send me news and offers by e-mail. I can withdraw this at any time with the link in each e-mail. Your appointment or your photos do not depend on it."
 }
