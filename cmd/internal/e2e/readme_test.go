@@ -35,7 +35,7 @@ func TestREADME(t *testing.T) {
 			if out, err := exec.Command("make", "-n", "-C", root, strings.TrimPrefix(line, "make ")).CombinedOutput(); err != nil {
 				t.Errorf("%s: %v\n%s", command, err, out)
 			}
-		case strings.HasPrefix(line, "bin/showroom "):
+		case strings.HasPrefix(line, "bin/showroom --"):
 			shell(t, dir, line).expect("listening on ")
 		case strings.HasPrefix(line, "bin/bril run "):
 			if !strings.Contains(line, "--live") {
