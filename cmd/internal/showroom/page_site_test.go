@@ -17,7 +17,11 @@ import (
 func click(t *testing.T, ctx context.Context, selector string) {
 	t.Helper()
 	chromiumtest.WaitFor(t, ctx, fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector), patience)
-	check(t, chromedp.Run(ctx, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery)))
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(bounded, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery)); err != nil {
+		t.Fatalf("click %s: %v", selector, err)
+	}
 }
 
 func typeInto(t *testing.T, ctx context.Context, selector, text string) {
@@ -30,12 +34,22 @@ func typeInto(t *testing.T, ctx context.Context, selector, text string) {
 func arrive(t *testing.T, ctx context.Context, path string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		var got string
-		if err := chromedp.Run(ctx, chromedp.Evaluate(`location.pathname + document.readyState`, &got)); err == nil && got == path+"complete" {
+		if where(ctx) == path+"complete" {
 			return
 		}
 	}
 	t.Fatalf("the page is not %s", path)
+}
+
+// where says which page is there, and how far it has come; empty while one is left
+// for another, when the question may never be answered.
+func where(ctx context.Context) (page string) {
+	bounded, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if chromedp.Run(bounded, chromedp.Evaluate(`location.pathname + document.readyState`, &page)) != nil {
+		return ""
+	}
+	return page
 }
 
 // textIs waits until an element has a text of the catalogue.
@@ -67,6 +81,17 @@ func TestHomePage(t *testing.T) {
 	}
 	if href := chromiumtest.Eval[string](t, ctx, `document.querySelector("[data-action=talk]").getAttribute("href")`); href != "/c/now?showroom=utrecht&lang=de" {
 		t.Errorf("talk now leads to %s", href)
+	}
+	kept := chromiumtest.Eval[bool](t, ctx, `(async () => {
+		const book = document.querySelector("[data-id=berlin] [data-action=book]");
+		book.focus();
+		document.dispatchEvent(new Event("visibilitychange"));
+		await new Promise((resolve) => new PerformanceObserver(resolve).observe({type: "resource"}));
+		await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+		return document.activeElement === book;
+	})()`)
+	if !kept {
+		t.Error("a look at who is free takes the focus away")
 	}
 	if !chromiumtest.Eval[bool](t, ctx, `document.querySelector("[data-id=berlin] [data-action=talk]").hidden`) {
 		t.Error("one can talk to a showroom that is closed")

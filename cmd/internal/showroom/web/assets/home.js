@@ -37,10 +37,15 @@ async function refresh() {
   }
 }
 
+// A card that is there stays where it is: moved, it would lose the focus.
 function draw() {
   const list = find('showrooms');
   const cards = new Map([...list.children].map((card) => [card.dataset.id, card]));
-  list.replaceChildren(...showrooms.map((showroom) => drawCard(cards.get(showroom.id) ?? newCard(showroom.id), showroom)));
+  showrooms.forEach((showroom, at) => {
+    const card = drawCard(cards.get(showroom.id) ?? newCard(showroom.id), showroom);
+    if (list.children[at] !== card) list.insertBefore(card, list.children[at] ?? null);
+  });
+  while (list.children.length > showrooms.length) list.lastElementChild.remove();
 }
 
 function newCard(id) {
