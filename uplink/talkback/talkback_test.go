@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -309,10 +308,7 @@ func TestMouthToEar(t *testing.T) {
 	}})
 	r.until(Hearing)
 	<-c.up
-	long := 3 * time.Second
-	if s := os.Getenv("BRIL_TEST_LONG"); s != "" {
-		long = time.Minute
-	}
+	const long = 3 * time.Second
 	finished := make(chan struct{})
 	stop := c.say(func(i int) []byte {
 		if i%every < burst {
