@@ -249,7 +249,7 @@ func (s *story) end() {
 // nothing of the conversation, and plays it.
 func (s *story) openMail() {
 	s.t.Helper()
-	link := s.mailed(`(http://[0-9.:]+/c/[a-z2-7]{26}#[\w-]+)`)
+	link := s.mailed(`(http://[0-9.:]+/c/[a-z2-7]{26}\?lang=nl#[\w-]+)`)
 	stranger := chromiumtest.Start(s.t)
 	chromiumtest.Open(s.t, stranger, link)
 	chromiumtest.WaitFor(s.t, stranger, `document.querySelectorAll("#items .tile").length === 2`, patience)
@@ -274,7 +274,7 @@ func (s *story) openMail() {
 // withdraw takes back the consent to marketing, by the link of its mail alone.
 func (s *story) withdraw() {
 	s.t.Helper()
-	link := s.mailed(`(http://[0-9.:]+/unsubscribe#[\w-]+)`)
+	link := s.mailed(`(http://[0-9.:]+/unsubscribe\?lang=nl#[\w-]+)`)
 	chromiumtest.Open(s.t, s.phone, link)
 	s.click("#withdraw")
 	s.see(`document.querySelector("#said").dataset.t !== "unsubscribe.text" && document.querySelector("#said").textContent !== ""`)

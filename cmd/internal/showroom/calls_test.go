@@ -204,7 +204,7 @@ func TestManagedAppointment(t *testing.T) {
 	if code := jan.ask(410, "POST", "/api/join", `{"code":"`+b.code+`"}`); code.text("type") != "urn:bril:problem:cancelled" {
 		t.Errorf("the code of what was cancelled: %v", code)
 	}
-	testWithdrawal(t, jan, awaitLetter(t, dir, "jan@example.com", `/unsubscribe#([A-Za-z0-9_-]+)`))
+	testWithdrawal(t, jan, awaitLetter(t, dir, "jan@example.com", `/unsubscribe\?lang=[a-z]+#([A-Za-z0-9_-]+)`))
 }
 
 // testWithdrawal: by the page, by a mail program, and by who opens the link; twice

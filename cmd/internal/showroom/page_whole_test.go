@@ -72,7 +72,7 @@ func TestWholeBooking(t *testing.T) {
 	click(t, ctx, "#details [type=submit]")
 	textIs(t, ctx, "#booked-title", "home.booked")
 	code := awaitLetter(t, dir, "ada@example.org", `([0-9A-Z]{4}-[0-9A-Z]{4})`)
-	token := awaitLetter(t, dir, "ada@example.org", `/appointment#(\S+)`)
+	token := awaitLetter(t, dir, "ada@example.org", `/appointment\?lang=nl#(\S+)`)
 	open(t, ctx, url+"/j/"+code)
 	chromiumtest.WaitFor(t, ctx, `["early", "ready"].includes(document.getElementById("lobby").dataset.look)`, patience)
 	open(t, ctx, url+"/appointment#"+token)

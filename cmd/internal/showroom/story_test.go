@@ -256,7 +256,7 @@ func (p *person) book(dir, email string, marketing bool) booking {
 	}
 	return booking{
 		start: at, code: awaitLetter(p.t, dir, email, codePattern),
-		token: awaitLetter(p.t, dir, email, `/appointment#([A-Za-z0-9_-]+)`),
+		token: awaitLetter(p.t, dir, email, `/appointment\?lang=[a-z]+#([A-Za-z0-9_-]+)`),
 	}
 }
 

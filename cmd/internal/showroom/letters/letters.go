@@ -77,7 +77,7 @@ func Cancelled(d Data) mail.Message {
 	w := wordsOf(d.Locale)
 	p := d.page(w, w.Cancelled)
 	p.Facts = []fact{{w.Date, w.date(d.local(d.Start))}, {w.Time, w.span(d.local(d.Start), d.local(d.End))}}
-	p.Action = link{w.Again, d.url("/")}
+	p.Action = link{w.Again, d.link("/", "")}
 	e := d.event(w)
 	e.Cancelled, e.Description, e.URL = true, "", ""
 	return d.message(mail.Cancelled, p, e, d.End)
@@ -89,7 +89,7 @@ func Media(d Data) mail.Message {
 	w := wordsOf(d.Locale)
 	p := d.page(w, w.Media)
 	p.Facts = []fact{{w.Kept, w.date(d.local(d.KeptUntil))}}
-	p.Action = link{d.filler(w).Replace(w.View), d.url("/c/" + url.PathEscape(d.Conversation) + "#" + url.PathEscape(d.Key))}
+	p.Action = link{d.filler(w).Replace(w.View), d.link("/c/"+url.PathEscape(d.Conversation), d.Key)}
 	return d.message(mail.Media, p, nil, d.KeptUntil)
 }
 
@@ -100,10 +100,9 @@ func Consent(d Data) mail.Message {
 	p := d.page(w, w.Consent)
 	p.Quote = d.ConsentText
 	p.Facts = []fact{{w.GivenAt, w.moment(d.local(d.ConsentAt))}, {w.Version, d.ConsentVersion}}
-	token := url.PathEscape(d.ConsentToken)
-	p.Action = link{w.Withdraw, d.url("/unsubscribe#" + token)}
+	p.Action = link{w.Withdraw, d.link("/unsubscribe", d.ConsentToken)}
 	m := d.message(mail.Consent, p, nil, time.Time{})
-	m.Unsubscribe = d.url("/api/consent/withdraw/" + token)
+	m.Unsubscribe = d.url("/api/consent/withdraw/" + url.PathEscape(d.ConsentToken))
 	return m
 }
 
@@ -112,7 +111,7 @@ func (d Data) page(w *words, t text) page {
 	fill := d.filler(w)
 	p := page{
 		Lang: w.Lang, Title: d.Title, Subject: fill.Replace(t.Subject), Heading: fill.Replace(t.Heading), Greeting: w.Hello,
-		IfBroken: w.IfBroken, Privacy: link{w.Privacy, d.url("/privacy")}, Footer: fill.Replace(t.Footer),
+		IfBroken: w.IfBroken, Privacy: link{w.Privacy, d.link("/privacy", "")}, Footer: fill.Replace(t.Footer),
 	}
 	if name := Name(d.Name); name != "" {
 		p.Greeting = strings.ReplaceAll(w.Dear, "{name}", name)
@@ -182,9 +181,19 @@ func (d Data) local(t time.Time) time.Time {
 
 func (d Data) url(path string) string { return strings.TrimRight(d.Base, "/") + path }
 
-func (d Data) joinURL() string { return d.url("/j/" + url.PathEscape(d.Code)) }
+// link leads to a page in the language of the letter. The secret is in the fragment,
+// which browsers send to nobody.
+func (d Data) link(path, secret string) string {
+	address := d.url(path) + "?lang=" + wordsOf(d.Locale).Lang
+	if secret != "" {
+		address += "#" + url.PathEscape(secret)
+	}
+	return address
+}
 
-func (d Data) manageURL() string { return d.url("/appointment#" + url.PathEscape(d.Token)) }
+func (d Data) joinURL() string { return d.link("/j/"+url.PathEscape(d.Code), "") }
+
+func (d Data) manageURL() string { return d.link("/appointment", d.Token) }
 
 func (d Data) host() string {
 	if u, err := url.Parse(d.Base); err == nil && u.Hostname() != "" {

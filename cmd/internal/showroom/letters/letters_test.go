@@ -135,12 +135,12 @@ func wantNothingRemote(t *testing.T, m mail.Message) {
 
 func TestLinks(t *testing.T) {
 	for kind, want := range map[mail.Kind][]string{
-		mail.Confirmation: {"/j/7K3M-9QXA", "/appointment#T0ken-_x", "/privacy"},
-		mail.Changed:      {"/j/7K3M-9QXA", "/appointment#T0ken-_x", "/privacy"},
-		mail.Reminder:     {"/j/7K3M-9QXA", "/appointment#T0ken-_x", "/privacy"},
-		mail.Cancelled:    {"/", "/privacy"},
-		mail.Media:        {"/c/talk#K3y_-", "/privacy"},
-		mail.Consent:      {"/unsubscribe#w1thdraw", "/privacy"},
+		mail.Confirmation: {"/j/7K3M-9QXA?lang=en", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
+		mail.Changed:      {"/j/7K3M-9QXA?lang=en", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
+		mail.Reminder:     {"/j/7K3M-9QXA?lang=en", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
+		mail.Cancelled:    {"/?lang=en", "/privacy?lang=en"},
+		mail.Media:        {"/c/talk?lang=en#K3y_-", "/privacy?lang=en"},
+		mail.Consent:      {"/unsubscribe?lang=en#w1thdraw", "/privacy?lang=en"},
 	} {
 		m := makers[slices.IndexFunc(makers, func(m struct {
 			kind mail.Kind
@@ -180,7 +180,7 @@ func TestEvent(t *testing.T) {
 	if booked.Cancelled || !cancelled.Cancelled || booked.Sequence != 2 || !booked.Start.Equal(d.Start) || !booked.End.Equal(d.End) {
 		t.Errorf("%+v", booked)
 	}
-	if booked.Summary != "Gespräch mit "+d.Title || !strings.Contains(booked.Description, d.Code) || booked.URL != "https://showroom.example/j/7K3M-9QXA" {
+	if booked.Summary != "Gespräch mit "+d.Title || !strings.Contains(booked.Description, d.Code) || booked.URL != "https://showroom.example/j/7K3M-9QXA?lang=de" {
 		t.Errorf("%+v", booked)
 	}
 	if strings.Contains(cancelled.Description+cancelled.URL, d.Code) {

@@ -117,7 +117,7 @@ func TestMediaLink(t *testing.T) {
 		Conversation: "conversation", Email: "jan@example.com", Locale: "en", Date: now,
 		Items: []desk.Item{{ID: "1", Kind: "photo"}, {ID: "2", Kind: "clip"}},
 	})
-	if err != nil || id != "an ID" || !strings.Contains(b.list[0].Text, "https://showroom.example/c/conversation#key-of-conversation") {
+	if err != nil || id != "an ID" || !strings.Contains(b.list[0].Text, "https://showroom.example/c/conversation?lang=en#key-of-conversation") {
 		t.Errorf("%q %v: %v", id, err, b.list)
 	}
 }
