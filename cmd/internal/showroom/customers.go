@@ -105,9 +105,6 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	return noContent(w, s.desk.Report(r.PathValue("cid"), said.Network, said.Microphone))
 }
 
-// maxItems bounds a choice; all of a conversation's is no choice.
-const maxItems = 200
-
 type sendAnswer struct {
 	SchemaVersion int    `json:"schema_version"`
 	Email         string `json:"email"`
@@ -125,9 +122,6 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := decode(r, &wanted); err != nil {
 		return err
-	}
-	if len(wanted.Items) > maxItems {
-		return &desk.FieldError{Field: "items", Detail: "these are too many; leave it out for all"}
 	}
 	err := s.desk.Send(r.Context(), r.PathValue("cid"), desk.Wish{
 		Name: wanted.Name, Email: wanted.Email, Locale: wanted.Locale, Items: wanted.Items, Marketing: wanted.Marketing,

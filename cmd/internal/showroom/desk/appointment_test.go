@@ -87,6 +87,24 @@ func TestWhatCannotBeBooked(t *testing.T) {
 	})
 }
 
+// What the mail queue would refuse is refused before it is stored: there would be
+// no code, and no answer but an error of ours.
+func TestAddressesNoMailIsSentTo(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		p := b.live(b.glasses("anna"))
+		for _, address := range []string{"mia@localhost", `"mia maes"@example.com`, "mia@[192.0.2.1]", "mia@example..com", strings.Repeat("m", 65) + "@example.com"} {
+			r := request("antwerp", time.Now().Add(time.Hour))
+			r.Email = address
+			_, err := b.Book(t.Context(), r)
+			for what, err := range map[string]error{"book": err, "send": b.Send(t.Context(), p.id, Wish{Email: address, Locale: "nl"})} {
+				if field := (*FieldError)(nil); !errors.As(err, &field) || field.Field != "email" {
+					t.Errorf("%s to %s: %v", what, address, err)
+				}
+			}
+		}
+	})
+}
+
 // The code is in the mail only: without the mail there is no appointment.
 func TestBookedOnlyWithItsMail(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {

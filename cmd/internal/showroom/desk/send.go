@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ const (
 	lateMedia  = 48 * time.Hour  // glasses that are offline have so long to upload
 	maxMails   = 4               // for one wish
 	maxItems   = 200             // that can be named
+	maxItem    = 64              // bytes of such a name: an ID has 26
 
 	pollSoon  = 2 * time.Second // while something is on its way
 	pollLater = 30 * time.Second
@@ -78,6 +80,9 @@ func (w Wish) customer() (records.Customer, error) {
 	}
 	if len(w.Items) > maxItems {
 		errs = append(errs, &FieldError{Field: "items", Detail: "these are too many; leave it out for all"})
+	}
+	if slices.ContainsFunc(w.Items, func(id string) bool { return len(id) > maxItem }) {
+		errs = append(errs, &FieldError{Field: "items", Detail: "these are no IDs of photos and clips"})
 	}
 	return c, errors.Join(errs...)
 }
@@ -166,6 +171,10 @@ func (p *postman) round(ctx context.Context) time.Duration {
 		}
 		return pollLater
 	}
+	// Of who was erased nothing is remembered here either.
+	maps.DeleteFunc(p.seen, func(id string, _ progress) bool {
+		return !slices.ContainsFunc(list, func(w records.Wish) bool { return w.ID == id })
+	})
 	again := time.Hour
 	for _, w := range list {
 		wait, err := p.look(ctx, w)

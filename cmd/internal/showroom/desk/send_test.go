@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,6 +184,11 @@ func TestWhatCannotBeSent(t *testing.T) {
 		field := (*FieldError)(nil)
 		if err := b.Send(t.Context(), p.id, Wish{Email: "mia", Locale: "nl"}); !errors.As(err, &field) || field.Field != "email" {
 			t.Errorf("got %v", err)
+		}
+		for name, items := range map[string][]string{"many": make([]string, maxItems+1), "long": {strings.Repeat("a", 1000)}} {
+			if err := b.Send(t.Context(), p.id, Wish{Email: "mia@example.com", Locale: "nl", Items: items}); !errors.As(err, &field) || field.Field != "items" {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 		many := (*TooManyError)(nil)
 		for i := range 7 {
