@@ -32,14 +32,18 @@ func TestClient(t *testing.T) {
 		do   func(context.Context) error
 		want error
 	}{
-		"twice":          {func(ctx context.Context) error { return client.Add(ctx, account) }, ErrExists},
-		"no name":        {func(ctx context.Context) error { return client.Add(ctx, Account{Role: RoleManager, Hash: account.Hash}) }, ErrName},
+		"twice": {func(ctx context.Context) error { return client.Add(ctx, account) }, ErrExists},
+		"no name": {func(ctx context.Context) error {
+			return client.Add(ctx, Account{Role: RoleManager, Hash: account.Hash})
+		}, ErrName},
 		"a strange name": {func(ctx context.Context) error { return client.SetHash(ctx, "a/b?c", account.Hash) }, ErrUnknown},
 		"no role":        {func(ctx context.Context) error { return client.Add(ctx, Account{Name: "x", Hash: account.Hash}) }, ErrRole},
-		"no hash":        {func(ctx context.Context) error { return client.Add(ctx, Account{Name: "x", Role: RoleManager, Hash: password}) }, errHash},
-		"nobody":         {func(ctx context.Context) error { return client.Remove(ctx, "bert") }, ErrUnknown},
-		"nobody's":       {func(ctx context.Context) error { return client.RevokeAll(ctx, "bert") }, ErrUnknown},
-		"no session":     {func(ctx context.Context) error { return client.Revoke(ctx, "x") }, ErrSession},
+		"no hash": {func(ctx context.Context) error {
+			return client.Add(ctx, Account{Name: "x", Role: RoleManager, Hash: password})
+		}, errHash},
+		"nobody":     {func(ctx context.Context) error { return client.Remove(ctx, "bert") }, ErrUnknown},
+		"nobody's":   {func(ctx context.Context) error { return client.RevokeAll(ctx, "bert") }, ErrUnknown},
+		"no session": {func(ctx context.Context) error { return client.Revoke(ctx, "x") }, ErrSession},
 	} {
 		direct := map[string]error{"nobody": o.admin.Remove(ctx, "bert"), "no session": o.admin.Revoke(ctx, "x")}[name]
 		if err := c.do(ctx); !errors.Is(err, c.want) || direct != nil && err.Error() != direct.Error() {
