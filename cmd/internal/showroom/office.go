@@ -43,7 +43,7 @@ func (s *Server) withOffice(ctx context.Context, base string, next func(context.
 	}
 	queue, err := mail.Open(mail.Config{
 		Dir: filepath.Join(s.cfg.DataDir, outboxDir), SMTP: s.cfg.SMTP, PasswordFile: s.cfg.SMTPPasswordFile,
-		From: s.cfg.MailFrom, Clock: s.now, Log: s.log,
+		From: s.cfg.MailFrom, Clock: s.now, Log: s.log, Known: privacy.Known(s.records),
 	})
 	if err != nil {
 		return withHint(err)

@@ -11,6 +11,7 @@
 package mail
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -30,6 +31,11 @@ type Config struct {
 	RootCAs      *x509.CertPool   // that may have signed the server's certificate; default: the system's
 	Clock        func() time.Time // default: time.Now
 	Log          *slog.Logger     // default: none
+
+	// Known says whether a customer is on record. Put asks it at the moment from which
+	// on Erase finds the mail: whoever deletes the record first, and calls Erase then,
+	// leaves no mail, whatever is on its way here. Default: all are.
+	Known func(ctx context.Context, customer string) (bool, error)
 }
 
 // Kind is what a mail is about.
@@ -116,6 +122,8 @@ var (
 	ErrAddress = errors.New("not an e-mail address")
 	// ErrFull is a queue with more waiting mails than one showroom ever has.
 	ErrFull = errors.New("too many mails wait")
+	// ErrErased is a customer of whom nothing is to be stored any more.
+	ErrErased = errors.New("the customer was erased")
 	// ErrInUse is a queue that another process has opened.
 	ErrInUse = errors.New("another server uses it")
 )

@@ -25,6 +25,7 @@ type Queue struct {
 	from   *mail.Address
 	server *server // nil with None
 	clock  func() time.Time
+	known  func(ctx context.Context, customer string) (bool, error) // nil: all are
 	log    *slog.Logger
 	wake   chan struct{}           // holds one, when there is something new to do
 	fault  func(step string) error // tests stop at a step; nil otherwise
@@ -43,7 +44,7 @@ type stored struct {
 // Open opens the queue of a directory, and makes it when it is missing. What a
 // crash left is put right.
 func Open(cfg Config) (*Queue, error) {
-	q := &Queue{dir: filepath.Clean(cfg.Dir), clock: cfg.Clock, log: cfg.Log, wake: make(chan struct{}, 1), mails: map[string]*stored{}}
+	q := &Queue{dir: filepath.Clean(cfg.Dir), clock: cfg.Clock, known: cfg.Known, log: cfg.Log, wake: make(chan struct{}, 1), mails: map[string]*stored{}}
 	if q.clock == nil {
 		q.clock = time.Now
 	}
@@ -113,7 +114,7 @@ func (q *Queue) Put(ctx context.Context, m Message) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := q.add(m.record(id, now), message); err != nil {
+	if err := q.add(ctx, m.record(id, now), message); err != nil {
 		return "", fmt.Errorf("queue a mail: %w", err)
 	}
 	select {
@@ -142,7 +143,7 @@ func (m Message) record(id string, now time.Time) record {
 }
 
 // add brings a mail to disk, or leaves nothing of it.
-func (q *Queue) add(r record, message []byte) (err error) {
+func (q *Queue) add(ctx context.Context, r record, message []byte) (err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.lock == nil {
@@ -150,6 +151,9 @@ func (q *Queue) add(r record, message []byte) (err error) {
 	}
 	if q.waiting() >= maxQueued {
 		return ErrFull
+	}
+	if err := q.wantKnown(ctx, r.Customer); err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -172,6 +176,17 @@ func (q *Queue) add(r record, message []byte) (err error) {
 	}
 	q.mails[r.ID] = &stored{record: r}
 	return nil
+}
+
+// wantKnown refuses what is to somebody who was erased.
+func (q *Queue) wantKnown(ctx context.Context, customer string) error {
+	if q.known == nil || customer == "" {
+		return nil
+	}
+	if known, err := q.known(ctx, customer); err != nil || known {
+		return err
+	}
+	return ErrErased
 }
 
 func (q *Queue) waiting() (n int) {

@@ -353,3 +353,33 @@ func TestFullDiskAtTheOutbox(t *testing.T) {
 	wantState(t, q, id, Outbox)
 	wantNothing(t, filepath.Join(q.dir, queueDir), "anna@")
 }
+
+// Put asks whether its customer is known when Erase would find the mail already, so
+// that none slips through between the two.
+func TestErasedWhileItIsPut(t *testing.T) {
+	q := (*Queue)(nil)
+	known, trouble := true, error(nil)
+	q = open(t, Config{Known: func(context.Context, string) (bool, error) {
+		if q.mu.TryLock() {
+			q.mu.Unlock()
+			t.Error("an erasure could come between the question and the mail")
+		}
+		return known, trouble
+	}})
+	put(t, q, message("anna@example.com"))
+	if n, err := q.Erase("customer-a"); n != 1 || err != nil {
+		t.Errorf("erased %d, %v", n, err)
+	}
+	known = false
+	if _, err := q.Put(t.Context(), message("anna@example.com")); !errors.Is(err, ErrErased) {
+		t.Errorf("put for who was erased: %v", err)
+	}
+	trouble = errors.New("disk I/O error")
+	if _, err := q.Put(t.Context(), message("anna@example.com")); !errors.Is(err, trouble) {
+		t.Errorf("put when nobody can say: %v", err)
+	}
+	if list := q.List(); len(list) != 0 {
+		t.Errorf("left: %+v", list)
+	}
+	wantNothing(t, q.dir, "anna@example.com")
+}

@@ -58,7 +58,7 @@ func open(t testing.TB, dir string, c *clock, change ...func(*Config)) *showroom
 	valid := regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`).MatchString
 	s.media, err = media.Open(media.Config{Dir: dir, Identity: identity, ValidName: valid, Erased: Erased(s.db, nil), Clock: c.Now})
 	check(t, err)
-	s.mail, err = mail.Open(mail.Config{Dir: filepath.Join(dir, "outbox"), Clock: c.Now})
+	s.mail, err = mail.Open(mail.Config{Dir: filepath.Join(dir, "outbox"), Clock: c.Now, Known: Known(s.db)})
 	check(t, err)
 	cfg := Config{Records: s.db, Media: s.media, Mail: s.mail, Clock: c.Now}
 	for _, f := range change {

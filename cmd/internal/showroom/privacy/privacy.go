@@ -206,3 +206,14 @@ func Erased(db *records.DB, log *slog.Logger) func(conversation string) bool {
 		return gone
 	}
 }
+
+// Known is mail.Config.Known by the records.
+func Known(db *records.DB) func(ctx context.Context, customer string) (bool, error) {
+	return func(ctx context.Context, customer string) (bool, error) {
+		_, err := db.Customer(ctx, customer)
+		if errors.Is(err, records.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+}

@@ -65,6 +65,23 @@ func TestErasedFromEveryFile(t *testing.T) {
 	}
 }
 
+// A letter that was being written while its reader was erased is not kept: nothing
+// would lead to it any more.
+func TestNoMailIsPutForWhoWasErased(t *testing.T) {
+	s := story(t, t.TempDir(), monday())
+	who, err := s.db.CustomerByEmail(t.Context(), email)
+	check(t, err)
+	message := mail.Message{Kind: mail.Media, Customer: who.ID, To: email, Name: name, Locale: "de", Subject: "Fotos", Text: "Guten Tag " + name}
+	_, err = s.keeper.Erase(t.Context(), email)
+	check(t, err)
+	if _, err := s.mail.Put(t.Context(), message); !errors.Is(err, mail.ErrErased) {
+		t.Errorf("put after the erasure: %v", err)
+	}
+	if left := s.found(t); len(left) != 0 {
+		t.Errorf("she is in %v", left)
+	}
+}
+
 func TestGoneAfterTheRetention(t *testing.T) {
 	const day = 24 * time.Hour
 	for asked, want := range map[time.Duration]time.Duration{0: media.MaxRetention, 400 * day: media.MaxRetention, 30 * day: 30 * day} {
