@@ -65,7 +65,7 @@ func (d *DB) Find(ctx context.Context, who string) (Scope, error) {
 	d.maintain.Lock()
 	defer d.maintain.Unlock()
 	var found Scope
-	err := d.everywhere(ctx, func(q querier) error {
+	unread, err := d.everywhere(ctx, func(q querier) error {
 		ids, err := strings1(ctx, q, query, key)
 		found.add(Scope{Customers: ids})
 		return err
@@ -74,7 +74,7 @@ func (d *DB) Find(ctx context.Context, who string) (Scope, error) {
 		err = d.addOwned(ctx, &found)
 	}
 	if err == nil && found.Empty() {
-		err = ErrNotFound
+		err = errOr(unread, ErrNotFound) // nobody can say that they are not there
 	}
 	if err != nil {
 		return Scope{}, fmt.Errorf("find a customer: %w", err)
@@ -84,29 +84,31 @@ func (d *DB) Find(ctx context.Context, who string) (Scope, error) {
 
 // addOwned adds the conversations of the customers, here and in backups.
 func (d *DB) addOwned(ctx context.Context, s *Scope) error {
-	return d.everywhere(ctx, func(q querier) error {
+	_, err := d.everywhere(ctx, func(q querier) error {
 		more, err := owned(ctx, q, s.Customers)
 		s.add(more)
 		return err
 	})
+	return err
 }
 
-// everywhere reads in the file and in each backup.
-func (d *DB) everywhere(ctx context.Context, read func(querier) error) error {
+// everywhere reads in the file and in each backup. unread is what it could not read
+// of the backups.
+func (d *DB) everywhere(ctx context.Context, read func(querier) error) (unread, err error) {
 	if err := read(d.sql); err != nil {
-		return err
+		return nil, err
 	}
-	err := d.eachBackup(func(path string) error {
+	unread = d.eachBackup(func(path string) error {
 		db, err := openFile(path, "DELETE")
 		if err != nil {
 			return err
 		}
 		return errors.Join(read(db), db.Close())
 	})
-	if err != nil { // what is to be removed there fails when it is removed
-		d.log.Warn("look into the backups", "error", err)
+	if unread != nil { // what is to be removed there fails when it is removed
+		d.log.Warn("look into the backups", "error", unread)
 	}
-	return nil
+	return unread, nil
 }
 
 // owned returns the conversations of customers.

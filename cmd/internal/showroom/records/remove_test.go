@@ -237,6 +237,9 @@ func TestAStrayFileAmongTheBackups(t *testing.T) {
 		t.Errorf("a stray file: %v", err)
 	}
 	wantNothing(t, dir)
+	if _, err := d.Find(t.Context(), "somebody@example.com"); errors.Is(err, ErrNotFound) || !errors.As(err, new(*StrayError)) {
+		t.Errorf("somebody who may be in what cannot be read: %v", err)
+	}
 	pending, err := d.Pending(t.Context())
 	check(t, err)
 	if fmt.Sprint(pending) != fmt.Sprint(scope) {
