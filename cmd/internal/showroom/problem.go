@@ -53,11 +53,12 @@ func typed(status int, word, detail string) *problem {
 }
 
 // writeError answers with a problem. Errors of the relay are written for clients;
-// others could tell of the inside and stay there.
+// others could tell of the inside and stay there. The log has the route and not the
+// path, in which tokens and codes are.
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status == http.StatusInternalServerError {
-		s.log.Error("answer a request", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.log.Error("answer a request", "method", r.Method, "route", r.Pattern, "error", err)
 	}
 	header := w.Header()
 	header.Set("Content-Type", "application/problem+json")

@@ -1,8 +1,13 @@
 package showroom
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -102,5 +107,18 @@ func TestOpenAPIIsServed(t *testing.T) {
 	answer, text := request(t, "GET", url+"/api/openapi.yaml", "")
 	if answer.StatusCode != http.StatusOK || text != string(openAPIText) {
 		t.Errorf("%s, %d bytes", answer.Status, len(text))
+	}
+}
+
+// What goes wrong inside is logged without the path: in it are tokens and codes.
+func TestNoTokenIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	s := &Server{log: slog.New(slog.NewTextHandler(&log, nil))}
+	mux := http.NewServeMux()
+	mux.Handle("/api/consent/withdraw/{token}", s.answering(func(http.ResponseWriter, *http.Request) error { return errors.New("disk I/O error") }))
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/api/consent/withdraw/SECRET", nil))
+	if answer.Code != 500 || strings.Contains(log.String(), "SECRET") || !strings.Contains(log.String(), "/api/consent/withdraw/{token}") {
+		t.Errorf("%d; logged is %s", answer.Code, log.String())
 	}
 }
