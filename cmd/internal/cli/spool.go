@@ -93,8 +93,8 @@ func (o *options) watchSpool(c *cobra.Command, client *control.Client) error {
 	defer ticker.Stop()
 	for meter := (uploadMeter{}); ; {
 		err := o.showSpool(c.Context(), client, &meter, out, clear)
-		if errors.Is(err, context.Canceled) {
-			return nil // the way to end it
+		if c.Context().Err() != nil {
+			return nil // the way to end it, whatever a request that it cut short says
 		} else if err != nil {
 			return err
 		}

@@ -120,15 +120,18 @@ func (s *Server) mediaList(w http.ResponseWriter, r *http.Request) error {
 }
 
 // mayList admits viewers, and publishers with a token of their own: where
-// publishing is open, that is nobody.
+// publishing is open, that is nobody. A customer's conversation is listed to the
+// glasses that are live in it, and to no others.
 func (s *Server) mayList(r *http.Request, name string) error {
 	err := s.mayView(r, name)
-	if err != nil && len(s.tokens) > 0 {
-		if _, tokenErr := s.tokens.owner(r); tokenErr == nil {
-			return nil
-		}
+	if err == nil || len(s.tokens) == 0 {
+		return err
 	}
-	return err
+	owner, tokenErr := s.tokens.owner(r)
+	if tokenErr != nil || isConversation(name) && !s.relay.PublishedBy(name, owner) {
+		return err
+	}
+	return nil
 }
 
 func (s *Server) mediaFile(w http.ResponseWriter, r *http.Request) error {

@@ -140,6 +140,9 @@ func testForeignDoors(t *testing.T, c, other *talk) {
 	if a := c.ask(200, "GET", "/api/appointment", "", "Authorization", "Bearer "+c.token); a.text("state") == "" {
 		t.Errorf("own appointment: %v", a)
 	}
+	media := func(cid string) string { return "/api/sessions/" + cid + "/media" }
+	c.ask(200, "GET", media(c.cid), "", "Authorization", "Bearer "+c.glasses+"-token")
+	c.ask(401, "GET", media(other.cid), "", "Authorization", "Bearer "+c.glasses+"-token")
 	c.ask(404, "GET", "/api/appointment", "", "Authorization", "Bearer "+c.code)
 	c.ask(404, "GET", "/api/appointment", "", "Authorization", "Bearer "+c.key)
 }
