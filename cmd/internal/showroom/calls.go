@@ -124,15 +124,21 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) error {
 	return s.admit(w, http.StatusCreated, c)
 }
 
-// join exchanges the code of an appointment for its conversation.
+// join exchanges the code of an appointment, or what the link in its mail has beside
+// it, for its conversation.
 func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 	var given struct {
 		Code string `json:"code"`
+		Link string `json:"link"`
 	}
 	if err := decode(r, &given); err != nil {
 		return err
 	}
-	c, err := s.desk.Join(r.Context(), given.Code, from(r))
+	enter := func() (desk.Conversation, error) { return s.desk.Join(r.Context(), given.Code, from(r)) }
+	if given.Link != "" {
+		enter = func() (desk.Conversation, error) { return s.desk.JoinByLink(r.Context(), given.Link) }
+	}
+	c, err := enter()
 	if err != nil {
 		return err
 	}

@@ -277,6 +277,11 @@ func TestCodes(t *testing.T) {
 		open(t, ctx, "about:blank")
 	}
 
+	// The mail's link has more than the code.
+	open(t, ctx, s.url+"/j/ABCD-2345#l1nk")
+	s.expect(t, "POST /api/join", map[string]any{"code": "ABCD-2345", "link": "l1nk"})
+	open(t, ctx, "about:blank")
+
 	// Too early by a little: the page opens by itself.
 	s.problem("POST /api/join", 425, "early", `,"opens_at":"`+time.Now().Add(2*time.Second).UTC().Format(time.RFC3339Nano)+`"`)
 	open(t, ctx, s.url+"/j/ABCD-2345")

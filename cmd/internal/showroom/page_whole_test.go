@@ -73,7 +73,7 @@ func TestWholeBooking(t *testing.T) {
 	textIs(t, ctx, "#booked-title", "home.booked")
 	code := awaitLetter(t, dir, "ada@example.org", `([0-9A-Z]{4}-[0-9A-Z]{4})`)
 	token := awaitLetter(t, dir, "ada@example.org", `/appointment\?lang=nl#(\S+)`)
-	open(t, ctx, url+"/j/"+code)
+	open(t, ctx, awaitLetter(t, dir, "ada@example.org", `(http\S+/j/\S+#[a-z2-7]{26})`))
 	chromiumtest.WaitFor(t, ctx, `["early", "ready"].includes(document.getElementById("lobby").dataset.look)`, patience)
 	open(t, ctx, url+"/appointment#"+token)
 	click(t, ctx, "#show")

@@ -143,7 +143,7 @@ func (d *Desk) Book(ctx context.Context, r Request) (Appointment, error) {
 	token := rand.Text()
 	a, err := d.takeSlot(ctx, room, slot, func(glasses string, slot hours.Slot) (records.Appointment, error) {
 		a := records.Appointment{Showroom: room.ID, Glasses: glasses, Start: slot.Start, End: slot.End}
-		return d.cfg.Records.Book(ctx, customer, a, codeOf(token), token)
+		return d.cfg.Records.Book(ctx, customer, a, codeOf(token), linkOf(token))
 	}, "")
 	if err != nil {
 		return Appointment{}, err
@@ -194,7 +194,7 @@ func (d *Desk) letter(ctx context.Context, a records.Appointment, token string) 
 	if err != nil {
 		return BookingLetter{}, err
 	}
-	return BookingLetter{Appointment: d.seen(a, customer), Customer: a.Customer, Code: ShowCode(codeOf(token)), Token: token, Changes: a.Sequence}, nil
+	return BookingLetter{Appointment: d.seen(a, customer), Customer: a.Customer, Code: ShowCode(codeOf(token)), Link: linkOf(token), Token: token, Changes: a.Sequence}, nil
 }
 
 func (d *Desk) seen(a records.Appointment, c records.Customer) Appointment {
@@ -207,7 +207,7 @@ func (d *Desk) seen(a records.Appointment, c records.Customer) Appointment {
 
 // byToken returns the appointment that a token manages.
 func (d *Desk) byToken(ctx context.Context, token string) (records.Appointment, error) {
-	a, err := d.cfg.Records.AppointmentByToken(ctx, token)
+	a, err := d.cfg.Records.AppointmentByToken(ctx, linkOf(token))
 	if errors.Is(err, records.ErrNotFound) {
 		err = ErrUnknownAppointment
 	}
@@ -318,7 +318,7 @@ func (d *Desk) Cancel(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	l.Code = ""
+	l.Code, l.Link = "", ""
 	if err := d.cfg.Post.Cancelled(ctx, l); err != nil {
 		d.cfg.Log.Error("mail that an appointment is cancelled", "error", err)
 	}

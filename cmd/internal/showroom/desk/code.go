@@ -24,6 +24,14 @@ func codeOf(token string) string {
 	return base32.NewEncoding(alphabet).EncodeToString(sum[:codeLength*5/8])
 }
 
+// linkOf returns what the link to join has beside the code: 128 bits that follow
+// from the appointment's token and lead nowhere back to it. The records know an
+// appointment by it, so that the token manages, and what follows from it only joins.
+func linkOf(token string) string {
+	sum := sha256.Sum256([]byte("link to join by " + token))
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
+}
+
 // ShowCode writes a code for people, as XXXX-XXXX.
 func ShowCode(code string) string { return code[:codeLength/2] + "-" + code[codeLength/2:] }
 
@@ -52,11 +60,25 @@ func (d *Desk) Join(ctx context.Context, code string, from netip.Addr) (Conversa
 		d.wrong(from)
 		return Conversation{}, ErrUnknownCode
 	}
+	c, err := d.enter(ctx, d.cfg.Records.AppointmentByCode, read)
+	if errors.Is(err, ErrUnknownCode) {
+		d.wrong(from)
+	}
+	return c, err
+}
+
+// JoinByLink is Join for who follows the link in a mail. What that has cannot be
+// guessed, so nothing is counted: whoever uses up the tries of all with wrong codes
+// keeps out nobody who has the mail. Errors are those of Join.
+func (d *Desk) JoinByLink(ctx context.Context, link string) (Conversation, error) {
+	return d.enter(ctx, d.cfg.Records.AppointmentByToken, link)
+}
+
+func (d *Desk) enter(ctx context.Context, find func(ctx context.Context, secret string) (records.Appointment, error), secret string) (Conversation, error) {
 	d.joining.Lock()
 	defer d.joining.Unlock()
-	a, err := d.cfg.Records.AppointmentByCode(ctx, read)
+	a, err := find(ctx, secret)
 	if errors.Is(err, records.ErrNotFound) {
-		d.wrong(from)
 		return Conversation{}, ErrUnknownCode
 	}
 	if err != nil {

@@ -71,6 +71,12 @@ func TestWrongCodesFromEverywhere(t *testing.T) {
 		if !errors.As(err, &many) || many.RetryAfter > 3*time.Second {
 			t.Fatalf("right behind them: %v", err)
 		}
+		// While they go on, who has the mail gets in all the same.
+		_, err = b.JoinByLink(t.Context(), l.Link)
+		check(t, err)
+		_, err = b.JoinByLink(t.Context(), l.Token)
+		wantErr(t, err, ErrUnknownCode)
+		wantErr(t, b.Cancel(t.Context(), l.Link), ErrUnknownAppointment) // it joins, and manages nothing
 		time.Sleep(many.RetryAfter)
 		_, err = b.Join(t.Context(), l.Code, home)
 		check(t, err)

@@ -26,6 +26,7 @@ type BookingLetter struct {
 	Appointment
 	Customer string    // ID
 	Code     string    // XXXX-XXXX; not of what was cancelled
+	Link     string    // of /j/CODE#LINK, to join whatever others have guessed; likewise
 	Token    string    // manages the appointment; not of what was cancelled
 	Was      time.Time // its start before it moved
 	Changes  int       // how often it was changed; for the calendar's SEQUENCE

@@ -11,7 +11,8 @@ import (
 // A code is one of 2^40. In total, wrong codes can be tried 200 at once, and 1,200
 // an hour after that: with 1,000 appointments open, somebody with any number of
 // addresses finds one in 100 years. A right code costs nothing, so that customers
-// get in between them.
+// get in between them; who follows the link in the mail is not counted at all, see
+// JoinByLink.
 type limits struct {
 	codes    limiter[netip.Prefix] // wrong ones
 	allCodes limiter[struct{}]     // likewise, in total

@@ -30,6 +30,7 @@ type Data struct {
 	Was        time.Time      // its start before it was changed
 	Zone       *time.Location // the showroom's; default UTC
 	Code       string         // to join with, as XXXX-XXXX; without one the letter refers to the one before
+	Link       string         // of /j/CODE#LINK; may be empty
 	Token      string         // of /appointment#TOKEN, to change and cancel with; may be empty
 	Sequence   int            // of the calendar's event: 0 at first, more by one at each change and cancellation
 	NotBefore  time.Time      // when to send; default: at once
@@ -73,7 +74,7 @@ func Reminder(d Data) mail.Message {
 // Cancelled says that the appointment is cancelled, and takes it from the calendar.
 // It wants what Confirmation does, but no Code and Token.
 func Cancelled(d Data) mail.Message {
-	d.Code, d.Token = "", ""
+	d.Code, d.Link, d.Token = "", "", ""
 	w := wordsOf(d.Locale)
 	p := d.page(w, w.Cancelled)
 	p.Facts = []fact{{w.Date, w.date(d.local(d.Start))}, {w.Time, w.span(d.local(d.Start), d.local(d.End))}}
@@ -191,7 +192,7 @@ func (d Data) link(path, secret string) string {
 	return address
 }
 
-func (d Data) joinURL() string { return d.link("/j/"+url.PathEscape(d.Code), "") }
+func (d Data) joinURL() string { return d.link("/j/"+url.PathEscape(d.Code), d.Link) }
 
 func (d Data) manageURL() string { return d.link("/appointment", d.Token) }
 

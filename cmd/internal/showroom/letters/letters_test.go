@@ -32,7 +32,7 @@ func story(locale string) Data {
 		Base: "https://showroom.example/", Title: "Autohuis Jansen & Zonen", Locale: locale,
 		Customer: "cust", Conversation: "talk", Appointment: "abcdefghijklmnopqrstuvwxyz", Email: "anna@example.com", Name: "Anna de Vries",
 		Start: time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC), End: time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC),
-		Was: time.Date(2026, 11, 30, 13, 0, 0, 0, time.UTC), Zone: zone, Code: "7K3M-9QXA", Token: "T0ken-_x", Sequence: 2,
+		Was: time.Date(2026, 11, 30, 13, 0, 0, 0, time.UTC), Zone: zone, Code: "7K3M-9QXA", Link: "l1nk", Token: "T0ken-_x", Sequence: 2,
 		Key: "K3y_-", Photos: 3, Clips: 1, KeptUntil: time.Date(2027, 6, 1, 9, 0, 0, 0, time.UTC),
 		ConsentText: "Ja, stuur mij nieuws & aanbiedingen.", ConsentVersion: "2026-11", ConsentAt: time.Date(2026, 12, 1, 9, 31, 0, 0, time.UTC), ConsentToken: "w1thdraw",
 	}
@@ -135,9 +135,9 @@ func wantNothingRemote(t *testing.T, m mail.Message) {
 
 func TestLinks(t *testing.T) {
 	for kind, want := range map[mail.Kind][]string{
-		mail.Confirmation: {"/j/7K3M-9QXA?lang=en", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
-		mail.Changed:      {"/j/7K3M-9QXA?lang=en", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
-		mail.Reminder:     {"/j/7K3M-9QXA?lang=en", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
+		mail.Confirmation: {"/j/7K3M-9QXA?lang=en#l1nk", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
+		mail.Changed:      {"/j/7K3M-9QXA?lang=en#l1nk", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
+		mail.Reminder:     {"/j/7K3M-9QXA?lang=en#l1nk", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
 		mail.Cancelled:    {"/?lang=en", "/privacy?lang=en"},
 		mail.Media:        {"/c/talk?lang=en#K3y_-", "/privacy?lang=en"},
 		mail.Consent:      {"/unsubscribe?lang=en#w1thdraw", "/privacy?lang=en"},
@@ -180,7 +180,7 @@ func TestEvent(t *testing.T) {
 	if booked.Cancelled || !cancelled.Cancelled || booked.Sequence != 2 || !booked.Start.Equal(d.Start) || !booked.End.Equal(d.End) {
 		t.Errorf("%+v", booked)
 	}
-	if booked.Summary != "Gespräch mit "+d.Title || !strings.Contains(booked.Description, d.Code) || booked.URL != "https://showroom.example/j/7K3M-9QXA?lang=de" {
+	if booked.Summary != "Gespräch mit "+d.Title || !strings.Contains(booked.Description, d.Code) || booked.URL != "https://showroom.example/j/7K3M-9QXA?lang=de#l1nk" {
 		t.Errorf("%+v", booked)
 	}
 	if strings.Contains(cancelled.Description+cancelled.URL, d.Code) {

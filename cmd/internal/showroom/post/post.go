@@ -116,7 +116,7 @@ func (p *Post) booking(l desk.BookingLetter) letters.Data {
 	return letters.Data{
 		Base: p.cfg.Base, Title: l.Title, Locale: l.Locale, Customer: l.Customer, Appointment: l.ID,
 		Email: l.Email, Name: l.Name, Start: l.Start, End: l.End, Was: l.Was, Zone: zone,
-		Code: l.Code, Token: l.Token, Sequence: l.Changes,
+		Code: l.Code, Link: l.Link, Token: l.Token, Sequence: l.Changes,
 	}
 }
 

@@ -39,7 +39,7 @@ export class Lobby {
   /** Asks what the address is about. Throws when the server is not reached. */
   async open() {
     try {
-      if (this.route.code !== undefined) await this.#enter(this.route.code);
+      if (this.route.code !== undefined) await this.#enter(this.route.code, location.hash.slice(1));
       else if (this.route.cid) await this.#look(this.route.cid);
       else await this.#present(this.route.showroom);
     } catch (error) {
@@ -52,10 +52,11 @@ export class Lobby {
     clearInterval(this.#timer);
   }
 
-  async #enter(code) {
+  // A mail's link has more behind the #, by which no count of wrong codes holds.
+  async #enter(code, more = '') {
     this.route = {code};
     try {
-      const joined = await ask('POST', '/api/join', {body: {code}});
+      const joined = await ask('POST', '/api/join', {body: more ? {code, link: more} : {code}});
       this.#become(joined.conversation);
       this.#show(joined);
     } catch (error) {

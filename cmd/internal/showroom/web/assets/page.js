@@ -226,7 +226,7 @@ function run() {
   addEventListener('offline', offline);
   document.addEventListener('visibilitychange', () => call && !isOver() && keepAwake(true));
   setInterval(update, 500);
-  if (location.hash) setInterval(() => unlock(location.pathname.split('/').pop()).catch(() => {}), UNLOCK_EVERY); // not reached: the next one will do
+  if (location.hash && route?.code === undefined) setInterval(() => unlock(location.pathname.split('/').pop()).catch(() => {}), UNLOCK_EVERY); // not reached: the next one will do
   open();
 }
 
