@@ -9,14 +9,15 @@ VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 # tags leave out (the C library's resolver and user database, HTTP/2) costs three
 # megabytes of memory. libstdc++ and libgcc go into the binary: boards often have
 # none. libc stays shared, because libasound and libturbojpeg are loaded at run
-# time.
+# time. Boards have no demo, whose endpoint takes eleven megabytes.
 LDFLAGS     := -X main.version=$(VERSION) -s -w -extldflags "-static-libstdc++ -static-libgcc"
-BUILD       := -trimpath -buildvcs=false -tags netgo,osusergo,nethttpomithttp2 -ldflags '$(LDFLAGS)'
+TAGS        := netgo,osusergo,nethttpomithttp2
+BUILD       := -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 ARM64_CC    := aarch64-linux-gnu-gcc
 ARM64_CXX   := aarch64-linux-gnu-g++
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-board board-shell check bench soak build build-arm64 help \
+.PHONY: demo test test-board board-shell check bench soak build build-board build-arm64 help \
 	toolchain format vet lint modules lines shell seeds
 
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
@@ -35,7 +36,7 @@ board-shell: build-arm64 ## look around on the emulated board; this folder is /h
 
 check: format vet lint modules lines shell build build-arm64 seeds ## run what else must hold: linter, modules, cross build, fuzz seeds, benchmarks once
 
-bench: build ## measure CPU, memory and latency, and print the figures
+bench: build build-board ## measure CPU, memory and latency, and print the figures
 	$(GO) run ./cmd/internal/bench
 
 # BRIL_SEED=N repeats the choices of another run, BRIL_KILLS=N takes less time.
@@ -43,14 +44,17 @@ soak: toolchain ## kill the programs 1,000 times while they take and send photos
 	BRIL_KILLS=$${BRIL_KILLS:-1000} $(GO) test -count 1 -v -timeout 3h -run '^TestKills$$' ./cmd/internal/soak
 
 build: toolchain ## build bin/bril and bin/showroom
-	$(GO) build $(BUILD) -o bin/bril ./cmd/bril
-	$(GO) build $(BUILD) -o bin/showroom ./cmd/showroom
+	$(GO) build $(BUILD) -tags $(TAGS) -o bin/bril ./cmd/bril
+	$(GO) build $(BUILD) -tags $(TAGS) -o bin/showroom ./cmd/showroom
+
+build-board: toolchain ## build bin/board/bril, as boards have it: without the demo
+	$(GO) build $(BUILD) -tags $(TAGS),nodemo -o bin/board/bril ./cmd/bril
 
 build-arm64: toolchain ## cross-compile bin/arm64/bril for the board
 	@for cc in $(ARM64_CC) $(ARM64_CXX); do command -v $$cc >/dev/null || { \
 		echo "make build-arm64: $$cc is missing: apt install gcc-aarch64-linux-gnu g++-aarch64-linux-gnu" >&2; exit 1; }; done
 	CGO_ENABLED=1 GOARCH=arm64 CC=$(ARM64_CC) CXX=$(ARM64_CXX) \
-		$(GO) build $(BUILD) -o bin/arm64/bril ./cmd/bril
+		$(GO) build $(BUILD) -tags $(TAGS),nodemo -o bin/arm64/bril ./cmd/bril
 
 help: ## list the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -69,6 +73,7 @@ format:
 # The kernel's structs are checked for the boards' architectures too.
 vet: toolchain
 	$(GO) vet ./...
+	$(GO) vet -tags nodemo ./cmd/bril ./cmd/internal/cli
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./hardware/v4l2/... ./hardware/gpio
 	CGO_ENABLED=0 GOARCH=arm $(GO) vet ./hardware/v4l2/... ./hardware/gpio
 

@@ -24,8 +24,6 @@ const (
 	plainName    = "plain pion (WriteSample, defaults)"
 	plainCommand = "publish-plain"
 	warmUp       = 3 * time.Second
-
-	built = "bin" // where `make build` leaves the programs
 )
 
 // bench holds what all measurements use.
@@ -70,8 +68,8 @@ func (b *bench) prepare() error {
 // are read from disk as after a boot: it maps a file that was just written in
 // larger pieces, which is a megabyte or two more of a process's memory.
 func (b *bench) install() error {
-	for _, name := range []string{"bril", "showroom"} {
-		data, err := os.ReadFile(filepath.Join(built, name))
+	for name, built := range map[string]string{"bril": "bin/board/bril", "showroom": "bin/showroom"} {
+		data, err := os.ReadFile(built)
 		if err != nil {
 			return fmt.Errorf("%w: run `make bench`", err)
 		}

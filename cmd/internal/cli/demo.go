@@ -1,3 +1,5 @@
+//go:build !nodemo
+
 package cli
 
 import (
@@ -20,6 +22,13 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom"
 	"github.com/bril-edge/bril/configs"
 )
+
+// tryIt is in the help of bril.
+const tryIt = "\nTry it on this machine:  bril demo\n"
+
+// demoCommands is the command, of builds that have it. Those for boards do not: the endpoint
+// that it brings, with its database, is no use on glasses and takes memory there.
+func demoCommands(o *options) []*cobra.Command { return []*cobra.Command{newDemo(o)} }
 
 func newDemo(o *options) *cobra.Command {
 	var f daemonFlags

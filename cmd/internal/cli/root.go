@@ -90,10 +90,7 @@ func newRoot(app App) *cobra.Command {
 		Short: "The agent on a sales advisor's smart glasses",
 		Long: `bril streams a camera and a microphone to a customer's browser by WebRTC,
 through any endpoint that speaks WHIP (RFC 9725).
-
-Try it on this machine:  bril demo
-
-` + ExitCodes,
+` + tryIt + "\n" + ExitCodes,
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -112,9 +109,10 @@ Try it on this machine:  bril demo
 	root.SetErr(app.Stderr)
 	root.SetArgs(app.Args)
 	root.AddCommand(
-		newRun(o), newDemo(o), newLive(o), newCall(o), newPhoto(o), newClip(o), newSpool(o), newStatus(o), newMute(o),
+		newRun(o), newLive(o), newCall(o), newPhoto(o), newClip(o), newSpool(o), newStatus(o), newMute(o),
 		newDevices(o), newCue(o), newConfig(o), newVersion(o),
 	)
+	root.AddCommand(demoCommands(o)...)
 	root.InitDefaultCompletionCmd(app.Args...)
 	return root
 }
