@@ -116,21 +116,25 @@ func (c *call) told() Call {
 	return told
 }
 
-// offer tells who waits that glasses may be free, who waits longest first, with mu
-// held.
+// offer tells who waits that glasses may be free, with mu held.
 func (d *Desk) offer() {
-	var waiting []*call
-	for _, c := range d.calls {
-		if c.state.Phase == Waiting {
-			waiting = append(waiting, c)
-		}
-	}
-	slices.SortFunc(waiting, func(a, b *call) int {
-		return cmp.Or(a.start.Compare(b.start), a.created.Compare(b.created), cmp.Compare(a.id, b.id))
-	})
-	for _, c := range waiting {
+	for _, c := range d.waiting() {
 		d.step(c, Event{What: Freed})
 	}
+}
+
+// waiting returns the conversations of who waits, the earliest first, with mu held.
+func (d *Desk) waiting() []*call {
+	var list []*call
+	for _, c := range d.calls {
+		if c.state.Phase == Waiting {
+			list = append(list, c)
+		}
+	}
+	slices.SortFunc(list, func(a, b *call) int {
+		return cmp.Or(a.start.Compare(b.start), a.created.Compare(b.created), cmp.Compare(a.id, b.id))
+	})
+	return list
 }
 
 // spared are glasses that talk now leaves alone: somebody has booked them, and

@@ -317,3 +317,59 @@ func TestLiveWithoutTheStream(t *testing.T) {
 		p.is(Ended, AdvisorLost)
 	})
 }
+
+// Nothing rings on glasses that hear nothing: who goes live on them is there for the
+// customer with an appointment who waits. Others are not.
+func TestLiveForWhoWaits(t *testing.T) {
+	for _, test := range []struct {
+		name, glasses string
+		before        func(*bench, *glasses, *page)
+		want          bool
+	}{
+		{"without a stream", "anna", nil, true},
+		{"never connected", "ben", nil, true},
+		{"of another showroom", "carl", nil, false},
+		{"who is away", "anna", func(_ *bench, _ *glasses, p *page) { p.leave() }, false},
+		{"declined", "anna", func(b *bench, anna *glasses, p *page) { decline(b, anna, p) }, false},
+		{"declined, and then without a stream", "anna", func(b *bench, anna *glasses, p *page) {
+			decline(b, anna, p)
+			anna.stream.Close()
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bench) {
+				anna := b.glasses("anna")
+				p := b.bring(anna, Waiting, true)
+				if test.before != nil {
+					test.before(b, anna, p)
+				}
+				p.is(Waiting, "")
+				room := b.RoomOf(test.glasses, owner)
+				if !test.want {
+					p.is(Waiting, "")
+					if room != test.glasses {
+						t.Errorf("publishes to %s", room)
+					}
+					return
+				}
+				if room != p.id {
+					t.Errorf("publishes to %s", room)
+				}
+				if _, err := b.Desk.Glasses(test.glasses, "another", ""); !errors.Is(err, ErrHeld) {
+					t.Errorf("another owner gets %v", err)
+				}
+				b.Published(p.id, true)
+				time.Sleep(time.Hour)
+				p.is(Live, "")
+			})
+		})
+	}
+}
+
+// decline has glasses come back, ring, and refuse.
+func decline(b *bench, g *glasses, p *page) {
+	b.t.Helper()
+	g.connect()
+	p.is(Ringing, "")
+	check(b.t, b.Answer(b.t.Context(), g.name, owner, p.id, false))
+}

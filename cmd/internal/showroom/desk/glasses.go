@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,8 +139,7 @@ func (d *Desk) Glasses(name, owner, lastEventID string) (*Stream, error) {
 		p = nil // and what is in its log is not for this owner
 	}
 	if p == nil {
-		p = &pair{name: name, owner: owner, idle: d.now(), news: make(chan struct{})}
-		d.pairs[name] = p
+		p = d.pair(name, owner)
 	}
 	if old := p.stream; old != nil {
 		old.over = true
@@ -155,6 +155,13 @@ func (d *Desk) Glasses(name, owner, lastEventID string) (*Stream, error) {
 	d.greet(s, lastEventID)
 	d.offer()
 	return s, nil
+}
+
+// pair takes down whose glasses are, with mu held.
+func (d *Desk) pair(name, owner string) *pair {
+	p := &pair{name: name, owner: owner, idle: d.now(), news: make(chan struct{})}
+	d.pairs[name] = p
+	return p
 }
 
 // greet begins a stream with how things stand, and what was missed that this does
@@ -270,19 +277,37 @@ func (d *Desk) EndByGlasses(ctx context.Context, glasses, owner, cid string) err
 
 // RoomOf returns the relay's room for a publication of the glasses: that of the
 // conversation that runs on them, or of the one that rings, which this accepts;
-// else it is their name.
+// else it is their name. On glasses without event stream nothing can ring: there,
+// this accepts who waits.
 func (d *Desk) RoomOf(glasses, owner string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := d.on(glasses)
-	if c == nil || !d.owns(glasses, owner) {
+	if !d.owns(glasses, owner) {
 		return glasses
 	}
-	d.step(c, Event{What: Accepted, Glasses: glasses})
-	if c.state.talks() && c.state.Glasses == glasses {
+	for _, c := range d.acceptable(glasses) {
+		d.step(c, Event{What: Accepted, Glasses: glasses})
+		if !c.state.talks() || c.state.Glasses != glasses {
+			continue
+		}
+		if d.pairs[glasses] == nil { // now they are this owner's, as if they had connected
+			d.pair(glasses, owner)
+		}
 		return c.id
 	}
 	return glasses
+}
+
+// acceptable returns the conversations that a press of live may be meant for, with
+// mu held.
+func (d *Desk) acceptable(glasses string) []*call {
+	if c := d.on(glasses); c != nil {
+		return []*call{c}
+	}
+	if p := d.pairs[glasses]; p != nil && p.stream != nil {
+		return nil
+	}
+	return slices.DeleteFunc(d.waiting(), func(c *call) bool { return !d.cfg.Hours.Serves(glasses, c.room) })
 }
 
 // Published tells the desk whether a room's publisher is there: true for the

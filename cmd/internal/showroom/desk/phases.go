@@ -14,7 +14,8 @@ import (
 //	  │  └─none free─> waiting <─ nobody answers (booked)        │                      │
 //	  └── away ─────────┘   └──── nobody answers (now) ──────> ended <───────────────────┘
 //
-// Talk now begins at ringing. Every step is a row of Table.
+// Talk now begins at ringing. Who waits is also accepted by glasses that hear of no
+// ring, when these go live. Every step is a row of Table.
 type Phase string
 
 // The phases.
@@ -240,6 +241,9 @@ func (s State) enter(row Row, e Event) State {
 			s.Glasses, s.StreamGone = s.next(e), time.Time{}
 		}
 	case Connecting:
+		if from == Waiting {
+			s.Glasses, s.StreamGone = e.Glasses, e.At
+		}
 		s.Tried = nil
 	case Live:
 		if from == Connecting {
@@ -275,8 +279,7 @@ func actions(before, after State, why Reason) (list []Action) {
 	if rings && !again {
 		list = append(list, Action{Do: Ring, Glasses: after.Glasses})
 	}
-	talks := after.Phase == Connecting || after.Phase == Live
-	if talks && (before.Seen != after.Seen || rang) {
+	if after.talks() && (before.Seen != after.Seen || !before.talks()) {
 		list = append(list, Action{Do: TellPresence, Glasses: after.Glasses})
 	}
 	if before.Busy() && (!after.Busy() || before.Glasses != after.Glasses) {

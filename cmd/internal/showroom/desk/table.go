@@ -30,6 +30,7 @@ const (
 	InWindow Condition = "in the window, glasses are free"
 	InVain   Condition = "in the window, no glasses are free"
 	OnThese  Condition = "on these glasses"
+	Unheard  Condition = "by glasses without event stream, the customer is there"
 )
 
 // The times. An appointment can be joined from opensBefore its start to
@@ -58,6 +59,7 @@ var table = []Row{
 	{In: Booked, On: Restarted, To: Booked},
 
 	{In: Waiting, On: Freed, If: There, To: Ringing},
+	{In: Waiting, On: Accepted, If: Unheard, To: Connecting},
 	{In: Waiting, On: CustomerCame, If: There, To: Ringing},
 	{In: Waiting, On: RingAgain, After: ringAgain, If: There, To: Ringing},
 	{In: Waiting, On: RingAgain, After: ringAgain, To: Waiting},
@@ -124,6 +126,8 @@ func (r Row) holds(s State, e Event) bool {
 		return within && s.next(e) == ""
 	case OnThese:
 		return s.ours(e)
+	case Unheard: // that they have no stream, the desk has seen
+		return s.CustomerGone.IsZero() && e.Glasses != "" && !slices.Contains(s.Tried, e.Glasses)
 	}
 	return true
 }

@@ -91,6 +91,10 @@ func TestSteps(t *testing.T) {
 		{"waiting, ring again", declined(), []Event{happens(Freed, 59).free("anna"), happens(Tick, 61).free("anna")}, Ringing, "", "anna"},
 		{"waiting, not again at once", declined(), []Event{happens(Freed, 59).free("anna")}, Waiting, "", ""},
 
+		{"waiting, accepted", begun(Waiting, KindBooked), []Event{happens(Accepted, 1)}, Connecting, "", "anna"},
+		{"waiting, accepted while away", begun(Waiting, KindBooked), []Event{happens(CustomerWent, 1), happens(Accepted, 2)}, Waiting, "", ""},
+		{"waiting, accepted by who had declined", declined(), []Event{happens(Accepted, 30)}, Waiting, "", ""},
+
 		{"accepted", begun(Ringing, KindNow), []Event{happens(Accepted, 29)}, Connecting, "", "anna"},
 		{"accepted too late", begun(Ringing, KindNow), []Event{happens(Accepted, 30).free("ben")}, Ringing, "", "ben"},
 		{"accepted too late, none free", begun(Ringing, KindNow), []Event{happens(Accepted, 30)}, Ended, Unanswered, "anna"},
@@ -215,6 +219,7 @@ func TestActions(t *testing.T) {
 		{"joined", begun(Booked, KindBooked), happens(Joined, 1).free("anna"), []Action{{Do: Tell, Glasses: "anna"}, {Do: Ring, Glasses: "anna"}}},
 		{"passed on", begun(Ringing, KindNow), happens(Tick, 30).free("ben"), []Action{{Do: StopRing, Glasses: "anna", Reason: Unanswered}, {Do: Tell, Glasses: "ben"}, {Do: Ring, Glasses: "ben"}, {Do: Free, Glasses: "anna"}}},
 		{"accepted", begun(Ringing, KindNow), happens(Accepted, 1), []Action{{Do: Tell, Glasses: "anna"}, {Do: TellPresence, Glasses: "anna"}}},
+		{"accepted without a ring", begun(Waiting, KindBooked), happens(Accepted, 1), []Action{{Do: Tell, Glasses: "anna"}, {Do: TellPresence, Glasses: "anna"}}},
 		{"end while ringing", begun(Ringing, KindNow), happens(CustomerEnds, 1), []Action{{Do: StopRing, Glasses: "anna", Reason: ByCustomer}, {Do: Tell, Glasses: "anna"}, {Do: Free, Glasses: "anna"}, {Do: EndRoom}}},
 		{"customer away for a moment", State{Phase: Live, Kind: KindNow, Since: noon, Glasses: "anna", Seen: true, CustomerGone: after(1)}, happens(Tick, 6), []Action{{Do: TellPresence, Glasses: "anna"}}},
 		{"a page that is loaded again", State{Phase: Live, Kind: KindNow, Since: noon, Glasses: "anna", Seen: true, CustomerGone: after(1)}, happens(CustomerCame, 3), nil},
