@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -29,12 +30,21 @@ var binaries struct{ bril, showroom string }
 
 const tags = "netgo,osusergo,nethttpomithttp2"
 
+// atOnce is how many tests of those that say so run at once: they wait, most of the
+// time.
+const atOnce = 16
+
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "bril-e2e-")
 	if err == nil {
 		err = build(dir)
 	}
 	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", fmt.Sprint(atOnce)); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)
 	}

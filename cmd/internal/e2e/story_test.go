@@ -48,6 +48,9 @@ talkback: {device: "` + speakertest.Device + `", output: in-ear}
 upload: {live_share: 100}
 `
 
+// codePattern is that of an appointment, in a mail.
+const codePattern = `\b([0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4})\b`
+
 // story is one customer, one advisor, and what stands between them.
 type story struct {
 	t        *testing.T
@@ -144,29 +147,35 @@ func (s *story) book() (code string) {
 	s.click("#details [type=submit]")
 	s.see(`document.querySelector("#booked").checkVisibility()`)
 	s.look("booked")
-	return s.mailed(`\b([0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4})\b`)
+	return s.mailed(codePattern)
 }
 
 // mailed returns what a mail of the outbox says, once there is one that does.
 func (s *story) mailed(pattern string) string {
 	s.t.Helper()
+	return s.endpoint.mailed(s.t, customerEmail, pattern)
+}
+
+// mailed returns what a mail to an address says, once there is one that does.
+func (e *endpoint) mailed(t *testing.T, to, pattern string) string {
+	t.Helper()
 	wanted := regexp.MustCompile(pattern)
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); wait(20 * time.Millisecond) {
-		paths, err := filepath.Glob(filepath.Join(s.endpoint.data, "outbox", "*.eml"))
+		paths, err := filepath.Glob(filepath.Join(e.data, "outbox", "*.eml"))
 		if err != nil {
-			s.t.Fatal(err)
+			t.Fatal(err)
 		}
 		for _, path := range paths {
 			data, err := os.ReadFile(path)
 			if err != nil {
-				s.t.Fatal(err)
+				t.Fatal(err)
 			}
-			if found := wanted.FindSubmatch(unquoted(data)); found != nil && strings.Contains(string(data), customerEmail) {
+			if found := wanted.FindSubmatch(unquoted(data)); found != nil && strings.Contains(string(data), to) {
 				return string(found[1])
 			}
 		}
 	}
-	s.t.Fatalf("no mail says %s", pattern)
+	t.Fatalf("no mail says %s", pattern)
 	return ""
 }
 
