@@ -15,6 +15,9 @@ import (
 const (
 	maxDays = 31                  // of slots in one answer
 	horizon = 90 * 24 * time.Hour // how far ahead can be booked
+
+	// Anybody can book for any e-mail address, and each time a mail goes there.
+	maxBooked = 5 // appointments to come of one address
 )
 
 // Request is what a customer fills in to book.
@@ -142,6 +145,9 @@ func (d *Desk) Book(ctx context.Context, r Request) (Appointment, error) {
 	}
 	token := rand.Text()
 	a, err := d.takeSlot(ctx, room, slot, func(glasses string, slot hours.Slot) (records.Appointment, error) {
+		if err := d.wantFew(ctx, customer.Email); err != nil {
+			return records.Appointment{}, err
+		}
 		a := records.Appointment{Showroom: room.ID, Glasses: glasses, Start: slot.Start, End: slot.End}
 		return d.cfg.Records.Book(ctx, customer, a, codeOf(token), linkOf(token))
 	}, "")
@@ -149,6 +155,17 @@ func (d *Desk) Book(ctx context.Context, r Request) (Appointment, error) {
 		return Appointment{}, err
 	}
 	return d.confirm(ctx, a, token, r.Marketing)
+}
+
+// wantFew refuses an address that has as many appointments as one may have, until
+// the first of them is over or is cancelled.
+func (d *Desk) wantFew(ctx context.Context, email string) error {
+	now := d.now()
+	ends, err := d.cfg.Records.BookedUntil(ctx, email, now)
+	if err == nil && len(ends) >= maxBooked {
+		err = &TooManyError{RetryAfter: ends[0].Sub(now)}
+	}
+	return err
 }
 
 // takeSlot has take book one pair of glasses after the other until one is free.
@@ -248,6 +265,9 @@ func (d *Desk) Move(ctx context.Context, token string, start time.Time) (Appoint
 	}
 	was := a.Start
 	if !slot.Start.Equal(was) {
+		if err := d.mayMove(a.ID); err != nil {
+			return Appointment{}, err
+		}
 		a, err = d.takeSlot(ctx, room, slot, func(glasses string, slot hours.Slot) (records.Appointment, error) {
 			return d.cfg.Records.Move(ctx, a.ID, slot.Start, slot.End, glasses)
 		}, a.ID)

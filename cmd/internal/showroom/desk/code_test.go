@@ -3,6 +3,7 @@ package desk
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -123,11 +124,54 @@ func TestTalkNowAndBookingsAreLimited(t *testing.T) {
 			t.Errorf("from another address: %v", err)
 		}
 		for i := range 25 {
-			_, err := b.Book(t.Context(), request("antwerp", time.Now().Add(time.Duration(i+1)*30*time.Minute)))
+			r := request("antwerp", time.Now().Add(time.Duration(i+1)*30*time.Minute))
+			r.Email = fmt.Sprintf("mia%d@example.com", i)
+			_, err := b.Book(t.Context(), r)
 			if errors.As(err, &many) != (i >= 20) {
 				t.Fatalf("booking %d: %v", i, err)
 			}
 		}
+	})
+}
+
+// Nobody can fill a stranger's mailbox, nor the calendar with one address.
+func TestOneAddressHasFewAppointments(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		from := netip.MustParseAddr("192.0.2.9")
+		book := func(i int) error {
+			from = from.Next()
+			r := request("antwerp", time.Now().Truncate(time.Hour).Add(time.Duration(i+1)*time.Hour))
+			r.Email, r.From = []string{"Mia@example.com", "mia@EXAMPLE.com "}[i%2], from
+			_, err := b.Book(t.Context(), r)
+			return err
+		}
+		for i := range maxBooked {
+			check(t, book(i))
+		}
+		many := (*TooManyError)(nil)
+		if err := book(maxBooked); !errors.As(err, &many) || many.RetryAfter != 90*time.Minute {
+			t.Fatalf("one more: %v", err)
+		}
+		check(t, b.Cancel(t.Context(), b.post.last().Token))
+		check(t, book(maxBooked))
+		time.Sleep(many.RetryAfter)
+		check(t, book(maxBooked+1))
+	})
+}
+
+func TestAnAppointmentMovesSeldom(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		l, many := b.book("antwerp", 2*time.Hour), (*TooManyError)(nil)
+		for i := range 12 {
+			start := l.Start.Add(time.Duration(i+1) * 30 * time.Minute)
+			_, err := b.Move(t.Context(), l.Token, start)
+			if errors.As(err, &many) != (i >= 10) {
+				t.Fatalf("move %d: %v", i, err)
+			}
+		}
+		time.Sleep(many.RetryAfter)
+		_, err := b.Move(t.Context(), l.Token, l.Start)
+		check(t, err)
 	})
 }
 

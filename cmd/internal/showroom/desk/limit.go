@@ -19,6 +19,7 @@ type limits struct {
 	calls    limiter[netip.Prefix] // of talk now
 	bookings limiter[netip.Prefix]
 	sends    limiter[string] // by conversation
+	moves    limiter[string] // by appointment: each is a mail
 }
 
 func newLimits() limits {
@@ -26,8 +27,9 @@ func newLimits() limits {
 		codes:    newLimiter[netip.Prefix](10, 30*time.Second),
 		allCodes: newLimiter[struct{}](200, 3*time.Second),
 		calls:    newLimiter[netip.Prefix](30, 20*time.Second),
-		bookings: newLimiter[netip.Prefix](20, time.Minute),
+		bookings: newLimiter[netip.Prefix](20, 5*time.Minute),
 		sends:    newLimiter[string](5, 10*time.Minute),
+		moves:    newLimiter[string](10, 10*time.Minute),
 	}
 }
 
@@ -36,6 +38,7 @@ func (l *limits) sweep(now time.Time) {
 	l.calls.sweep(now)
 	l.bookings.sweep(now)
 	l.sends.sweep(now)
+	l.moves.sweep(now)
 }
 
 // maxKeys bounds a limiter's memory. What comes when it is full is as one.
@@ -121,13 +124,20 @@ func (d *Desk) wrong(from netip.Addr) {
 	d.limits.allCodes.take(struct{}{}, now)
 }
 
-func (d *Desk) mayBook(from netip.Addr) error {
+func (d *Desk) mayBook(from netip.Addr) error { return spend(d, &d.limits.bookings, addressOf(from)) }
+
+func (d *Desk) maySend(cid string) error { return spend(d, &d.limits.sends, cid) }
+
+func (d *Desk) mayMove(appointment string) error { return spend(d, &d.limits.moves, appointment) }
+
+// spend takes one of a limiter of the desk's, or is a *TooManyError.
+func spend[K comparable](d *Desk, l *limiter[K], key K) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
-	if wait := d.limits.bookings.wait(addressOf(from), now); wait > 0 {
+	if wait := l.wait(key, now); wait > 0 {
 		return &TooManyError{RetryAfter: wait}
 	}
-	d.limits.bookings.take(addressOf(from), now)
+	l.take(key, now)
 	return nil
 }

@@ -23,6 +23,7 @@ type appointments interface {
 	AppointmentByCode(ctx context.Context, code string) (records.Appointment, error)
 	AppointmentByToken(ctx context.Context, manageToken string) (records.Appointment, error)
 	Appointments(ctx context.Context, showroom string, from, to time.Time) ([]records.Appointment, error)
+	BookedUntil(ctx context.Context, email string, after time.Time) ([]time.Time, error)
 	Move(ctx context.Context, id string, start, end time.Time, glasses string) (records.Appointment, error)
 	SetAppointmentState(ctx context.Context, id string, state records.AppointmentState) error
 	SetAppointmentConversation(ctx context.Context, id, conversation string) (string, error)

@@ -95,17 +95,6 @@ func gone(err error) error {
 	return err
 }
 
-func (d *Desk) maySend(cid string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := d.now()
-	if wait := d.limits.sends.wait(cid, now); wait > 0 {
-		return &TooManyError{RetryAfter: wait}
-	}
-	d.limits.sends.take(cid, now)
-	return nil
-}
-
 // consent takes down a consent, and confirms it. What the customer asked for is
 // done whether this succeeds or not: without the record there is no consent.
 func (d *Desk) consent(ctx context.Context, customer, email, locale, title string) {

@@ -95,6 +95,18 @@ func (d *DB) Appointments(ctx context.Context, showroom string, from, to time.Ti
 	return collect(rows, err, scanAppointment)
 }
 
+// BookedUntil returns when the booked appointments of an e-mail address end that end
+// after a moment, the earliest first.
+func (d *DB) BookedUntil(ctx context.Context, email string, after time.Time) ([]time.Time, error) {
+	rows, err := d.sql.QueryContext(ctx, `SELECT ends FROM appointments WHERE customer = (SELECT id FROM customers WHERE email_key = ?)
+		AND state = 'booked' AND ends > ? ORDER BY ends`, emailKey(email), millis(after))
+	return collect(rows, err, func(row scanner) (time.Time, error) {
+		var ends int64
+		err := row.Scan(&ends)
+		return fromMillis(ends), err
+	})
+}
+
 // Move gives a booked appointment another slot. ErrTaken, ErrState or ErrNotFound
 // leave it as it was.
 func (d *DB) Move(ctx context.Context, id string, start, end time.Time, glasses string) (Appointment, error) {
