@@ -66,13 +66,12 @@ func (p *Post) Booked(ctx context.Context, l desk.BookingLetter) error {
 	return nil
 }
 
-// Moved tells the new time, and reminds of that one instead.
+// Moved tells the new time, and reminds of that one instead. That is done also where
+// the first cannot be: the time before is wrong by now.
 func (p *Post) Moved(ctx context.Context, l desk.BookingLetter) error {
 	d := p.booking(l)
-	if _, err := p.cfg.Queue.Put(ctx, letters.Changed(d)); err != nil {
-		return err
-	}
-	err := p.forget(l.ID)
+	_, err := p.cfg.Queue.Put(ctx, letters.Changed(d))
+	err = errors.Join(err, p.forget(l.ID))
 	p.remind(ctx, d)
 	return err
 }

@@ -108,6 +108,18 @@ func TestFullQueue(t *testing.T) {
 	if err := errors.Join(err, p.Booked(t.Context(), booked(time.Hour))); !errors.Is(err, mail.ErrFull) {
 		t.Error(err)
 	}
+	// Nobody is reminded of a time that is not theirs any more.
+	b.full = false
+	if err := p.Booked(t.Context(), booked(72*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	b.full = true
+	if err := p.Moved(t.Context(), booked(48*time.Hour)); !errors.Is(err, mail.ErrFull) {
+		t.Error(err)
+	}
+	if want := []mail.Kind{mail.Confirmation}; !slices.Equal(b.kinds(), want) {
+		t.Errorf("after a move that could not be mailed: %v", b.kinds())
+	}
 }
 
 // The mail's link opens the conversation.
