@@ -82,7 +82,7 @@ func (d *Desk) Lookup(ctx context.Context, cid string) (Conversation, error) {
 		return Conversation{}, err
 	}
 	c.ended, c.state.Reason, c.state.Glasses = r.Ended, Reason(r.Reason), r.Glasses
-	if c.sent, err = d.wasSent(ctx, r); err != nil {
+	if c.sent, err = d.cfg.Records.Sent(ctx, r.ID); err != nil {
 		return Conversation{}, err
 	}
 	d.mu.Lock()

@@ -42,7 +42,7 @@ type wishes interface {
 	DropWish(ctx context.Context, id string) error
 	Wishes(ctx context.Context) ([]records.Wish, error)
 	AddDelivery(ctx context.Context, v records.Delivery) error
-	Deliveries(ctx context.Context, from time.Time) ([]records.Delivery, error)
+	Sent(ctx context.Context, conversation string) (bool, error)
 }
 
 var _ Records = (*records.DB)(nil)

@@ -109,18 +109,6 @@ func (d *Desk) consent(ctx context.Context, customer, email, locale, title strin
 	}
 }
 
-func (d *Desk) wasSent(ctx context.Context, r records.Conversation) (bool, error) {
-	list, err := d.cfg.Records.Deliveries(ctx, r.Created)
-	if err != nil {
-		return false, err
-	}
-	if slices.ContainsFunc(list, func(v records.Delivery) bool { return v.Conversation == r.ID }) {
-		return true, nil
-	}
-	wishes, err := d.cfg.Records.Wishes(ctx)
-	return slices.ContainsFunc(wishes, func(w records.Wish) bool { return w.Conversation == r.ID }), err
-}
-
 // deliver mails what customers asked for. What is still to be sent stands in the
 // records only: nothing is lost by a restart. A crash between a mail and its
 // record sends that mail twice.

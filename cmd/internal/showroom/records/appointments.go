@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 )
 
@@ -26,6 +27,10 @@ type Appointment struct {
 	Sequence                        int    // counts changes, as calendars want it (RFC 5545, 3.8.7.4)
 }
 
+// longest is how long an appointment can be. So those that touch a time begin at most
+// so long before it, and the index finds them among all that ever were.
+const longest = 24 * time.Hour
+
 const appointmentColumns = "id, showroom, glasses, customer, starts, ends, state, conversation, sequence"
 
 func scanAppointment(row scanner) (a Appointment, err error) {
@@ -39,6 +44,9 @@ func scanAppointment(row scanner) (a Appointment, err error) {
 // code and token only hashes are stored, of exactly what is given. ErrTaken: the
 // glasses have a booked appointment in that time.
 func (d *DB) Book(ctx context.Context, c Customer, a Appointment, code, manageToken string) (Appointment, error) {
+	if !a.Start.Before(a.End) || a.End.Sub(a.Start) > longest {
+		return Appointment{}, fmt.Errorf("book an appointment from %v to %v: it has more than 0 and at most 24 hours", a.Start, a.End)
+	}
 	a.ID, a.State, a.Sequence = NewID(), Booked, 0
 	err := d.tx(ctx, "book an appointment", func(tx *sql.Tx) error {
 		if err := wantFree(tx, a); err != nil {
@@ -90,8 +98,8 @@ func (d *DB) AppointmentByToken(ctx context.Context, manageToken string) (Appoin
 // Appointments returns those of a showroom that overlap the time, in any state,
 // the earliest first.
 func (d *DB) Appointments(ctx context.Context, showroom string, from, to time.Time) ([]Appointment, error) {
-	rows, err := d.sql.QueryContext(ctx, "SELECT "+appointmentColumns+" FROM appointments WHERE showroom = ? AND starts < ? AND ends > ? ORDER BY starts, glasses",
-		showroom, millis(to), millis(from))
+	rows, err := d.sql.QueryContext(ctx, "SELECT "+appointmentColumns+" FROM appointments WHERE showroom = ? AND starts > ? AND starts < ? AND ends > ? ORDER BY starts, glasses",
+		showroom, millis(from.Add(-longest)), millis(to), millis(from))
 	return collect(rows, err, scanAppointment)
 }
 

@@ -38,6 +38,13 @@ func (d *DB) AddDelivery(ctx context.Context, v Delivery) error {
 	})
 }
 
+// Sent says whether something of a conversation was sent, or is about to be.
+func (d *DB) Sent(ctx context.Context, conversation string) (sent bool, err error) {
+	err = d.sql.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM deliveries WHERE conversation = ?) OR EXISTS (SELECT 1 FROM wishes WHERE conversation = ?)",
+		conversation, conversation).Scan(&sent)
+	return sent, err
+}
+
 // Deliveries returns what was sent since from, the latest first.
 func (d *DB) Deliveries(ctx context.Context, from time.Time) ([]Delivery, error) {
 	rows, err := d.sql.QueryContext(ctx, "SELECT id, conversation, customer, items, mail, at FROM deliveries WHERE at >= ? ORDER BY at DESC, id", millis(from))

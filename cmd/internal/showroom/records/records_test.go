@@ -257,3 +257,39 @@ func TestStaff(t *testing.T) {
 		t.Errorf("%v, %v", all, err)
 	}
 }
+
+func TestNoAppointmentIsLongerThanADay(t *testing.T) {
+	c := monday()
+	d := open(t, t.TempDir(), c)
+	for length, ok := range map[time.Duration]bool{-time.Minute: false, 0: false, longest: true, longest + time.Minute: false} {
+		a := slot(c, 100*longest)
+		a.End = a.Start.Add(length)
+		if _, err := d.Book(t.Context(), anna(), a, "code", "token"); (err == nil) != ok {
+			t.Errorf("%v: %v", length, err)
+		}
+	}
+	start := slot(c, 100*longest).Start
+	for from, want := range map[time.Duration]int{-time.Minute: 0, 0: 1, longest - time.Minute: 1, longest: 0} {
+		if list, err := d.Appointments(t.Context(), "utrecht", start.Add(from), start.Add(from+time.Minute)); err != nil || len(list) != want {
+			t.Errorf("from %v: %d, %v", from, len(list), err)
+		}
+	}
+}
+
+// BenchmarkAppointments asks for a day after half a year of a busy showroom.
+func BenchmarkAppointments(b *testing.B) {
+	c := monday()
+	d := open(b, b.TempDir(), c)
+	one := book(b, d, anna(), slot(c, time.Hour))
+	_, err := d.sql.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 15000)
+		INSERT INTO appointments SELECT 'a' || i, showroom, glasses, customer, starts - i*1000000, ends - i*1000000, 'done', '', 0, 'c' || i, 't' || i
+		FROM n, appointments WHERE id = ?`, one.ID)
+	check(b, err)
+	for b.Loop() {
+		list, err := d.Appointments(b.Context(), "utrecht", c.now, c.now.Add(longest))
+		check(b, err)
+		if len(list) == 0 {
+			b.Fatal("none")
+		}
+	}
+}

@@ -68,6 +68,8 @@ CREATE TABLE deliveries (
   at           INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_customer ON deliveries(customer);
+CREATE INDEX deliveries_conversation ON deliveries(conversation);
+CREATE INDEX deliveries_at ON deliveries(at);
 
 CREATE TABLE wishes (
   id           TEXT PRIMARY KEY,
@@ -79,6 +81,7 @@ CREATE TABLE wishes (
   asked        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX wishes_customer ON wishes(customer);
+CREATE INDEX wishes_conversation ON wishes(conversation);
 
 CREATE TABLE staff (
   name     TEXT PRIMARY KEY,
