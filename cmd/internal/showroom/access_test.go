@@ -128,7 +128,7 @@ func TestCookieExpires(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	r, err := http.NewRequest(http.MethodGet, "/", nil)
 	check(t, err)
-	r.AddCookie(keys.cookies("anna", now, true)[0])
+	r.AddCookie(keys.cookies("anna", newDevice(), now, true)[0])
 	if !keys.admits(r, "anna", now.Add(cookieExpiry-time.Second)) {
 		t.Error("refused before its time")
 	}

@@ -147,7 +147,7 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 
 // admit gives a browser the cookies of its conversation.
 func (s *Server) admit(w http.ResponseWriter, status int, c desk.Conversation) error {
-	for _, cookie := range s.keys.cookies(c.ID, s.now(), s.tls != nil) {
+	for _, cookie := range s.keys.cookies(c.ID, newDevice(), s.now(), s.tls != nil) {
 		http.SetCookie(w, cookie)
 	}
 	return writeStatusJSON(w, status, s.conversationAnswer(c))

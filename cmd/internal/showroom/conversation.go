@@ -1,6 +1,7 @@
 package showroom
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -83,7 +84,8 @@ func (s *Server) access(w http.ResponseWriter, r *http.Request) error {
 		if !s.keys.opens(name, given.Key) {
 			return failure(http.StatusForbidden, "this is not the access key of the conversation")
 		}
-		for _, cookie := range s.keys.cookies(name, s.now(), s.tls != nil) {
+		device := cmp.Or(s.keys.device(r, name, s.now()), newDevice())
+		for _, cookie := range s.keys.cookies(name, device, s.now(), s.tls != nil) {
 			http.SetCookie(w, cookie)
 		}
 	}

@@ -141,11 +141,10 @@ func (k *Keys) opens(name, key string) bool {
 }
 
 // cookies are what a page gets for the key: one for each path that it will ask,
-// and not the key itself.
-func (k *Keys) cookies(name string, now time.Time, secure bool) []*http.Cookie {
-	expires := now.Add(cookieExpiry)
-	value := strconv.FormatInt(expires.Unix(), 10)
-	value += "." + k.mac("cookie", name, value)
+// and not the key itself. Each says when it expires and whose it is.
+func (k *Keys) cookies(name, device string, now time.Time, secure bool) []*http.Cookie {
+	expiry := strconv.FormatInt(now.Add(cookieExpiry).Unix(), 10)
+	value := expiry + "." + device + "." + k.mac("cookie", name, expiry, device)
 	var list []*http.Cookie
 	for _, path := range []string{"/whep/", "/talk/", "/api/sessions/", "/api/conversations/", "/media/"} {
 		list = append(list, &http.Cookie{
@@ -162,14 +161,24 @@ func (k *Keys) admits(r *http.Request, name string, now time.Time) bool {
 	if key, ok := bearer(r); ok && k.opens(name, key) {
 		return true
 	}
+	return k.device(r, name, now) != ""
+}
+
+// newDevice names a browser, for the cookies of one conversation.
+func newDevice() string { return rand.Text() }
+
+// device returns which browser asks: what its cookie for the conversation says, or
+// nothing. It stays when the cookie is renewed, and only this server can sign it.
+func (k *Keys) device(r *http.Request, name string, now time.Time) string {
 	for _, cookie := range r.CookiesNamed(cookieName) {
-		expiry, mac, _ := strings.Cut(cookie.Value, ".")
-		if subtle.ConstantTimeCompare([]byte(k.mac("cookie", name, expiry)), []byte(mac)) != 1 {
+		expiry, rest, _ := strings.Cut(cookie.Value, ".")
+		device, mac, _ := strings.Cut(rest, ".")
+		if subtle.ConstantTimeCompare([]byte(k.mac("cookie", name, expiry, device)), []byte(mac)) != 1 {
 			continue
 		}
 		if at, err := strconv.ParseInt(expiry, 10, 64); err == nil && now.Unix() < at {
-			return true
+			return device
 		}
 	}
-	return false
+	return ""
 }

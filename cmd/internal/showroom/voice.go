@@ -1,8 +1,6 @@
 package showroom
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
 
@@ -26,7 +24,7 @@ func (s *Server) talk(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	session, err := s.relay.Publish(r.Context(), relay.VoiceRoom(name), speaker(r), offer)
+	session, err := s.relay.Publish(r.Context(), relay.VoiceRoom(name), s.speaker(r, name), offer)
 	if errors.Is(err, relay.ErrTaken) {
 		return failure(http.StatusConflict, "somebody else is speaking in this conversation")
 	}
@@ -36,15 +34,13 @@ func (s *Server) talk(w http.ResponseWriter, r *http.Request) error {
 	return created(w, "/talk/"+name, session)
 }
 
-// speaker tells the devices of one conversation apart: each has a cookie or a key
-// of its own.
-func speaker(r *http.Request) string {
-	credential := r.Header.Get("Authorization")
-	for _, cookie := range r.CookiesNamed(cookieName) {
-		credential += "\x00" + cookie.Value
+// speaker tells the devices of one conversation apart: a browser by its cookie,
+// whenever that was renewed; what has the key itself is one device.
+func (s *Server) speaker(r *http.Request, name string) string {
+	if s.keys == nil {
+		return ""
 	}
-	digest := sha256.Sum256([]byte(credential))
-	return hex.EncodeToString(digest[:8])
+	return s.keys.device(r, name, s.now())
 }
 
 func (s *Server) talkResource(w http.ResponseWriter, r *http.Request) error {
@@ -53,7 +49,7 @@ func (s *Server) talkResource(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	session, err := s.relay.Session(relay.VoiceRoom(name), r.PathValue("id"))
-	if err == nil && (session.Owner() != speaker(r) || !session.Publishes()) {
+	if err == nil && (session.Owner() != s.speaker(r, name) || !session.Publishes()) {
 		err = relay.ErrUnknown
 	}
 	return resource(w, r, session, err)

@@ -154,13 +154,46 @@ func TestOneSpeaker(t *testing.T) {
 	again := rtctest.NewPublisher(t, soundOnly)
 	again.Connect(endpoint, key)
 
-	r := rtctest.NewPublisher(t, soundOnly)
-	answer, body := request(t, http.MethodPost, url+"/api/sessions/anna/access", `{"key":"`+key+`"}`, "Content-Type", "application/json")
-	expect(t, "access", answer, body, http.StatusNoContent)
-	answer, body = request(t, http.MethodPost, endpoint, r.Offer(), "Content-Type", sdp, "Cookie", cookieName+"="+answer.Cookies()[0].Value)
+	visitor := func(cookie string) string { return unlocked(t, url, "anna", key, cookie) }
+	talk := func(cookie string) (*http.Response, string) {
+		return request(t, http.MethodPost, endpoint, rtctest.NewPublisher(t, soundOnly).Offer(), "Content-Type", sdp, "Cookie", cookie)
+	}
+	answer, body := talk(visitor(""))
 	expect(t, "another speaker", answer, body, http.StatusConflict)
 	answer, body = request(t, http.MethodDelete, first.Location, "", "Authorization", "Bearer "+key)
 	expect(t, "the replaced one", answer, body, http.StatusNotFound)
+	answer, body = request(t, http.MethodDelete, again.Location, "", "Authorization", "Bearer "+key)
+	expect(t, "end of talking", answer, body, http.StatusOK)
+
+	// A browser stays the same when its cookie is renewed.
+	browser, other := visitor(""), visitor("")
+	answer, body = talk(browser)
+	expect(t, "a browser", answer, body, http.StatusCreated)
+	answer, body = talk(other)
+	expect(t, "another browser", answer, body, http.StatusConflict)
+	answer, body = talk(visitor(other))
+	expect(t, "another browser with a new cookie", answer, body, http.StatusConflict)
+	renewed := visitor(browser)
+	answer, body = talk(renewed)
+	expect(t, "the browser with a new cookie", answer, body, http.StatusCreated)
+	location := url + answer.Header.Get("Location")
+	answer, body = request(t, http.MethodDelete, location, "", "Cookie", other)
+	expect(t, "another browser ends it", answer, body, http.StatusNotFound)
+
+	// Nobody can say to be another: the device is signed with the rest.
+	stolen, own := strings.Split(renewed, "."), strings.Split(other, ".")
+	answer, body = talk(own[0] + "." + stolen[1] + "." + own[2])
+	expect(t, "a forged device", answer, body, http.StatusUnauthorized)
+	answer, body = request(t, http.MethodDelete, location, "", "Cookie", browser)
+	expect(t, "it ends it, also by the cookie before", answer, body, http.StatusOK)
+}
+
+// unlocked exchanges the key for a cookie, as a browser that has one already, or none.
+func unlocked(t *testing.T, url, name, key, cookie string) string {
+	t.Helper()
+	answer, body := request(t, http.MethodPost, url+"/api/sessions/"+name+"/access", `{"key":"`+key+`"}`, "Content-Type", "application/json", "Cookie", cookie)
+	expect(t, "access", answer, body, http.StatusNoContent)
+	return cookieName + "=" + answer.Cookies()[0].Value
 }
 
 // What is over is over for everybody in it at once, and waits for nobody.
