@@ -42,9 +42,9 @@ func speech(t *testing.T) spoken {
 	s := spoken{file: filepath.Join(dir, "said.wav")}
 	raw := filepath.Join(dir, "sentence.raw")
 	for _, args := range [][]string{
-		{"espeak-ng", "-v", "nl", "-s", "150", "-w", filepath.Join(dir, "sentence.wav"), "Kunt u mij de kofferbak van de blauwe auto laten zien?"},
+		{"espeak-ng", "-v", "nl", "-s", "150", "-w", filepath.Join(dir, "sentence.wav"), "Kunt u mij de kofferbak laten zien?"},
 		{"ffmpeg", "-loglevel", "error", "-i", filepath.Join(dir, "sentence.wav"), "-f", "s16le", "-ar", "48000", "-ac", "1", raw},
-		{"ffmpeg", "-loglevel", "error", "-i", filepath.Join(dir, "sentence.wav"), "-af", "apad=pad_dur=1.5", "-ar", "48000", "-ac", "1", s.file},
+		{"ffmpeg", "-loglevel", "error", "-i", filepath.Join(dir, "sentence.wav"), "-af", "apad=pad_dur=1.2", "-ar", "48000", "-ac", "1", s.file},
 	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", args[0], err, out)
