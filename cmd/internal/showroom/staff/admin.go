@@ -40,6 +40,8 @@ var (
 	ErrSession = errors.New("there is no such session")
 )
 
+const maxAccount = 64 // characters of a name
+
 // Name is a name as accounts have it: people type capitals and spaces.
 func Name(typed string) string { return strings.ToLower(strings.TrimSpace(typed)) }
 
@@ -48,7 +50,7 @@ func (a Account) Check() error {
 	ok := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(".-_@", r)
 	}
-	if a.Name == "" || len(a.Name) > 64 || strings.ContainsFunc(a.Name, func(r rune) bool { return !ok(r) }) {
+	if a.Name == "" || len(a.Name) > maxAccount || strings.ContainsFunc(a.Name, func(r rune) bool { return !ok(r) }) {
 		return ErrName
 	}
 	if a.Role != RoleAdvisor && a.Role != RoleManager {

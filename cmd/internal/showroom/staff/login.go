@@ -27,6 +27,9 @@ func (s *Staff) login(w http.ResponseWriter, r *http.Request) error {
 		return s.loginIdentified(w, r)
 	}
 	name := Name(given.Name)
+	if len(name) > maxAccount {
+		name = "" // nobody's: what is remembered of guesses is bounded
+	}
 	account, err := s.account(r.Context(), name)
 	if err != nil {
 		return err
@@ -43,7 +46,8 @@ func (s *Staff) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !right {
-		s.log.Warn("a login was refused", "name", name, "address", address(r))
+		// A name that nobody has may be a password, typed into the wrong field.
+		s.log.Warn("a login was refused", "name", account.Name, "address", address(r))
 		return errWrong
 	}
 	http.SetCookie(w, newDeviceCookie(name, account.Hash, s.cfg.Secure))

@@ -1,7 +1,9 @@
 package staff
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -163,6 +165,48 @@ func TestGuessesAreCounted(t *testing.T) {
 	o.clock.advance(refill)
 	if status := guesser.login("anna", password); status != 204 {
 		t.Errorf("after the wait: %d", status)
+	}
+}
+
+// Of a name that nobody has, too: a cookie that could be made without logging in
+// would let it be guessed on and on, and so tell it from others.
+func TestNoCookieOfAKnownBrowserIsMadeUp(t *testing.T) {
+	o := newOffice(t, nil)
+	zero := o.staff.cfg.Passwords.encode(make([]byte, saltSize), make([]byte, hashSize))
+	b := o.browser()
+	last := 0
+	for i := range freeOfAddress + 1 {
+		cookie := newDeviceCookie("nobody", zero, false)
+		body := fmt.Sprintf(`{"name":"nobody","password":"guess number %d"}`, i)
+		answer, _ := b.answer(http.MethodPost, "/api/staff/login", body, "Cookie", cookie.Name+"="+cookie.Value)
+		last = answer.StatusCode
+	}
+	if last != 429 {
+		t.Errorf("guess after guess with new cookies: %d", last)
+	}
+	if other := newOffice(t, nil); other.staff.dummy == o.staff.dummy {
+		t.Error("two servers have the same key for names that nobody has")
+	}
+}
+
+// What is typed as a name and is none stays out of the log and of the memory.
+func TestWhatIsNoName(t *testing.T) {
+	var log bytes.Buffer
+	o := newOffice(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	o.add("anna", RoleAdvisor, "")
+	b := o.browser()
+	for _, typed := range []string{password, strings.Repeat("x", 1000), "anna"} {
+		if status := b.login(typed, "wrong horse battery"); status != 401 {
+			t.Errorf("login as %.20s: %d", typed, status)
+		}
+	}
+	if text := log.String(); strings.Contains(text, password) || strings.Contains(text, "xxx") || !strings.Contains(text, "name=anna") {
+		t.Errorf("logged: %s", text)
+	}
+	for key := range o.staff.limits.buckets {
+		if len(key.name) > maxAccount {
+			t.Errorf("remembered: %.80s", key.name)
+		}
 	}
 }
 

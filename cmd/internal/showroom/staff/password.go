@@ -69,6 +69,15 @@ func (p Params) hash(password string) string {
 	return p.encode(salt, p.key(password, salt))
 }
 
+// nobodys is the hash of no password that is known. It is another one each time: it
+// is a key, too, see device.go.
+func (p Params) nobodys() string {
+	salt, key := make([]byte, saltSize), make([]byte, hashSize)
+	rand.Read(salt) // never fails, crypto/rand
+	rand.Read(key)
+	return p.encode(salt, key)
+}
+
 func (p Params) key(password string, salt []byte) []byte {
 	return argon2.IDKey([]byte(password), salt, p.Passes, p.Memory, p.Threads, hashSize)
 }

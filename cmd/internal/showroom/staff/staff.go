@@ -76,7 +76,7 @@ type Handler = func(http.ResponseWriter, *http.Request) error
 type Staff struct {
 	cfg      Config
 	log      *slog.Logger
-	dummy    string // the hash that nobody's password has
+	dummy    string // the hash of an account that nobody has
 	limits   limiter
 	hashing  chan struct{} // has a place for each hash that may be computed at once
 	waiting  chan struct{} // and for each that may wait for that
@@ -99,7 +99,7 @@ func New(cfg Config) (*Staff, error) {
 	cfg.Passwords = cfg.Passwords.withDefaults()
 	return &Staff{
 		cfg: cfg, log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
-		dummy:   cfg.Passwords.encode(make([]byte, saltSize), make([]byte, hashSize)),
+		dummy:   cfg.Passwords.nobodys(),
 		hashing: make(chan struct{}, maxHashing), waiting: make(chan struct{}, maxWaiting),
 		sameSite: http.NewCrossOriginProtection(),
 	}, nil
