@@ -95,7 +95,7 @@ func testAfter(t *testing.T, jan *person, dir, cid string, b booking, events <-c
 	if c := jan.ask(200, "GET", "/api/conversations/"+cid, ""); c["sent"] != true || c["rated"] != true {
 		t.Errorf("after all: %v", c)
 	}
-	key := awaitLetter(t, dir, "jan@example.com", `/c/`+cid+`#([A-Za-z0-9_-]{32})`)
+	key := awaitLetter(t, dir, "jan@example.com", `/c/`+cid+`\?lang=[a-z]+#([A-Za-z0-9_-]{32})`)
 	elsewhere := newPerson(t, jan.url)
 	elsewhere.ask(401, "GET", "/api/sessions/"+cid+"/media", "")
 	elsewhere.ask(204, "POST", "/api/sessions/"+cid+"/access", `{"key":"`+key+`"}`)
