@@ -60,7 +60,7 @@ type Limits struct {
 	Publishers     int           // conversations live at once; default 64
 	Viewers        int           // of one conversation; default 64
 	Sessions       int           // publishers and viewers together; default 512
-	Watchers       int           // pages that wait for news; default 512
+	Watchers       int           // pages that wait for news, and of one conversation as many as viewers; default 512
 	Connections    int           // TCP connections; default 2048
 	UploadSize     int64         // of one upload, in bytes; default 1 GiB
 	Uploads        int           // begun and not finished; default 256

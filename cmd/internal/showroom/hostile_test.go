@@ -108,6 +108,23 @@ func TestLimits(t *testing.T) {
 	_ = p
 }
 
+// Who watches one conversation keeps out neither those of others nor the server.
+func TestPagesOfOneConversationAreBounded(t *testing.T) {
+	url := startServer(t, Config{Limits: Limits{Viewers: 2, Watchers: 3}})
+	watch(t, url)
+	watch(t, url)
+	answer, body := request(t, http.MethodGet, url+"/api/sessions/anna/events", "")
+	expect(t, "a third of one", answer, body, 503)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/sessions/bert/events", nil)
+	check(t, err)
+	other, err := http.DefaultClient.Do(r)
+	check(t, err)
+	defer other.Body.Close()
+	if other.StatusCode != 200 {
+		t.Errorf("of another: %s", other.Status)
+	}
+}
+
 func TestSlowClientIsCutOff(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes as long as the server's timeout for headers, 5 s")

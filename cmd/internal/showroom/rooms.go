@@ -26,7 +26,7 @@ func (f *rooms) follow(room string) error {
 	if f.followed[room] != nil {
 		return nil
 	}
-	states, cancel, err := f.relay.Watch(room)
+	states, cancel, err := f.relay.Follow(room)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type Config struct {
 	Publishers     int            // live at once; default 64
 	Viewers        int            // of one conversation; default 64
 	Sessions       int            // of all conversations, publishers and viewers; default 512
-	Watchers       int            // of the states of all conversations; default 512
+	Watchers       int            // of the states of all conversations, and of one as many as viewers; default 512
 	ConnectTimeout time.Duration  // from the offer to DTLS; default 10 s
 	Silence        time.Duration  // nothing received: a session ends after twice this; default 3 s
 	Grace          time.Duration  // viewers stay so long for a publisher to return; default 60 s

@@ -35,6 +35,7 @@ type room struct {
 
 	viewers     map[*viewer]struct{} // connected or on the way
 	watchers    map[chan State]struct{}
+	pages       int // of the watchers
 	publication int
 	lost        bool // the last publisher went without saying so
 	told        State
@@ -139,30 +140,46 @@ func (r *room) stopGrace() {
 }
 
 // Watch returns a channel that holds the newest state of the conversation, at
-// first the present one, until cancel is called.
+// first the present one, until cancel is called. It is for pages, and ErrFull where
+// there are too many of them, of this conversation or of all.
 func (r *Relay) Watch(name string) (states <-chan State, cancel func(), err error) {
+	return r.watch(name, 1)
+}
+
+// Follow is Watch for the server itself, which no number of pages keeps out.
+func (r *Relay) Follow(name string) (states <-chan State, cancel func(), err error) {
+	return r.watch(name, 0)
+}
+
+// watch counts pages, which are bounded.
+func (r *Relay) watch(name string, pages int) (states <-chan State, cancel func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil, nil, ErrClosed
 	}
-	if r.watchers >= r.cfg.Watchers {
+	if r.watchers+pages > r.cfg.Watchers {
 		return nil, nil, fmt.Errorf("%w: %d watch already", ErrFull, r.watchers)
+	}
+	if room := r.rooms[name]; room != nil && room.pages+pages > r.cfg.Viewers {
+		return nil, nil, fmt.Errorf("%w: %d watch this one already", ErrFull, room.pages)
 	}
 	room := r.room(name)
 	w := make(chan State, 1)
 	room.watchers[w] = struct{}{}
-	r.watchers++
+	room.pages += pages
+	r.watchers += pages
 	w <- room.state()
-	return w, func() { r.unwatch(room, w) }, nil
+	return w, func() { r.unwatch(room, w, pages) }, nil
 }
 
-func (r *Relay) unwatch(room *room, w chan State) {
+func (r *Relay) unwatch(room *room, w chan State, pages int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := room.watchers[w]; ok {
 		delete(room.watchers, w)
-		r.watchers--
+		room.pages -= pages
+		r.watchers -= pages
 		r.tidy(room)
 	}
 }
