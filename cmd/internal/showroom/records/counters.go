@@ -27,9 +27,11 @@ type Usage struct {
 	Photos, Clips int
 }
 
-// Rate counts a thumb. ErrRated: the conversation has given its one.
+// Rate counts a thumb. ErrRated: the conversation has given its one. The log is
+// emptied after it: there both would stand side by side, which conversation was
+// rated and how.
 func (d *DB) Rate(ctx context.Context, conversation string, up bool) error {
-	return d.tx(ctx, "rate a conversation", func(tx *sql.Tx) error {
+	err := d.tx(ctx, "rate a conversation", func(tx *sql.Tx) error {
 		c, err := scanConversation(tx.QueryRow("SELECT "+conversationColumns+" FROM conversations WHERE id = ?", conversation))
 		if err != nil {
 			return err
@@ -46,6 +48,14 @@ func (d *DB) Rate(ctx context.Context, conversation string, up bool) error {
 		}
 		return d.count(tx, "ratings", "up + down", c.Showroom, []string{"up", "down"}, thumbs[0], thumbs[1])
 	})
+	if err != nil {
+		return err
+	}
+	// The thumb is counted: what is left in the log goes with the next one's.
+	if err := d.checkpoint(context.WithoutCancel(ctx)); err != nil {
+		d.log.Error("after a rating", "error", err)
+	}
+	return nil
 }
 
 // CountUsage adds what a conversation was, once it has ended.

@@ -12,6 +12,19 @@ func converse(t testing.TB, d *DB, c *clock, id string) {
 	check(t, d.SaveConversation(t.Context(), Conversation{ID: id, Showroom: "utrecht", Glasses: "anna", Created: c.now, State: "ended", Kind: "now"}))
 }
 
+// In the log stands each change with what was changed beside it.
+func TestNoLogTellsWhoRatedHow(t *testing.T) {
+	c, dir := monday(), t.TempDir()
+	d := open(t, dir, c)
+	for _, id := range []string{"first", "second"} {
+		converse(t, d, c, id)
+		check(t, d.Rate(t.Context(), id, id == "first"))
+		if log := files(t, dir)[d.path()+"-wal"]; len(log) > 0 {
+			t.Errorf("after %s there are %d bytes of log", id, len(log))
+		}
+	}
+}
+
 func TestRatingsAreShownInBlocksOfTen(t *testing.T) {
 	c := monday()
 	d := open(t, t.TempDir(), c)
