@@ -16,7 +16,7 @@ import (
 type limits struct {
 	codes    limiter[netip.Prefix] // wrong ones
 	allCodes limiter[struct{}]     // likewise, in total
-	calls    limiter[netip.Prefix] // of talk now
+	calls    limiter[netip.Prefix] // of talk now: each can keep one pair ringing for half a minute
 	bookings limiter[netip.Prefix]
 	sends    limiter[string] // by conversation
 	moves    limiter[string] // by appointment: each is a mail
@@ -26,7 +26,7 @@ func newLimits() limits {
 	return limits{
 		codes:    newLimiter[netip.Prefix](10, 30*time.Second),
 		allCodes: newLimiter[struct{}](200, 3*time.Second),
-		calls:    newLimiter[netip.Prefix](30, 20*time.Second),
+		calls:    newLimiter[netip.Prefix](30, 2*time.Minute),
 		bookings: newLimiter[netip.Prefix](20, 5*time.Minute),
 		sends:    newLimiter[string](5, 10*time.Minute),
 		moves:    newLimiter[string](10, 10*time.Minute),
