@@ -68,7 +68,10 @@ function heard(state) {
   if (state.state === 'live' && server.state !== 'live') stats.announcedAt = Date.now();
   server = state;
   stats.server = state.state;
-  if (restarted) player.renew();
+  if (restarted) { // it knows neither of the sessions
+    player.renew();
+    call?.microphone.talk.renew();
+  }
   if (state.state === 'live' || state.state === 'paused') player.play();
   else if (state.state === 'waiting') player.rest();
   player.expectFrames(state.state === 'live' && !isOver());
