@@ -202,6 +202,11 @@ func TestLiveBlock(t *testing.T) {
 		t.Errorf("drew %q, want %q", b.String(), want)
 	}
 	b.Reset()
+	block.draw([]string{"LIVE"}, []string{"CLIP        is safe"}, 80)
+	if want := hideCursor + "\r" + clearBelow + "  LIVE\r\n  CLIP        is safe\r\x1b[1A"; b.String() != want {
+		t.Errorf("drew %q, want %q", b.String(), want)
+	}
+	b.Reset()
 	block.draw([]string{"LIVE"}, nil, 80)
 	block.end()
 	if want := hideCursor + "\r" + clearBelow + "  LIVE\r\n\r" + showCursor; b.String() != want {

@@ -88,6 +88,10 @@ func (b *liveBlock) draw(head, lines []string, width int) {
 		rows = append(rows, cut(line, width))
 	}
 	for _, line := range lines {
+		if cut(line, width) == line { // in its columns
+			rows = append(rows, line)
+			continue
+		}
 		for _, part := range fold(line, width) {
 			rows = append(rows, cut(part, width))
 		}
