@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -35,6 +36,9 @@ func TestEndlessHeader(t *testing.T) {
 			return
 		}
 		defer conn.Close()
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil { // an answer before that is none
+			return
+		}
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
 		_, _ = io.Copy(conn, &repeated{text: "X-More: " + strings.Repeat("x", 1000) + "\r\n"})
 	}()
