@@ -83,7 +83,7 @@ type Publisher struct {
 	home    []netip.Addr // usable when the way was found
 	state   state
 
-	running sync.WaitGroup  // readers of feedback, and the trickle
+	running sync.WaitGroup  // readers of feedback, the trickle, and who nominates
 	life    context.Context // ends with Close, for what runs in the background
 	end     context.CancelFunc
 
@@ -111,8 +111,15 @@ func Dial(ctx context.Context, client *whip.Client, cfg Config) (*Publisher, err
 	if p.peer, err = newPeer(cfg, p.sockets); err != nil {
 		return nil, fmt.Errorf("prepare WebRTC: %w", err)
 	}
-	p.sockets.OnHeard(nominateNow(p.peer))
 	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
+	heard := make(chan struct{}, maxNominations)
+	p.sockets.OnHeard(func() { // the reader of a socket must not wait for the connection's lock
+		select {
+		case heard <- struct{}{}:
+		default:
+		}
+	})
+	p.running.Go(func() { nominateWhenHeard(p.life, p.peer, heard) })
 	if err := p.connect(ctx, client); err != nil {
 		if farewell := p.Close(context.WithoutCancel(ctx)); farewell != nil {
 			cfg.Log.Debug("farewell to the endpoint", "error", farewell)
