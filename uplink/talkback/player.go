@@ -94,6 +94,15 @@ func (p *player) put(s rtc.Speech) {
 	}
 }
 
+// forget leaves nothing of what was said, neither to be heard by mistake after it nor
+// in memory: another customer may follow.
+func (p *player) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue, p.voice, p.timing, p.clock, p.level = queue{}, Voice{}, timing{}, clock{}, level{}
+	p.playing, p.joined, p.resets = false, false, true
+}
+
 // expect returns what is closed by the next packet.
 func (p *player) expect() <-chan struct{} {
 	p.mu.Lock()

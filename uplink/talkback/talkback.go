@@ -183,5 +183,7 @@ func (t *Talkback) Run(ctx context.Context, address string) {
 		l.once(ctx)
 	}
 	l.end()
+	t.player.forget()
+	clear(t.scratch)
 	t.show(Off, nil)
 }

@@ -264,6 +264,9 @@ func start(t testing.TB, c *customer, card *card) rig {
 		if s := r.Status(); s.State != Off {
 			t.Errorf("at the end it is %s", s.State)
 		}
+		if r.player.queue != (queue{}) || r.player.voice != (Voice{}) || slices.ContainsFunc(r.scratch, func(x int16) bool { return x != 0 }) {
+			t.Error("something of what was said is kept")
+		}
 		for range 2 {
 			if err := r.Talkback.Close(); err != nil {
 				t.Error(err)
@@ -331,7 +334,7 @@ func TestMouthToEar(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for _, at := range sent {
-		if i := slices.IndexFunc(heard, func(h time.Duration) bool { return h > at && h < at+300*time.Millisecond }); i >= 0 {
+		if i := slices.IndexFunc(heard, func(h time.Duration) bool { return h > at && h < at+every*10*time.Millisecond }); i >= 0 {
 			delays = append(delays, heard[i]-at)
 		}
 	}
@@ -341,8 +344,9 @@ func TestMouthToEar(t *testing.T) {
 	slices.Sort(delays)
 	p50, p95 := delays[len(delays)/2], delays[len(delays)*95/100]
 	t.Logf("%d bursts, from the packet to the ear: p50 %v, p95 %v (30 ms of which the card holds); %+v", len(delays), p50, p95, r.Status().Stats)
-	if p50 > 120*time.Millisecond { // p95 is this machine's other work's
-		t.Errorf("p50 %v", p50)
+	// p95 is this machine's other work's, and so is what packets are held for as they come late.
+	if limit := 120*time.Millisecond + 4*r.Status().Stats.Jitter; p50 > limit {
+		t.Errorf("p50 %v, more than %v", p50, limit)
 	}
 }
 
