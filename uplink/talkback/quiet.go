@@ -7,7 +7,10 @@ const (
 	overFloor    = 2.8   // speech is 9 dB above what is always there
 	floorRise    = 1.007 // in 20 ms: 3 dB a second
 	minFloor     = 20.0
-	maxFloor     = 1200.0 // what is louder is no floor
+	// maxFloor is beyond what is speech at any loudness: noise that goes on and on, as
+	// in a car, comes to count as none, or the advisor would stay unheard.
+	maxFloor   = 32768 / overFloor
+	firstFloor = 1200.0 // at most: who begins with a word is heard from the first on
 )
 
 // level tells speech from what lies behind it.
@@ -16,9 +19,12 @@ type level struct{ floor float64 }
 // speech says whether samples, some 20 ms of them, hold any.
 func (l *level) speech(samples []int16) bool {
 	loud := rms(samples)
-	if loud <= l.floor || l.floor == 0 {
+	switch {
+	case l.floor == 0:
+		l.floor = min(max(loud, minFloor), firstFloor)
+	case loud <= l.floor:
 		l.floor = min(max(loud, minFloor), maxFloor)
-	} else {
+	default:
 		l.floor = min(l.floor*floorRise, maxFloor)
 	}
 	return loud > silenceLevel && loud > overFloor*l.floor

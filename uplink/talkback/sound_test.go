@@ -132,3 +132,26 @@ func TestSpeech(t *testing.T) {
 		}
 	}
 }
+
+// What is loud all the time is no speech after a while, however loud: the advisor's
+// microphone is not to stay soft for it.
+func TestNoiseThatGoesOn(t *testing.T) {
+	for _, loud := range []int16{500, 3_000, 8_000, 20_000, 32_767} {
+		var l level
+		noise := make([]int16, 20*ms)
+		l.speech(noise) // silence before it
+		for i := range noise {
+			noise[i] = loud * int16(1-2*(i&1))
+		}
+		speech := 0
+		for range 40 * 50 { // 40 s
+			if l.speech(noise) {
+				speech++
+			}
+		}
+		if l.speech(noise) {
+			t.Errorf("noise of %d is speech after 40 s", loud)
+		}
+		t.Logf("noise of %d is speech for %.1f s", loud, float64(speech)/50)
+	}
+}
