@@ -174,16 +174,19 @@ const (
 // press does what a gesture is for, as `bril live` would.
 func (a *Agent) press(ctx context.Context, p hardware.Press) {
 	does := action(a.cfg.Board.Buttons, p.Button, p.Gesture)
+	answers := false
 	if a.call.State().Phase == call.Ringing {
-		does = whileRinging(p, does)
+		does, answers = whileRinging(p, does)
 	}
 	a.opts.Log.Info("button pressed", "button", p.Button, "gesture", string(p.Gesture), "action", does)
 	if does == configs.ActionNone {
 		return
 	}
-	switch does {
-	case actionAccept, actionDecline:
+	if answers {
 		a.background.Go(func() { a.answerCall(ctx, does) })
+		return
+	}
+	switch does {
 	case configs.ActionPhoto, configs.ActionPhotoShow, configs.ActionClip:
 		a.background.Go(func() { a.answer(ctx, does, mediaTime) }) // the next press does not wait
 	default:

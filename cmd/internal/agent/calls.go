@@ -22,17 +22,17 @@ const (
 	actionDecline = "decline"
 )
 
-// whileRinging returns what a gesture does while a call rings, which otherwise does.
-func whileRinging(p hardware.Press, does string) string {
+// whileRinging returns what a gesture does while a call rings, which otherwise does,
+// and whether that answers the call. To go live is to take it, also where the endpoint
+// cannot be told.
+func whileRinging(p hardware.Press, does string) (now string, answers bool) {
 	switch {
 	case p.Gesture == hardware.Short && p.Button == "button1":
-		return actionAccept
+		return actionAccept, true
 	case p.Gesture == hardware.Short && p.Button == "button2":
-		return actionDecline
-	case does == configs.ActionLive:
-		return actionAccept
+		return actionDecline, true
 	}
-	return does
+	return does, does == configs.ActionLive
 }
 
 // newCall makes what follows calls. The session, by which it goes live, is made
@@ -160,11 +160,18 @@ func (a *Agent) conversationName() string {
 }
 
 // Live does what `bril live` asks for and returns the state after it. To go live while
-// a call rings is to take it.
+// a call rings is to take it: where the answer does not arrive, the endpoint hears of it
+// when it is called. To end it is to have no call go live that was taken meanwhile.
 func (a *Agent) Live(ctx context.Context, action control.Action) (string, error) {
-	if action == control.On && a.call.State().Phase == call.Ringing {
-		if err := a.call.Press(ctx, call.Accept{}); err != nil {
+	now := a.call.State()
+	switch {
+	case action == control.On && now.Phase == call.Ringing:
+		if err := a.call.Press(ctx, call.Accept{}); err != nil && !errors.Is(err, call.ErrUndelivered) {
 			return "", err
+		}
+	case action == control.Off && now.Pending:
+		if err := a.call.Press(ctx, call.Hangup{}); err != nil {
+			a.opts.Log.Debug("the call that was taken is over already", "error", err)
 		}
 	}
 	return a.Session.Live(ctx, action)
@@ -184,8 +191,16 @@ func (a *Agent) Call(ctx context.Context, action control.CallAction) (string, er
 func (a *Agent) answerCall(ctx context.Context, does string) {
 	limited, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	action := map[string]control.CallAction{actionAccept: control.AcceptCall, actionDecline: control.DeclineCall}[does]
-	if _, err := a.Call(limited, action); err != nil && ctx.Err() == nil {
+	var err error
+	switch does {
+	case actionAccept:
+		_, err = a.Call(limited, control.AcceptCall)
+	case actionDecline:
+		_, err = a.Call(limited, control.DeclineCall)
+	default:
+		_, err = a.Live(limited, control.On)
+	}
+	if err != nil && ctx.Err() == nil {
 		a.opts.Log.Warn("refused", "action", does, "error", err)
 	}
 }

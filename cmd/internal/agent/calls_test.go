@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -195,10 +196,58 @@ func TestEventsLostInConversation(t *testing.T) {
 	g.wantDark(r, "the customer's end")
 }
 
-// wire is a proxy that can be cut.
+// Live by button works whatever is the matter with the answer to a call: the endpoint
+// hears of it when it is called.
+func TestLiveWhileNoAnswerArrives(t *testing.T) {
+	endpoint := startEndpoint(t)
+	events := newWire(t, strings.TrimSuffix(endpoint, "/whip/test"))
+	cfg := glassesConfig(endpoint)
+	cfg.Calls.EventsURL = events.URL + "/api/glasses/{name}/events"
+	g := newGlasses(t)
+	r := startGlasses(t, g, cfg, false)
+	r.until("events", func(s control.Status) bool { return s.Call != nil && s.Call.Events == "connected" })
+	events.mute.Store(true)
+	c := newCaller(t, endpoint)
+	c.calls()
+	r.until("a call", is("ready", "ringing"))
+	g.button1.gesture <- hardware.Long // live
+	r.until("a conversation", is("live", "talking"))
+	if name := r.conversationName(); name != c.cid {
+		t.Errorf("it is conversation %q, want %s", name, c.cid)
+	}
+}
+
+// Who takes a call and ends live before the endpoint has answered is not live later.
+func TestOffBeforeTheAnswer(t *testing.T) {
+	endpoint := startEndpoint(t)
+	events := newWire(t, strings.TrimSuffix(endpoint, "/whip/test"))
+	cfg := glassesConfig(endpoint)
+	cfg.Calls.EventsURL = events.URL + "/api/glasses/{name}/events"
+	g := newGlasses(t)
+	r := startGlasses(t, g, cfg, false)
+	r.until("events", func(s control.Status) bool { return s.Call != nil && s.Call.Events == "connected" })
+	c := newCaller(t, endpoint)
+	c.calls()
+	r.until("a call", is("ready", "ringing"))
+	events.held.Lock()
+	g.button1.gesture <- hardware.Short
+	r.until("an answer on its way", is("ready", "accepted"))
+	if _, err := r.Live(t.Context(), control.Off); err != nil {
+		t.Error(err)
+	}
+	events.held.Unlock()
+	c.wantEnd(r, "advisor")
+	if s := r.Status(); s.State != "ready" || g.running.Load() > 0 {
+		t.Errorf("it is %s, and %d devices run", s.State, g.running.Load())
+	}
+}
+
+// wire is a proxy that can be cut, and which can keep what the glasses say from
+// arriving, or hold it.
 type wire struct {
 	*httptest.Server
-	broken atomic.Bool
+	broken, mute atomic.Bool
+	held         sync.Mutex
 }
 
 func newWire(t *testing.T, to string) *wire {
@@ -213,8 +262,12 @@ func newWire(t *testing.T, to string) *wire {
 	}
 	w := &wire{}
 	w.Server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if w.broken.Load() {
+		if w.broken.Load() || r.Method == http.MethodPost && w.mute.Load() {
 			panic(http.ErrAbortHandler)
+		}
+		if r.Method == http.MethodPost {
+			w.held.Lock()
+			defer w.held.Unlock()
 		}
 		proxy.ServeHTTP(out, r)
 	}))

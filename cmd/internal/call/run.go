@@ -235,6 +235,9 @@ func (l *loop) post(a Answer) {
 	}
 	if err != nil {
 		l.cfg.Log.Warn("the call is not accepted", "error", err)
+		if result == Undelivered {
+			err = fmt.Errorf("%w: %w", ErrUndelivered, err)
+		}
 		err = fmt.Errorf("accept the call: %w", err)
 	}
 	l.put(letter{event: Answered{a.Conversation, result}, err: err})
@@ -265,6 +268,9 @@ func (l *loop) insist(what string, post func(context.Context) error) {
 
 // ErrNoEndpoint is for Config's Answer and End where it is not known whom to tell.
 var ErrNoEndpoint = errors.New("nobody is known to tell")
+
+// ErrUndelivered is for an acceptance of which the endpoint may not have heard.
+var ErrUndelivered = errors.New("the answer did not arrive")
 
 var (
 	errStopped = errors.New("the daemon stops")
