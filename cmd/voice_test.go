@@ -158,4 +158,3 @@ func noRecordableVoice(t *testing.T, m loaded) {
 		})
 	}
 }
-
