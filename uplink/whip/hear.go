@@ -32,8 +32,11 @@ func (c *Client) Hear(ctx context.Context, address, offer string) (*Session, err
 	if err := c.http.Check("address", u); err != nil {
 		return nil, q.Fail(err)
 	}
-	defer c.http.CloseIdle()
 	r, err := c.http.Do(ctx, c.timeout, q)
+	if err == nil && r.Status == http.StatusConflict {
+		return nil, c.unheard(q, r) // it is asked again soon: a handshake each time would cost more than the question
+	}
+	defer c.http.CloseIdle()
 	if err == nil && r.Status == http.StatusNotAcceptable && isSDP(string(r.Body)) {
 		return c.countered(ctx, q, r)
 	}

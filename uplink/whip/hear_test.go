@@ -163,3 +163,21 @@ func TestTheLinkToHear(t *testing.T) {
 		t.Errorf("%q, %v", link, err)
 	}
 }
+
+// In silence the endpoint is asked all the time, and by one connection.
+func TestSilenceByOneConnection(t *testing.T) {
+	from := map[string]bool{}
+	s := serve(t, script{"POST /hear/a": func(w http.ResponseWriter, r *http.Request) {
+		from[r.RemoteAddr] = true
+		answers(409, "nobody speaks")(w, r)
+	}})
+	c := newClient(t, s)
+	for range 3 {
+		if _, err := hear(t, s, c); !errors.Is(err, ErrSilent) {
+			t.Fatal(err)
+		}
+	}
+	if len(from) != 1 {
+		t.Errorf("%d connections", len(from))
+	}
+}
