@@ -67,11 +67,25 @@ A file of office hours:
 			return serve(c, cfg, asJSON)
 		},
 	}
+	addFlags(c, &cfg)
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "log what clients do wrong, too")
+	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON, errors too")
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	c.SetOut(out)
+	c.SetErr(errOut)
+	c.SetArgs(args)
+	c.CompletionOptions.DisableDefaultCmd = true
+	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON), newPrivacyCommand(&asJSON), newBackupCommand(&asJSON), newStaffCommand(&asJSON))
+	return c
+}
+
+// addFlags are those of the server's configuration.
+func addFlags(c *cobra.Command, cfg *showroom.Config) {
 	f := c.Flags()
 	f.StringVar(&cfg.Listen, "listen", showroom.DefaultListen, "IP:port for HTTP; media takes the same UDP port where it is free")
 	f.StringVar(&cfg.Advertise, "advertise", "", "another IP that clients reach this server's media at, as behind a NAT")
 	f.StringVar(&cfg.DataDir, "data", "", "data directory, made when missing; without it nothing is stored")
-	f.Var((*days)(&cfg.Retention), "retention", "photos and clips are kept so long, as 30d or 12h (default and at most 182d)")
+	f.Var((*days)(&cfg.Retention), "retention", "what is personal is kept so long, photos and clips too, as 30d or 12h (default and at most 182d)")
 	f.StringVar(&cfg.TokenFile, "token-file", "", "publishers' bearer tokens, one a line (default: open on loopback)")
 	f.StringVar(&cfg.Hours, "hours", "always", "file of the showrooms' office hours, or always")
 	f.StringVar(&cfg.SMTP, "smtp", mail.None, "server for mails, smtp://USER@HOST:587 or smtps://USER@HOST:465; none leaves them in DIR/outbox")
@@ -81,15 +95,6 @@ A file of office hours:
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate chain, PEM")
 	f.StringVar(&cfg.TLSKey, "tls-key", "", "private key, PEM")
 	f.BoolVar(&cfg.RequireKey, "require-key", false, "ask viewers for the access key on loopback too")
-	f.BoolVarP(&verbose, "verbose", "v", false, "log what clients do wrong, too")
-	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON, errors too")
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	c.SetOut(out)
-	c.SetErr(errOut)
-	c.SetArgs(args)
-	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON), newPrivacyCommand(&asJSON), newBackupCommand(&asJSON), newStaffCommand(&asJSON))
-	return c
 }
 
 func noArguments(_ *cobra.Command, args []string) error {

@@ -45,9 +45,9 @@ type listShowroom struct {
 	Free     int       `json:"free"`
 }
 
-func (s *Server) showrooms(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) showrooms(w http.ResponseWriter, r *http.Request) error {
 	answer := showroomsAnswer{SchemaVersion: schemaVersion, Showrooms: []listShowroom{}}
-	for _, room := range s.desk.Showrooms() {
+	for _, room := range s.desk.Showrooms(r.Context()) {
 		answer.Showrooms = append(answer.Showrooms, listShowroom{
 			ID: room.ID, Title: room.Title, TimeZone: room.TimeZone, Open: room.Open, OpensAt: utc(room.OpensAt), Free: room.Free,
 		})

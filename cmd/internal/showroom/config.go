@@ -38,8 +38,9 @@ type Config struct {
 	// Off loopback it is always asked for.
 	RequireKey bool
 
-	// Retention is how long photos and clips are kept after they were taken;
-	// default and at most media.MaxRetention, six months.
+	// Retention is how long photos and clips are kept after they were taken, and
+	// what is known of a customer after the last service; default and at most
+	// media.MaxRetention, six months.
 	Retention time.Duration
 
 	Hours            string // file of the showrooms' office hours, or always; default: always

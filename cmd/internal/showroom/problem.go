@@ -102,16 +102,24 @@ func problemOf(err error) *problem {
 	if errors.As(err, &ofStaff) {
 		return staffProblem(ofStaff)
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return failure(http.StatusRequestEntityTooLarge, "the body is too large")
+	if p := relayProblem(err); p != nil {
+		return p
 	}
 	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return failure(http.StatusRequestEntityTooLarge, "the body is too large")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return failure(http.StatusRequestTimeout, "the request did not come in time")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return failure(http.StatusBadRequest, "the body ends early")
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return failure(http.StatusServiceUnavailable, "the request took too long")
 	}
+	return failure(http.StatusInternalServerError, "")
+}
+
+// relayProblem says what the relay refuses, and tokens; nil for another error.
+func relayProblem(err error) *problem {
 	for _, known := range []struct {
 		err        error
 		status     int
@@ -136,8 +144,5 @@ func problemOf(err error) *problem {
 			return p
 		}
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return failure(http.StatusServiceUnavailable, "the request took too long")
-	}
-	return failure(http.StatusInternalServerError, "")
+	return nil
 }

@@ -306,7 +306,7 @@ func TestTalkNowSparesWhatIsBooked(t *testing.T) {
 		time.Sleep(19 * time.Minute)
 		check(t, b.End(t.Context(), b.talkNow().id)) // still far off
 		time.Sleep(2 * time.Minute)
-		if _, err := b.TalkNow(t.Context(), "antwerp", "nl", home); err == nil || b.Showrooms()[0].Free != 0 {
+		if _, err := b.TalkNow(t.Context(), "antwerp", "nl", home); err == nil || b.Showrooms(t.Context())[0].Free != 0 {
 			t.Error("took the glasses that were booked")
 		}
 		ben := b.glasses("ben")

@@ -111,24 +111,26 @@ type Showroom struct {
 }
 
 // Showrooms returns all of them in the order of the plan.
-func (d *Desk) Showrooms() (list []Showroom) {
+func (d *Desk) Showrooms(ctx context.Context) (list []Showroom) {
 	now := d.now()
 	for _, room := range d.cfg.Hours.Showrooms() {
 		s := Showroom{ID: room.ID, Title: room.Title, TimeZone: room.TimeZone, Open: room.Open(now)}
 		if !s.Open {
 			s.OpensAt, _ = room.NextOpen(now)
 		}
-		s.Free = d.freeNow(room, now)
+		s.Free = d.freeNow(ctx, room, now)
 		list = append(list, s)
 	}
 	return list
 }
 
 // freeNow is how many pairs talk now could ring, none where that is not known.
-func (d *Desk) freeNow(room hours.Showroom, now time.Time) int {
-	spared, err := d.reserved(context.Background(), room, now)
-	if err != nil {
+func (d *Desk) freeNow(ctx context.Context, room hours.Showroom, now time.Time) int {
+	spared, err := d.reserved(ctx, room, now)
+	if err != nil && ctx.Err() == nil {
 		d.cfg.Log.Error("read the appointments", "error", err)
+	}
+	if err != nil {
 		return 0
 	}
 	d.mu.Lock()

@@ -183,7 +183,7 @@ func TestReplacedInTheMiddle(t *testing.T) {
 		want(t, anna.heard(), "hello live joined")
 		check(t, b.End(t.Context(), p.id))
 		want(t, anna.heard(), "conversation ended customer")
-		if b.Showrooms()[0].Free != 1 {
+		if b.Showrooms(t.Context())[0].Free != 1 {
 			t.Error("anna is not free")
 		}
 	})

@@ -74,12 +74,6 @@ func (d *DB) SetCustomer(ctx context.Context, conversation string, c Customer) (
 	return c, err
 }
 
-// Touch says that a customer is given service now.
-func (d *DB) Touch(ctx context.Context, customer string) error {
-	result, err := d.sql.ExecContext(ctx, "UPDATE customers SET last_service = max(last_service, ?) WHERE id = ?", millis(d.clock()), customer)
-	return oneChanged(result, err)
-}
-
 // oneChanged makes a change of nothing ErrNotFound.
 func oneChanged(result sql.Result, err error) error {
 	if err != nil {
