@@ -1,6 +1,7 @@
 package showroom
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/desk"
 	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 )
@@ -23,6 +25,25 @@ func adminOf(t *testing.T, dir string) *privacy.Client {
 		if time.Now().After(deadline) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Whoever has a copy of the records cannot find out codes by trying all of them.
+func TestCodesAreSealed(t *testing.T) {
+	dir := t.TempDir()
+	s, err := New(Config{Listen: "127.0.0.1:0", DataDir: dir})
+	check(t, err)
+	url, stop := runUntil(t, s)
+	code, ok := desk.ReadCode(newPerson(t, url).book(dir, "jan@example.com", false).code)
+	stop()
+	db, err := records.Open(records.Config{Dir: dir})
+	check(t, err)
+	defer db.Close()
+	if _, err := db.AppointmentByCode(t.Context(), code); !ok || !errors.Is(err, records.ErrNotFound) {
+		t.Errorf("by its code alone: %v", err)
+	}
+	if _, err := db.AppointmentByCode(t.Context(), s.keys.Seal(code)); err != nil {
+		t.Errorf("with the secret: %v", err)
 	}
 }
 

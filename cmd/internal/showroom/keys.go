@@ -27,7 +27,7 @@ const (
 
 // Keys makes the conversations' access keys. Each is derived from the name by one
 // secret, so that nothing tells a name in use from one that is not. A new secret
-// (delete the file) makes all links void.
+// (delete the file) makes all links and codes void.
 type Keys struct {
 	secret []byte
 }
@@ -127,6 +127,10 @@ func (k *Keys) Key(name string) string { return k.mac("key", name) }
 func (k *Keys) Link(base, name string) string {
 	return strings.TrimSuffix(base, "/") + "/" + name + "#" + k.Key(name)
 }
+
+// Seal returns what an access code of an appointment is known by in the records,
+// which tell nobody the code without the secret.
+func (k *Keys) Seal(code string) string { return k.mac("code", code) }
 
 func (k *Keys) mac(parts ...string) string {
 	m := hmac.New(sha256.New, k.secret)

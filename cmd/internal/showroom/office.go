@@ -124,7 +124,7 @@ func (s *Server) deskConfig(queue *mail.Queue, base string) desk.Config {
 	})
 	return desk.Config{
 		Records: s.records, Hours: s.plan, Post: letters, Media: stored{s.media}, Clock: s.now, Log: s.log,
-		EndRoom: s.rooms.end, ConsentText: post.ConsentVersion,
+		EndRoom: s.rooms.end, Seal: s.keys.Seal, ConsentText: post.ConsentVersion,
 	}
 }
 

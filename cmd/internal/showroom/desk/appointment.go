@@ -149,7 +149,7 @@ func (d *Desk) Book(ctx context.Context, r Request) (Appointment, error) {
 			return records.Appointment{}, err
 		}
 		a := records.Appointment{Showroom: room.ID, Glasses: glasses, Start: slot.Start, End: slot.End}
-		return d.cfg.Records.Book(ctx, customer, a, codeOf(token), linkOf(token))
+		return d.cfg.Records.Book(ctx, customer, a, d.cfg.Seal(codeOf(token)), linkOf(token))
 	}, "")
 	if err != nil {
 		return Appointment{}, err

@@ -60,7 +60,7 @@ func (d *Desk) Join(ctx context.Context, code string, from netip.Addr) (Conversa
 		d.wrong(from)
 		return Conversation{}, ErrUnknownCode
 	}
-	c, err := d.enter(ctx, d.cfg.Records.AppointmentByCode, read)
+	c, err := d.enter(ctx, d.cfg.Records.AppointmentByCode, d.cfg.Seal(read))
 	if errors.Is(err, ErrUnknownCode) {
 		d.wrong(from)
 	}

@@ -64,7 +64,7 @@ func (b *bench) start() {
 	db, err := records.Open(records.Config{Dir: b.dir})
 	check(b.t, err)
 	b.db = db
-	b.Desk, err = New(b.t.Context(), Config{Records: flaky{db, &b.flaky}, Hours: b.plan, Post: b.post, Media: b.media, EndRoom: b.rooms.end})
+	b.Desk, err = New(b.t.Context(), Config{Records: flaky{db, &b.flaky}, Hours: b.plan, Post: b.post, Media: b.media, EndRoom: b.rooms.end, Seal: func(code string) string { return "sealed " + code }})
 	check(b.t, err)
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)

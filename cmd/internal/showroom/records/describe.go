@@ -121,8 +121,8 @@ func appointmentsTable() Table {
 			column("state", "booked, done, missed or cancelled", "a code of what is over opens nothing, and is told so"),
 			column("conversation", "the conversation it became", "one code is for one conversation"),
 			column("sequence", "how often it was changed", "calendars take the latest"),
-			secretColumn("code_hash", "a hash of the access code", "recognises the code without storing it"),
-			secretColumn("token_hash", "a hash of the token in the e-mail", "change and cancel by the link, without storing it"),
+			secretColumn("code_hash", "a hash of the access code, by a key that is not in this file", "recognises the code without storing it"),
+			secretColumn("token_hash", "a hash of the token in the e-mail", "join, change and cancel by the links, without storing them"),
 		},
 	}
 }
