@@ -119,10 +119,11 @@ func (v *visitor) open(cid string) {
 	}()
 }
 
-// expect waits until the page is told so.
+// expect waits until the page is told so, which may be after the longest time that a
+// conversation rings or connects.
 func (v *visitor) expect(state, reason string) {
 	v.t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(patience + 30*time.Second)
 	var last turn
 	for {
 		select {
