@@ -59,6 +59,7 @@ func (g *pressed) Clip(_ context.Context, a control.ClipAction) (control.Clip, e
 
 func TestButtons(t *testing.T) {
 	refused := WithHint(errors.New("there is no conversation"), "bril live on begins one")
+	full := WithHint(errors.New("the storage is full"), "wait")
 	for _, tc := range []struct {
 		key         byte
 		state, clip string
@@ -77,11 +78,12 @@ func TestButtons(t *testing.T) {
 		{'c', "live", "", nil, "clip start", "CLIP        kq3x5vjm… has begun"},
 		{'c', "live", "kq3x5vjm2n7bijklmnopqrstuv", nil, "clip stop", "CLIP        kq3x5vjm… is safe (10.0 s)"},
 		{'a', "ready", "", nil, "call accept", "CALL        is accepted"},
-		{'d', "ready", "", nil, "call decline", "CALL        is accepted"},
-		{'a', "ready", "", refused, "call accept", "call accept: there is no conversation; hint: bril live on begins one"},
-		{'f', "ready", "", refused, "photo false", "no photo: there is no conversation; hint: bril live on begins one"},
-		{'c', "ready", "", refused, "clip start", "clip start: there is no conversation; hint: bril live on begins one"},
-		{' ', "ready", "", refused, "live on", "live on: there is no conversation; hint: bril live on begins one"},
+		{'d', "ready", "", nil, "call decline", "CALL        is declined"},
+		{'a', "ready", "", refused, "call accept", "call accept: there is no conversation"},
+		{'f', "ready", "", refused, "photo false", "no photo: there is no conversation"},
+		{'f', "live", "", full, "photo false", "no photo: the storage is full; hint: wait"},
+		{'c', "ready", "", refused, "clip start", "clip start: there is no conversation"},
+		{' ', "ready", "", refused, "live on", "live on: there is no conversation"},
 	} {
 		g := &pressed{err: tc.err, status: control.Status{State: tc.state, Recording: control.Recording{Clip: tc.clip}}}
 		b := buttons{daemon: g, done: make(chan string, maxPresses)}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +93,7 @@ type buttons struct {
 	done    chan string // what has become of each photo and clip
 	running sync.WaitGroup
 	waiting int
-	said    string // the last of done
+	said    string // the last of done, until the next press
 }
 
 // with adds what has become of the last photo or clip to lines.
@@ -106,6 +107,7 @@ func (b *buttons) with(lines []string) []string {
 // press does what a button would, and says whether the key is the one to quit.
 func (b *buttons) press(ctx context.Context, key byte) (quit bool) {
 	const ctrlC = 3
+	b.said = "" // it may be true no longer
 	switch key {
 	case 'q', ctrlC:
 		return true
@@ -163,6 +165,9 @@ func (b *buttons) call(ctx context.Context, action control.CallAction) string {
 	if err != nil {
 		return refusal("call "+string(action), err)
 	}
+	if action == control.DeclineCall {
+		state = "declined"
+	}
 	return "CALL        is " + state
 }
 
@@ -192,11 +197,12 @@ func (b *buttons) clip(ctx context.Context, action control.ClipAction) string {
 // short is enough of an id to tell it from the few others.
 func short(id string) string { return cut(id, 9) }
 
-// refusal is an error on one line, with its hint.
+// refusal is an error on one line, with its hint; one to give a command is left out,
+// as none reaches the daemon of a demo.
 func refusal(what string, err error) string {
 	p := Describe(err)
 	text := what + ": " + printable(p.Message)
-	if p.Text != "" {
+	if p.Text != "" && !strings.HasPrefix(p.Text, "bril ") {
 		text += "; hint: " + printable(p.Text)
 	}
 	return text

@@ -33,7 +33,7 @@ What customers hear is not changed by it.
 				control.Talkback
 			}{schemaVersion, t}
 			return o.print(c, v, func(w io.Writer) error {
-				_, err := fmt.Fprintln(w, talkbackLine(t))
+				_, err := fmt.Fprintln(w, "talk-back "+talkbackLine(t))
 				return err
 			})
 		},
