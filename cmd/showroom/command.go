@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,8 +98,28 @@ func addFlags(c *cobra.Command, cfg *showroom.Config) {
 	f.BoolVar(&cfg.RequireKey, "require-key", false, "ask viewers for the access key on loopback too")
 }
 
-func noArguments(_ *cobra.Command, args []string) error {
+// runCommand runs the command that the arguments name. A wrong use of it refers to
+// its own help.
+func runCommand(ctx context.Context, c *cobra.Command) error {
+	c, err := c.ExecuteContextC(ctx)
+	if usage := (usageError{}); errors.As(err, &usage) && c != nil {
+		return misused{err, c.CommandPath() + " --help"}
+	}
+	return err
+}
+
+type misused struct {
+	error
+	hint string
+}
+
+func (e misused) Unwrap() error { return e.error }
+
+func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
+		if !c.HasSubCommands() {
+			return usageError{fmt.Errorf("unexpected argument %q", args[0])}
+		}
 		return usageError{fmt.Errorf("unknown command %q", args[0])}
 	}
 	return nil
@@ -170,13 +191,13 @@ const (
 )
 
 func classify(err error) (code int, hint string) {
-	var usage usageError
+	var usage misused
 	var refused *showroom.ConfigError
 	switch {
 	case errors.Is(err, errInterrupted):
 		return codeInterrupted, ""
 	case errors.As(err, &usage):
-		return codeUsage, "showroom --help"
+		return codeUsage, usage.hint
 	case errors.As(err, &refused):
 		hint = refused.Hint
 		if errors.Is(err, fs.ErrPermission) {

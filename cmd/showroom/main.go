@@ -28,7 +28,7 @@ func run(args []string) int {
 		interrupted.Store(<-signals == syscall.SIGINT)
 		cancel()
 	}()
-	err := newCommand(os.Stdout, os.Stderr, args).ExecuteContext(ctx)
+	err := runCommand(ctx, newCommand(os.Stdout, os.Stderr, args))
 	if err == nil && interrupted.Load() {
 		err = errInterrupted
 	}
