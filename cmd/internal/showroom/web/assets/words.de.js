@@ -16,7 +16,7 @@ export default {
   'home.lead': 'Im Autohaus trägt ein Berater eine Brille mit Kamera und führt Sie herum, live. Sie sehen, hören und fragen, wo immer Sie gerade sind.',
   'home.showroom': 'Autohaus {title}',
   'home.open': 'Jetzt geöffnet. Ein Berater ist für Sie frei.',
-  'home.busy': 'Geöffnet. Gerade sind alle Berater im Gespräch.',
+  'home.busy': 'Geöffnet. Gerade ist kein Berater frei.',
   'home.opens': 'Geschlossen. Öffnet wieder: {when}.',
   'home.closed': 'Zurzeit geschlossen.',
   'home.talk': 'Jetzt sprechen',
@@ -89,7 +89,7 @@ export default {
   'lobby.closed': 'Das Autohaus ist geschlossen',
   'lobby.closed.text': 'Bitte buchen Sie einen Termin, oder kommen Sie später wieder.',
   'lobby.closed.when': 'Es öffnet wieder: {when}. Einen Termin können Sie jederzeit buchen.',
-  'lobby.busy': 'Alle Berater sind im Gespräch',
+  'lobby.busy': 'Gerade ist kein Berater frei',
   'lobby.busy.text': 'Bitte versuchen Sie es in einigen Minuten noch einmal, oder buchen Sie einen Termin.',
   'lobby.busy.when': 'Bitte versuchen Sie es in einigen Minuten noch einmal, oder buchen Sie einen Termin. Der nächste freie: {when}.',
 

@@ -16,7 +16,7 @@ export default {
   'home.lead': 'An advisor in the showroom wears glasses with a camera and shows you around, live. You look, listen and ask, from wherever you are.',
   'home.showroom': 'Showroom {title}',
   'home.open': 'Open now. An advisor is free for you.',
-  'home.busy': 'Open. All advisors are in a conversation just now.',
+  'home.busy': 'Open. No advisor is free just now.',
   'home.opens': 'Closed. Opens {when}.',
   'home.closed': 'Closed at the moment.',
   'home.talk': 'Talk now',
@@ -89,7 +89,7 @@ export default {
   'lobby.closed': 'The showroom is closed',
   'lobby.closed.text': 'Please book an appointment, or come back later.',
   'lobby.closed.when': 'It opens {when}. You can book an appointment at any time.',
-  'lobby.busy': 'All advisors are in a conversation',
+  'lobby.busy': 'No advisor is free just now',
   'lobby.busy.text': 'Please try again in a few minutes, or book an appointment.',
   'lobby.busy.when': 'Please try again in a few minutes, or book an appointment. The next free one is {when}.',
 

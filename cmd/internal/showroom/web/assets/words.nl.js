@@ -16,7 +16,7 @@ export default {
   'home.lead': 'Een adviseur in de showroom draagt een bril met camera en leidt u rond, live. U kijkt, luistert en stelt vragen, waar u ook bent.',
   'home.showroom': 'Showroom {title}',
   'home.open': 'Nu open. Er is een adviseur voor u vrij.',
-  'home.busy': 'Open. Alle adviseurs zijn op dit moment in gesprek.',
+  'home.busy': 'Open. Er is op dit moment geen adviseur vrij.',
   'home.opens': 'Gesloten. Open vanaf {when}.',
   'home.closed': 'Op dit moment gesloten.',
   'home.talk': 'Nu praten',
@@ -89,7 +89,7 @@ export default {
   'lobby.closed': 'De showroom is gesloten',
   'lobby.closed.text': 'Maak een afspraak of kom later terug.',
   'lobby.closed.when': 'Open vanaf {when}. U kunt altijd een afspraak maken.',
-  'lobby.busy': 'Alle adviseurs zijn in gesprek',
+  'lobby.busy': 'Er is op dit moment geen adviseur vrij',
   'lobby.busy.text': 'Probeer het over een paar minuten opnieuw of maak een afspraak.',
   'lobby.busy.when': 'Probeer het over een paar minuten opnieuw of maak een afspraak. De eerste vrije is {when}.',
 
