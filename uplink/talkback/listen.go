@@ -53,7 +53,7 @@ func (l *listener) once(ctx context.Context) {
 	l.since = monotonic.Now()
 	switch {
 	case ctx.Err() != nil:
-	case errors.Is(err, errDeaf):
+	case errors.As(err, &deafError{}):
 		l.cfg.Log.Debug("the customer is not heard", "error", err)
 		l.show(Deaf, err)
 		l.wait(ctx, deafTime)
@@ -122,7 +122,10 @@ func (l *listener) wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-var errDeaf = errors.New("no sound output for the customer's voice")
+// deafError is why there is no sound output for the customer's voice.
+type deafError struct{ error }
+
+func (e deafError) Unwrap() error { return e.error }
 
 // play has the customer heard until the connection or the device has gone. The
 // device is open only while something comes.
@@ -130,7 +133,7 @@ func (l *listener) play(ctx context.Context) error {
 	for {
 		out, err := l.cfg.Play(l.hear)
 		if err != nil {
-			return errors.Join(errDeaf, err)
+			return deafError{err}
 		}
 		l.show(Hearing, nil)
 		err = l.hearing(ctx, out)
@@ -166,7 +169,7 @@ func (l *listener) hearing(ctx context.Context, out Output) error {
 		case <-l.receiver.Lost():
 			return l.receiver.Err()
 		case <-out.Gone():
-			return errors.Join(errDeaf, errors.New("the device was unplugged"))
+			return deafError{errors.New("the sound output was unplugged")}
 		case <-ctx.Done():
 			return nil
 		}
