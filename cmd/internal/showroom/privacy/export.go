@@ -104,7 +104,7 @@ func writeData(data Data, w io.Writer) error {
 
 func (k *Keeper) writeArchive(ctx context.Context, data Data, w io.Writer) error {
 	archive := zip.NewWriter(w)
-	file, err := archive.Create("data.json")
+	file, err := archive.CreateHeader(&zip.FileHeader{Name: "data.json", Method: zip.Deflate, Modified: data.ExportedAt})
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (k *Keeper) writeArchive(ctx context.Context, data Data, w io.Writer) error
 		if letter.Message == "" {
 			continue
 		}
-		if file, err = archive.Create("mail/" + letter.ID + ".eml"); err != nil {
+		if file, err = archive.CreateHeader(&zip.FileHeader{Name: "mail/" + letter.ID + ".eml", Method: zip.Deflate, Modified: letter.At}); err != nil {
 			return err
 		}
 		if _, err := io.WriteString(file, letter.Message); err != nil {
