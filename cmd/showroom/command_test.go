@@ -15,7 +15,7 @@ import (
 func execute(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	err := newCommand(&stdout, &stderr, args).ExecuteContext(t.Context())
+	err := runCommand(t.Context(), newCommand(&stdout, &stderr, args))
 	code = report(err, wantsJSON(args), &stdout, &stderr)
 	return code, stdout.String(), stderr.String()
 }
@@ -48,7 +48,9 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--listen", "nonsense"}, 4, "hint: give it as IP:port"},
 		{[]string{"--token-file", empty}, 4, "holds none"},
 		{[]string{"--token-file", filepath.Join(dir, "none")}, 4, "no such file"},
-		{[]string{"recipient"}, 3, "needs --data"},
+		{[]string{"recipient"}, 3, "hint: showroom recipient --help"},
+		{[]string{"backup", "here"}, 3, `unexpected argument "here"`},
+		{[]string{"--data", empty, "--listen", "127.0.0.1:0"}, 4, "hint: check --data"},
 		{[]string{"recipient", "--data", "/no/such/place"}, 4, "data directory"},
 		{[]string{"--retention", "soon"}, 3, "hint: showroom --help"},
 		{[]string{"--retention", "0d"}, 3, "not a number of days"},

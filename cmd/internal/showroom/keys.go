@@ -52,11 +52,13 @@ func LoadKeys(dir string) (*Keys, error) {
 
 // makeDataDir creates the directory for its owner only, and makes that durable.
 func makeDataDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return refuse("check --data", "data directory %s: not a directory", dir)
+	} else if err == nil {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
+		return refuse("check --data", "make the data directory: %w", err)
 	}
 	return syncDir(filepath.Dir(filepath.Clean(dir)))
 }

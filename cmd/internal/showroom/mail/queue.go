@@ -60,7 +60,7 @@ func Open(cfg Config) (*Queue, error) {
 	}
 	switch {
 	case cfg.From == "" && q.server != nil:
-		return nil, refuse("say who the mails are from", "an SMTP server needs a sender's address")
+		return nil, refuse("say who the mails are from with --mail-from", "an SMTP server needs a sender's address")
 	case cfg.From == "":
 		cfg.From = "Showroom <showroom@bril.invalid>"
 	}

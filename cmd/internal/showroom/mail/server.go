@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/textproto"
@@ -65,9 +66,11 @@ func parseServer(cfg Config) (*server, error) {
 	addr, err := netip.ParseAddr(s.host)
 	s.loopback = s.host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 	if (s.user == "") != (s.passwordFile == "") {
-		return nil, refuse("give both, or neither", "SMTP server %s: a user needs a password file, and a password a user", u.Host)
+		return nil, refuse("give both smtp://USER@HOST and --smtp-password-file FILE, or neither", "SMTP server %s: a user needs a password file, and a password a user", u.Host)
 	}
-	_, err = s.password()
+	if _, err = s.password(); errors.Is(err, fs.ErrNotExist) {
+		err = refuse("check --smtp-password-file", "%w", err)
+	}
 	return s, err
 }
 
