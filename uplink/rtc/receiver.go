@@ -29,7 +29,8 @@ type ReceiverConfig struct {
 }
 
 // maxStreams bounds how many sources an endpoint can send in one session, each of
-// which takes memory until its end.
+// which takes memory until its end. With one more the session ends, for a new one to
+// hear that: unread, the customer would be silent for good.
 const maxStreams = 16
 
 // Receiver is one connection by which the customer is heard: Opus and nothing
@@ -218,7 +219,11 @@ func (r *Receiver) read(t *webrtc.TrackRemote) {
 func (r *Receiver) enter() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.streams++; r.closed || r.streams > maxStreams {
+	if r.closed {
+		return false
+	}
+	if r.streams++; r.streams > maxStreams {
+		r.state.lose(fmt.Errorf("more than %d sources in a session: %w", maxStreams, ErrLost))
 		return false
 	}
 	r.running.Add(1)

@@ -313,6 +313,27 @@ func TestReceiverLost(t *testing.T) {
 	e.close()
 }
 
+// One source too many is not left unheard: it ends the session, and the next one
+// hears it.
+func TestTooManySources(t *testing.T) {
+	h := listen(t, nil)
+	for n := range maxStreams {
+		if !h.enter() {
+			t.Fatalf("source %d is not heard", n)
+		}
+		h.running.Done()
+	}
+	if h.Err() != nil {
+		t.Error(h.Err())
+	}
+	if h.enter() {
+		t.Error("one more is heard")
+	}
+	if !errors.Is(h.Err(), ErrLost) {
+		t.Errorf("and the session goes on: %v", h.Err())
+	}
+}
+
 func TestParseSpeech(t *testing.T) {
 	header := rtp.Header{Version: 2, SequenceNumber: math.MaxUint16, Timestamp: math.MaxUint32, SSRC: 7, CSRC: []uint32{1, 2, 3}, Padding: true}
 	if err := header.SetExtension(1, []byte{1, 2, 3, 4, 5}); err != nil {
