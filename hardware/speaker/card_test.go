@@ -33,11 +33,17 @@ func TestCard(t *testing.T) {
 	if len(heard) < 150 {
 		t.Fatalf("%d chunks were heard", len(heard))
 	}
-	last := heard[len(heard)-100:]
-	took := last[80].At.Sub(last[0].At)
-	t.Logf("%d chunks were heard, 80 of them in %v", len(heard), took)
-	if took < 700*time.Millisecond || took > 1200*time.Millisecond {
-		t.Errorf("80 chunks took %v", took)
+	// Under load there are stalls, after which it catches up; a card of another pace has
+	// no second like this.
+	inTime := 0
+	for i := range len(heard) - 80 {
+		if took := heard[i+80].At.Sub(heard[i].At); took > 750*time.Millisecond && took < 850*time.Millisecond {
+			inTime++
+		}
+	}
+	t.Logf("%d chunks were heard, 80 of them in 0.8 s at %d places", len(heard), inTime)
+	if inTime == 0 {
+		t.Errorf("80 chunks took %v to %v", heard[80].At.Sub(heard[0].At), heard[len(heard)-1].At.Sub(heard[len(heard)-81].At))
 	}
 	if heard[1].Samples[0] != 480 || heard[40].Samples[7] != (40*480+7)%30_000 {
 		t.Errorf("what was heard is not what was played: %d, %d", heard[1].Samples[0], heard[40].Samples[7])
