@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -148,9 +149,10 @@ func viewer(ctx context.Context, endpoint string, packets, lost *atomic.Uint64) 
 	}
 	peer.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { count(track, packets, lost) })
 	connected := make(chan struct{})
+	var once sync.Once // it may be lost, and come back
 	peer.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateConnected {
-			close(connected)
+			once.Do(func() { close(connected) })
 		}
 	})
 	if err := postPlain(ctx, peer, endpoint); err != nil {
