@@ -98,7 +98,7 @@ func TestTalkback(t *testing.T) {
 	var delays []time.Duration
 	for _, at := range onsets(card.Heard(t)) {
 		for _, b := range began {
-			if d := at.Sub(b); d > 0 && d < 500*time.Millisecond {
+			if d := at.Sub(b); d > 0 && d < 900*time.Millisecond {
 				delays = append(delays, d)
 			}
 		}
