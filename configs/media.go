@@ -17,12 +17,18 @@ const maxRetention = Duration(4380 * time.Hour)
 // maxLabel is in characters.
 const maxLabel = 64
 
-// SessionName returns what the conversation is called: session.name, or else the
-// last part of the path of uplink.whip_url; "" where that has none.
+// SessionName returns what a conversation is called that the cloud gives no name of
+// its own: session.name, or else that of the glasses; "" where they have none.
 func (c Config) SessionName() string {
 	if c.Session.Name != "" {
 		return c.Session.Name
 	}
+	return c.GlassesName()
+}
+
+// GlassesName returns what the cloud calls these glasses: the last part of the path of
+// uplink.whip_url; "" where that has none.
+func (c Config) GlassesName() string {
 	parsed, err := url.Parse(c.Uplink.WHIPURL)
 	if err != nil {
 		return ""

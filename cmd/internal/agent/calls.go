@@ -148,9 +148,10 @@ func (a *Agent) newEvents(from string) (*calls.Client, error) {
 
 // conversationName is under which name photos and clips are kept: that which the
 // endpoint gave the conversation, also while the connection is lost; after a crash
-// the one that it says is running; without any the configuration's.
+// the one that it says is running; without any, or where it is only that of the
+// glasses, the configuration's.
 func (a *Agent) conversationName() string {
-	if room := a.Session.Room(); room != "" {
+	if room := a.Session.Room(); room != "" && room != a.cfg.GlassesName() {
 		return room
 	}
 	if now := a.call.State(); now.Phase == call.Talking || now.Phase == call.Accepted {
