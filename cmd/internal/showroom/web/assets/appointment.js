@@ -46,8 +46,9 @@ async function attempt(action) {
     await action();
   } catch (error) {
     if (error instanceof Refused && error.status === 409) {
-      say('appointment.conflict');
-      return open();
+      await open(); // which may have more to say
+      if (find('said').hidden) say('appointment.conflict');
+      return;
     }
     say(...trouble(error));
   }

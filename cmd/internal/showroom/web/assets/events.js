@@ -14,6 +14,7 @@ import {Backoff} from './backoff.js';
 export class Events {
   #source = null;
   #timer = 0;
+  #stopped = false;
   #backoff = new Backoff(300, 4000);
 
   constructor(name, on) {
@@ -23,6 +24,7 @@ export class Events {
   }
 
   stop() {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     this.#source?.close();
     this.#source = null;
@@ -36,6 +38,7 @@ export class Events {
   }
 
   #open() {
+    this.#stopped = false;
     const source = new EventSource(this.url);
     this.#source = source;
     source.onmessage = (event) => {
@@ -56,7 +59,7 @@ export class Events {
     this.#source = null;
     this.on.offline();
     const refused = await this.#isRefused();
-    if (this.#source) return; // renewed meanwhile
+    if (this.#source || this.#stopped) return; // renewed meanwhile, or of no use any more
     if (refused) {
       this.on.refused();
       return;

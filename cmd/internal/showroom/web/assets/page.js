@@ -213,6 +213,14 @@ function offline() {
   update();
 }
 
+// A browser may keep a page that was left, and what it has open: to the advisor the
+// customer would still be there.
+function leave() {
+  events?.stop();
+  player?.close();
+  call?.microphone.turnOff();
+}
+
 function run() {
   speak();
   if (!Picture.isPossible()) return show('unsupported');
@@ -220,10 +228,7 @@ function run() {
   lobby = route && new Lobby(route, {tapped: () => picture.hear(true), joined, over: follow, locked: lock});
   find('retry').addEventListener('click', () => location.reload());
   addEventListener('hashchange', () => location.reload());
-  addEventListener('pagehide', () => {
-    player?.close();
-    call?.microphone.turnOff();
-  });
+  addEventListener('pagehide', leave);
   addEventListener('pageshow', (event) => event.persisted && location.reload());
   addEventListener('online', online);
   addEventListener('offline', offline);
