@@ -34,7 +34,7 @@ func TestGallery(t *testing.T) {
 	url := startServer(t, Config{DataDir: t.TempDir()})
 	glasses := device{t, url, "anna"}
 	a := startAgent(t)
-	open(t, ctx, url+"/anna")
+	chromiumtest.Open(t, ctx, url+"/anna")
 	chromiumtest.WaitFor(t, ctx, `brilStats.media.listed && !document.getElementById("taken").hidden`, patience)
 	if !chromiumtest.Eval[bool](t, ctx, `document.getElementById("tray").hidden`) {
 		t.Error("there is a tray of nothing")
@@ -57,20 +57,20 @@ func TestGallery(t *testing.T) {
 	t.Run("the dialog and the keyboard", func(t *testing.T) { testViewer(t, ctx) })
 	t.Run("a popup takes the place of the dialog", func(t *testing.T) {
 		glasses := device{t, url, "anna"}
-		check(t, chromedp.Run(ctx, chromedp.Click("#items button")))
+		chromiumtest.Run(t, ctx, chromedp.Click("#items button"))
 		chromiumtest.WaitFor(t, ctx, `document.getElementById("viewer").open`, patience)
 		id := glasses.photo("mandelbrot", true)
 		chromiumtest.WaitFor(t, ctx, popped(id)+` && !document.getElementById("viewer").open`, patience)
-		check(t, chromedp.Run(ctx, chromedp.Click("#popup .shown")))
+		chromiumtest.Run(t, ctx, chromedp.Click("#popup .shown"))
 		chromiumtest.WaitFor(t, ctx, `document.getElementById("popup").hidden`, patience)
 	})
 	t.Run("nothing pops up again", func(t *testing.T) {
-		check(t, chromedp.Run(ctx, chromedp.Reload()))
+		chromiumtest.Run(t, ctx, chromedp.Reload())
 		nothingPopsUp(t, ctx, device{t, url, "anna"})
 	})
 	t.Run("nor on a page that comes later", func(t *testing.T) {
 		later := chromiumtest.Tab(t, ctx)
-		open(t, later, url+"/anna")
+		chromiumtest.Open(t, later, url+"/anna")
 		nothingPopsUp(t, later, device{t, url, "anna"})
 	})
 	t.Run("the conversation has ended", func(t *testing.T) {
@@ -92,7 +92,7 @@ func popped(id string) string {
 }
 
 func testPopup(t *testing.T, ctx context.Context, glasses device) {
-	press(t, ctx, kb.Escape) // which has nothing to close
+	chromiumtest.Press(t, ctx, kb.Escape) // which has nothing to close
 	begin := time.Now()
 	id := glasses.photo("mandelbrot", true)
 	stored := time.Now()
@@ -114,15 +114,15 @@ func testPopup(t *testing.T, ctx context.Context, glasses device) {
 	if n := chromiumtest.Eval[int](t, ctx, `document.querySelectorAll("#popup img").length`); n != 1 {
 		t.Errorf("the popup has %d photos", n)
 	}
-	press(t, ctx, kb.Escape)
+	chromiumtest.Press(t, ctx, kb.Escape)
 	chromiumtest.WaitFor(t, ctx, `document.getElementById("popup").hidden && !("popup" in document.body.dataset)`, patience)
 	chromiumtest.WaitFor(t, ctx, tiles(4), patience)
 }
 
 func testClip(t *testing.T, ctx context.Context, clip string) {
 	tile := `#items li:has(canvas) button`
-	check(t, chromedp.Run(ctx, chromedp.Focus(tile)))
-	press(t, ctx, kb.Enter)
+	chromiumtest.Run(t, ctx, chromedp.Focus(tile))
+	chromiumtest.Press(t, ctx, kb.Enter)
 	const video = `document.querySelector("#viewer video")`
 	chromiumtest.WaitFor(t, ctx, fmt.Sprintf(`%s?.currentTime > 0.2 && %[1]s.controls && %[1]s.src.includes(%q)`, video, clip), patience)
 	shoot(t, ctx, "gallery-clip")
@@ -138,7 +138,7 @@ func testClip(t *testing.T, ctx context.Context, clip string) {
 		t.Errorf("position, seekable, duration and width are %v", got)
 	}
 	chromiumtest.Eval[bool](t, ctx, `Boolean(window.seen = `+video+`)`)
-	press(t, ctx, kb.Escape)
+	chromiumtest.Press(t, ctx, kb.Escape)
 	chromiumtest.WaitFor(t, ctx, `!document.getElementById("viewer").open && !`+video, patience)
 	if !chromiumtest.Eval[bool](t, ctx, `seen.networkState === HTMLMediaElement.NETWORK_EMPTY`) {
 		t.Error("the clip keeps its decoder")
@@ -153,21 +153,21 @@ func testViewer(t *testing.T, ctx context.Context) {
 		t.Helper()
 		chromiumtest.WaitFor(t, ctx, fmt.Sprintf(`document.querySelector("[data-part=place]").textContent === %q`, want), patience)
 	}
-	check(t, chromedp.Run(ctx, chromedp.Focus("#items li:first-child button")))
-	press(t, ctx, kb.Enter)
+	chromiumtest.Run(t, ctx, chromedp.Focus("#items li:first-child button"))
+	chromiumtest.Press(t, ctx, kb.Enter)
 	place("1 of 4")
 	chromiumtest.WaitFor(t, ctx, `document.querySelector("#viewer img")?.naturalWidth > 0`, patience)
 	shoot(t, ctx, "gallery-dialog")
-	press(t, ctx, kb.ArrowLeft) // there is none
+	chromiumtest.Press(t, ctx, kb.ArrowLeft) // there is none
 	place("1 of 4")
-	press(t, ctx, kb.ArrowRight)
+	chromiumtest.Press(t, ctx, kb.ArrowRight)
 	place("2 of 4")
 	swipe(t, ctx, 300, 100)
 	place("3 of 4")
 	swipe(t, ctx, 100, 300)
 	place("2 of 4")
 	for range 8 {
-		press(t, ctx, kb.Tab)
+		chromiumtest.Press(t, ctx, kb.Tab)
 		if !chromiumtest.Eval[bool](t, ctx, `document.activeElement === document.body || document.getElementById("viewer").contains(document.activeElement)`) {
 			t.Fatal("the focus left the dialog")
 		}
@@ -176,7 +176,7 @@ func testViewer(t *testing.T, ctx context.Context) {
 	if !strings.HasPrefix(save[0], "bril-photo-20") || !strings.HasSuffix(save[0], ".jpg") || !strings.HasPrefix(save[1], "Photo, ") {
 		t.Errorf("the photo is saved as %q and called %q", save[0], save[1])
 	}
-	press(t, ctx, kb.Escape)
+	chromiumtest.Press(t, ctx, kb.Escape)
 	chromiumtest.WaitFor(t, ctx, `!document.getElementById("viewer").open`, patience)
 }
 
@@ -203,7 +203,7 @@ func TestGalleryAfterAnInterruption(t *testing.T) {
 	}
 	url, stop := server(address)
 	device{t, url, "anna"}.photo("testsrc2", true)
-	open(t, ctx, url+"/anna")
+	chromiumtest.Open(t, ctx, url+"/anna")
 	chromiumtest.WaitFor(t, ctx, tiles(1), patience)
 	stop()
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "offline"`, patience)
@@ -225,15 +225,15 @@ func TestGalleryWithAnAccessKey(t *testing.T) {
 	check(t, err)
 	url := runServer(t, s)
 	device{t, url, "anna"}.photo("testsrc2", false)
-	open(t, ctx, url+"/anna")
+	chromiumtest.Open(t, ctx, url+"/anna")
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "locked"`, patience)
-	open(t, ctx, "about:blank")
-	check(t, chromedp.Run(ctx, chromedp.ActionFunc(keepTimers)))
-	open(t, ctx, s.Link(url, "anna"))
+	chromiumtest.Open(t, ctx, "about:blank")
+	chromiumtest.Run(t, ctx, chromedp.ActionFunc(keepTimers))
+	chromiumtest.Open(t, ctx, s.Link(url, "anna"))
 	chromiumtest.WaitFor(t, ctx, `document.querySelector("#items img")?.naturalWidth > 0`, patience)
 
 	// Hours later the cookie is gone.
-	check(t, chromedp.Run(ctx, network.ClearBrowserCookies()))
+	chromiumtest.Run(t, ctx, network.ClearBrowserCookies())
 	got := chromiumtest.Eval[[]float64](t, ctx, `(async () => {
 		const list = async () => (await fetch("/api/sessions/anna/media")).status;
 		const before = await list();
@@ -253,11 +253,6 @@ func keepTimers(ctx context.Context) error {
 		window.setInterval = (what, every) => every > 3600e3 ? timers.push({what, every}) : set(what, every);
 	`).Do(ctx)
 	return err
-}
-
-func press(t *testing.T, ctx context.Context, key string) {
-	t.Helper()
-	check(t, chromedp.Run(ctx, chromedp.KeyEvent(key)))
 }
 
 // swipe moves a finger across the dialog.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -13,44 +12,6 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
 )
-
-func click(t *testing.T, ctx context.Context, selector string) {
-	t.Helper()
-	chromiumtest.WaitFor(t, ctx, fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector), patience)
-	bounded, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := chromedp.Run(bounded, chromedp.ScrollIntoView(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery)); err != nil {
-		t.Fatalf("click %s: %v", selector, err)
-	}
-}
-
-func typeInto(t *testing.T, ctx context.Context, selector, text string) {
-	t.Helper()
-	chromiumtest.Eval[bool](t, ctx, fmt.Sprintf(`(document.querySelector(%q).select(), true)`, selector))
-	check(t, chromedp.Run(ctx, chromedp.SendKeys(selector, text, chromedp.ByQuery)))
-}
-
-// arrive returns once a page has been left for another, which polling does not bear.
-func arrive(t *testing.T, ctx context.Context, path string) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		if where(ctx) == path+"complete" {
-			return
-		}
-	}
-	t.Fatalf("the page is not %s", path)
-}
-
-// where says which page is there, and how far it has come; empty while one is left
-// for another, when the question may never be answered.
-func where(ctx context.Context) (page string) {
-	bounded, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if chromedp.Run(bounded, chromedp.Evaluate(`location.pathname + document.readyState`, &page)) != nil {
-		return ""
-	}
-	return page
-}
 
 // textIs waits until an element has a text of the catalogue.
 func textIs(t *testing.T, ctx context.Context, selector, key string) {
@@ -67,14 +28,15 @@ func inDark(t *testing.T, ctx context.Context, dark bool) {
 	if dark {
 		value = "dark"
 	}
-	check(t, chromedp.Run(ctx, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}})))
+	chromiumtest.Run(t, ctx, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}}))
 }
 
 func TestHomePage(t *testing.T) {
+	t.Parallel()
 	ctx := chromiumtest.Start(t, chromiumtest.ComputedNames())
 	s := startStub(t)
 	s.showrooms()
-	open(t, ctx, s.url+"/?lang=de")
+	chromiumtest.Open(t, ctx, s.url+"/?lang=de")
 	chromiumtest.WaitFor(t, ctx, `document.querySelectorAll(".card").length === 2`, patience)
 	if lang := chromiumtest.Eval[string](t, ctx, `document.documentElement.lang`); lang != "de" {
 		t.Errorf("the page asked for in German is in %s", lang)
@@ -102,55 +64,60 @@ func TestHomePage(t *testing.T) {
 	inDark(t, ctx, false)
 	t.Run("an appointment", func(t *testing.T) { testBooking(t, ctx, s) })
 	t.Run("a code", func(t *testing.T) {
-		typeInto(t, ctx, "#code", "ABCD-2345")
-		press(t, ctx, kb.Enter)
-		arrive(t, ctx, "/j/ABCD-2345")
+		chromiumtest.Type(t, ctx, "#code", "ABCD-2345")
+		chromiumtest.Press(t, ctx, kb.Enter)
+		chromiumtest.Arrive(t, ctx, "/j/ABCD-2345")
 	})
 	t.Run("nobody is reached", func(t *testing.T) {
 		s.on("GET /api/showrooms", 500, `{}`)
-		open(t, ctx, s.url+"/")
+		chromiumtest.Open(t, ctx, s.url+"/")
 		textIs(t, ctx, "#trouble", "trouble.server")
+	})
+	t.Run("a server without data", func(t *testing.T) {
+		chromiumtest.Open(t, ctx, startServer(t, Config{})+"/")
+		textIs(t, ctx, "#trouble", "trouble.noData")
+		lookInAll(t, ctx, "home-no-data")
 	})
 }
 
 func testBooking(t *testing.T, ctx context.Context, s *stub) {
-	click(t, ctx, "[data-id=utrecht] [data-action=book]")
+	chromiumtest.Click(t, ctx, "[data-id=utrecht] [data-action=book]")
 	chromiumtest.WaitFor(t, ctx, `document.querySelectorAll("input[name=day]").length === 3 && document.querySelectorAll("input[name=time]").length === 6`, patience)
 	if chromiumtest.Eval[bool](t, ctx, `document.querySelector("[name=marketing]").checked`) {
 		t.Error("the consent is ticked before anybody was asked")
 	}
-	press(t, ctx, kb.Escape)
-	click(t, ctx, "#details [type=submit]")
+	chromiumtest.Press(t, ctx, kb.Escape)
+	chromiumtest.Click(t, ctx, "#details [type=submit]")
 	textIs(t, ctx, "#name-problem", "field.name.missing")
 	if at := chromiumtest.Eval[string](t, ctx, `document.activeElement.id`); at != "name" {
 		t.Errorf("the focus is at %q", at)
 	}
 	lookInAll(t, ctx, "booking-problems")
-	typeInto(t, ctx, "#name", "Ada")
-	typeInto(t, ctx, "#email", "nonsense")
-	click(t, ctx, "#details [type=submit]")
+	chromiumtest.Type(t, ctx, "#name", "Ada")
+	chromiumtest.Type(t, ctx, "#email", "nonsense")
+	chromiumtest.Click(t, ctx, "#details [type=submit]")
 	textIs(t, ctx, "#email-problem", "field.email.wrong")
-	typeInto(t, ctx, "#email", "ada@example.org")
-	click(t, ctx, "#details [type=submit]")
+	chromiumtest.Type(t, ctx, "#email", "ada@example.org")
+	chromiumtest.Click(t, ctx, "#details [type=submit]")
 	textIs(t, ctx, "#details [data-part=problem]", "home.choose")
 
 	// By the keyboard: the second time.
-	check(t, chromedp.Run(ctx, chromedp.Focus("input[name=time]", chromedp.ByQuery)))
-	press(t, ctx, kb.ArrowRight)
+	chromiumtest.Run(t, ctx, chromedp.Focus("input[name=time]", chromedp.ByQuery))
+	chromiumtest.Press(t, ctx, kb.ArrowRight)
 	textIs(t, ctx, "#when", "home.chosen")
 	s.problem("POST /api/appointments", 409, "taken", "")
-	click(t, ctx, "#details [type=submit]")
+	chromiumtest.Click(t, ctx, "#details [type=submit]")
 	textIs(t, ctx, "#details [data-part=problem]", "home.taken")
 	s.next(t, "POST /api/appointments")
 
-	click(t, ctx, "label:has(input[name=time])")
+	chromiumtest.Click(t, ctx, "label:has(input[name=time])")
 	s.problem("POST /api/appointments", 422, "fields", `,"errors":[{"field":"phone","detail":"too short"}]`)
-	click(t, ctx, "#details [type=submit]")
+	chromiumtest.Click(t, ctx, "#details [type=submit]")
 	textIs(t, ctx, "#phone-problem", "field.phone.wrong")
 	s.next(t, "POST /api/appointments")
 
 	s.on("POST /api/appointments", 201, `{"schema_version":1,"start":"`+someday+`T09:00:00Z","end":"`+someday+`T09:30:00Z","email":"ada@example.org"}`)
-	click(t, ctx, "#details [type=submit]")
+	chromiumtest.Click(t, ctx, "#details [type=submit]")
 	s.expect(t, "POST /api/appointments", map[string]any{
 		"showroom": "utrecht", "start": someday + "T09:00:00Z", "name": "Ada", "email": "ada@example.org", "phone": "", "marketing": false, "locale": "en",
 	})
@@ -162,6 +129,7 @@ func testBooking(t *testing.T, ctx context.Context, s *stub) {
 }
 
 func TestAppointmentPage(t *testing.T) {
+	t.Parallel()
 	ctx := chromiumtest.Start(t, chromiumtest.ComputedNames())
 	s := startStub(t)
 	s.showrooms()
@@ -169,62 +137,64 @@ func TestAppointmentPage(t *testing.T) {
 		return `{"schema_version":1,"showroom":"utrecht","title":"Utrecht","time_zone":"Europe/Amsterdam","start":"` + start + `","end":"` + start + `","state":"` + state + `","name":"Ada"}`
 	}
 	s.on("GET /api/appointment", 200, appointment(someday+"T09:00:00Z", "booked"))
-	open(t, ctx, s.url+"/appointment#manage-token")
+	chromiumtest.Open(t, ctx, s.url+"/appointment#manage-token")
 	chromiumtest.WaitFor(t, ctx, `!document.getElementById("actions").hidden`, patience)
 	lookInAll(t, ctx, "appointment")
 
-	click(t, ctx, "#show")
-	click(t, ctx, "label:has(input[name=time])")
+	chromiumtest.Click(t, ctx, "#show")
+	chromiumtest.Click(t, ctx, "label:has(input[name=time])")
 	look(t, ctx, "appointment-move")
 	s.problem("PUT /api/appointment", 409, "taken", "")
-	click(t, ctx, "#move")
+	chromiumtest.Click(t, ctx, "#move")
 	textIs(t, ctx, "#said", "appointment.conflict")
 	s.on("PUT /api/appointment", 200, appointment("2031-03-05T09:00:00Z", "booked"))
 	s.next(t, "PUT /api/appointment")
-	click(t, ctx, "#show")
-	click(t, ctx, "label:has(input[name=time])")
-	click(t, ctx, "#move")
+	chromiumtest.Click(t, ctx, "#show")
+	chromiumtest.Click(t, ctx, "label:has(input[name=time])")
+	chromiumtest.Click(t, ctx, "#move")
 	if got := s.next(t, "PUT /api/appointment"); got.body != `{"start":"`+someday+`T09:00:00Z"}` || got.authorization != "Bearer manage-token" {
 		t.Errorf("moved by %+v", got)
 	}
 	textIs(t, ctx, "#said", "appointment.moved")
 
-	click(t, ctx, "#cancel")
+	chromiumtest.Click(t, ctx, "#cancel")
 	look(t, ctx, "appointment-cancel")
-	click(t, ctx, "#yes")
+	chromiumtest.Click(t, ctx, "#yes")
 	s.next(t, "DELETE /api/appointment")
 	textIs(t, ctx, "#said", "appointment.cancelled")
 	look(t, ctx, "appointment-cancelled")
 
 	s.problem("GET /api/appointment", 401, "unknown", "")
-	check(t, chromedp.Run(ctx, chromedp.Reload()))
+	chromiumtest.Run(t, ctx, chromedp.Reload())
 	textIs(t, ctx, "#said", "appointment.unknown")
 }
 
 func TestUnsubscribePage(t *testing.T) {
+	t.Parallel()
 	ctx := chromiumtest.Start(t, chromiumtest.ComputedNames())
 	s := startStub(t)
-	open(t, ctx, s.url+"/unsubscribe#consent-token")
+	chromiumtest.Open(t, ctx, s.url+"/unsubscribe#consent-token")
 	chromiumtest.WaitFor(t, ctx, `document.getElementById("withdraw").textContent !== ""`, patience)
 	lookInAll(t, ctx, "unsubscribe")
-	click(t, ctx, "#withdraw")
+	chromiumtest.Click(t, ctx, "#withdraw")
 	s.expect(t, "POST /api/consent/withdraw", map[string]any{"token": "consent-token"})
 	textIs(t, ctx, "#said", "unsubscribe.done.text")
 	look(t, ctx, "unsubscribed")
 	s.problem("POST /api/consent/withdraw", 404, "unknown", "")
-	check(t, chromedp.Run(ctx, chromedp.Reload()))
-	click(t, ctx, "#withdraw")
+	chromiumtest.Run(t, ctx, chromedp.Reload())
+	chromiumtest.Click(t, ctx, "#withdraw")
 	textIs(t, ctx, "#said", "unsubscribe.unknown")
 
-	open(t, ctx, s.url+"/privacy")
+	chromiumtest.Open(t, ctx, s.url+"/privacy")
 	chromiumtest.WaitFor(t, ctx, `document.querySelector("h1").textContent !== ""`, patience)
 	lookInAll(t, ctx, "privacy")
 }
 
 func TestLanguages(t *testing.T) {
+	t.Parallel()
 	ctx := chromiumtest.Start(t)
 	s := startStub(t)
-	open(t, ctx, s.url+"/privacy")
+	chromiumtest.Open(t, ctx, s.url+"/privacy")
 	got := chromiumtest.Eval[string](t, ctx, `import("/assets/words.js").then(({choose}) => [
 		choose("nl", ["de"]), choose("DE-at", ["nl"]), choose(null, ["fr", "nl-BE", "de"]), choose("fr", ["fr"]), choose("constructor", []), choose("", ["en-US"]),
 	].join(" "))`)

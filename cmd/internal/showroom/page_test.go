@@ -18,20 +18,13 @@ import (
 // screenshots is a directory to look at the page by eye; empty for none.
 func screenshots() string { return os.Getenv("SHOWROOM_SCREENSHOTS") }
 
-const patience = 20 * time.Second
-
-func open(t *testing.T, ctx context.Context, url string) {
-	t.Helper()
-	if err := chromedp.Run(ctx, chromedp.Navigate(url)); err != nil {
-		t.Fatalf("open %s: %v", url, err)
-	}
-}
+const patience = chromiumtest.Patience
 
 func TestPage(t *testing.T) {
 	ctx := chromiumtest.Start(t)
 	url := startServer(t, Config{})
 	a := startAgent(t)
-	open(t, ctx, url+"/anna")
+	chromiumtest.Open(t, ctx, url+"/anna")
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "waiting"`, patience)
 	shoot(t, ctx, "waiting")
 
@@ -45,7 +38,7 @@ func TestPage(t *testing.T) {
 	if got := chromiumtest.Eval[[]int](t, ctx, `[brilStats.width, brilStats.height]`); !slices.Equal(got, []int{1280, 720}) {
 		t.Errorf("the picture is %v", got)
 	}
-	check(t, chromedp.Run(ctx, chromedp.Click("#sound")))
+	chromiumtest.Run(t, ctx, chromedp.Click("#sound"))
 	chromiumtest.WaitFor(t, ctx, `!document.getElementById("picture").muted`, patience)
 	shoot(t, ctx, "live")
 
@@ -88,7 +81,7 @@ func TestPageSurvivesTheServer(t *testing.T) {
 	}
 	url, stop := server()
 	a := startAgent(t)
-	open(t, ctx, url+"/anna")
+	chromiumtest.Open(t, ctx, url+"/anna")
 	a.publish(url + "/whip/anna")
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
 	stop()
@@ -114,14 +107,14 @@ func TestPageWithAnAccessKey(t *testing.T) {
 	a := startAgent(t)
 	a.publish(url + "/whip/anna")
 
-	open(t, ctx, url+"/anna")
+	chromiumtest.Open(t, ctx, url+"/anna")
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "locked"`, patience)
 	shoot(t, ctx, "locked")
-	open(t, ctx, "about:blank")
-	open(t, ctx, url+"/anna#"+s.keys.Key("bert"))
+	chromiumtest.Open(t, ctx, "about:blank")
+	chromiumtest.Open(t, ctx, url+"/anna#"+s.keys.Key("bert"))
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "locked"`, patience)
-	open(t, ctx, "about:blank")
-	open(t, ctx, s.Link(url, "anna"))
+	chromiumtest.Open(t, ctx, "about:blank")
+	chromiumtest.Open(t, ctx, s.Link(url, "anna"))
 	chromiumtest.WaitFor(t, ctx, `brilStats.state === "live"`, patience)
 	if cookie := chromiumtest.Eval[string](t, ctx, `document.cookie`); cookie != "" {
 		t.Errorf("scripts can read %q", cookie)
@@ -144,7 +137,7 @@ func shoot(t *testing.T, ctx context.Context, state string) {
 		return
 	}
 	for name, size := range map[string][2]int64{"phone": {390, 844}, "desktop": {1440, 900}, "sideways": {844, 390}} {
-		check(t, chromedp.Run(ctx, chromedp.EmulateViewport(size[0], size[1]), chromedp.Sleep(400*time.Millisecond)))
+		chromiumtest.Run(t, ctx, chromedp.EmulateViewport(size[0], size[1]), chromedp.Sleep(400*time.Millisecond))
 		chromiumtest.Screenshot(t, ctx, screenshots(), state+"-"+name)
 	}
 }

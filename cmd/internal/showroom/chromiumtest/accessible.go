@@ -17,9 +17,9 @@ func ComputedNames() chromedp.ExecAllocatorOption {
 	return chromedp.Flag("enable-blink-features", "ComputedAccessibilityInfo")
 }
 
-// Accessible reports what is wrong with the page as it stands: elements without
-// names, broken references, headings, contrast below WCAG AA, targets below 44 px,
-// text that is cut off. A modal dialog is looked at alone.
+// Accessible reports what is wrong with the page when nothing moves any more:
+// elements without names, broken references, headings, contrast below WCAG AA,
+// targets below 44 px, text that is cut off. A modal dialog is looked at alone.
 func Accessible(t testing.TB, ctx context.Context, state string) {
 	t.Helper()
 	for _, problem := range Eval[[]string](t, ctx, accessible) {

@@ -4,12 +4,14 @@ package chromiumtest
 
 import (
 	"context"
+	"log"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -25,7 +27,7 @@ func Start(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Contex
 	options = append(flags(find(t), t.TempDir()), options...)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(allocator)
+	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(logError))
 	t.Cleanup(func() { close(t, ctx, cancel) })
 	logConsole(t, ctx)
 	// The first Run starts the browser and must not have a deadline of its own:
@@ -51,6 +53,10 @@ func Tab(t testing.TB, ctx context.Context) context.Context {
 	tab, cancel := chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	logConsole(t, tab)
+	// The first Run opens the tab, which would close with a deadline.
+	if err := chromedp.Run(tab); err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
 	return tab
 }
 
@@ -107,6 +113,17 @@ func close(t testing.TB, ctx context.Context, cancel context.CancelFunc) {
 	cancel()
 }
 
+// logError prints what chromedp prints, but for an event that it does not know, which
+// each dialog brings.
+func logError(format string, values ...any) {
+	for _, value := range values {
+		if _, ok := value.(*dom.EventTopLayerElementsUpdated); ok {
+			return
+		}
+	}
+	log.Printf("ERROR: "+format, values...)
+}
+
 func logConsole(t testing.TB, ctx context.Context) {
 	chromedp.ListenTarget(ctx, func(event any) {
 		switch e := event.(type) {
@@ -138,7 +155,9 @@ func Eval[T any](t testing.TB, ctx context.Context, expression string) (value T)
 func WaitFor(t testing.TB, ctx context.Context, expression string, timeout time.Duration) {
 	t.Helper()
 	var done bool
-	err := chromedp.Run(ctx, chromedp.Poll(expression, &done, chromedp.WithPollingTimeout(timeout), chromedp.WithPollingInterval(20*time.Millisecond)))
+	bounded, cancel := context.WithTimeout(ctx, 2*timeout) // a page that hangs or is left never answers
+	defer cancel()
+	err := chromedp.Run(bounded, chromedp.Poll(expression, &done, chromedp.WithPollingTimeout(timeout), chromedp.WithPollingInterval(20*time.Millisecond)))
 	if err != nil {
 		t.Fatalf("waited %v for %s: %v", timeout, expression, err)
 	}

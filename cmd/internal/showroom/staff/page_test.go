@@ -19,7 +19,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/mail"
 )
 
-const patience = 20 * time.Second
+const patience = chromiumtest.Patience
 
 // shoot takes the page, all of it, as a phone and as a desktop browser show it, to
 // be looked at by eye.
@@ -27,7 +27,7 @@ func shoot(t *testing.T, ctx context.Context, state string) {
 	t.Helper()
 	dir := os.Getenv("SHOWROOM_SCREENSHOTS")
 	for name, width := range map[string]int64{"390": 390, "1280": 1280} {
-		check(t, chromedp.Run(ctx, chromedp.EmulateViewport(width, 844)))
+		chromiumtest.Run(t, ctx, chromedp.EmulateViewport(width, 844))
 		wide := chromiumtest.Eval[[]int](t, ctx, `[document.documentElement.scrollWidth, innerWidth]`)
 		if wide[0] > wide[1] {
 			t.Errorf("%s at %s: the page is %d wide, the window %d", state, name, wide[0], wide[1])
@@ -36,22 +36,15 @@ func shoot(t *testing.T, ctx context.Context, state string) {
 			continue
 		}
 		var png []byte
-		check(t, chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)))
+		chromiumtest.Run(t, ctx, chromedp.FullScreenshot(&png, 100))
 		check(t, os.WriteFile(dir+"/staff-"+state+"-"+name+".png", png, 0o644))
 	}
 }
 
-// run does what chromedp would wait for without an end.
-func run(t *testing.T, ctx context.Context, actions ...chromedp.Action) {
-	t.Helper()
-	bounded, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	check(t, chromedp.Run(bounded, actions...))
-}
-
+// open goes to the staff's page, and returns once it knows who is there.
 func open(t *testing.T, ctx context.Context, url string) {
 	t.Helper()
-	run(t, ctx, chromedp.Navigate(url))
+	chromiumtest.Open(t, ctx, url)
 	chromiumtest.WaitFor(t, ctx, `window.brilStaff?.state !== "opening"`, patience)
 }
 
@@ -69,7 +62,7 @@ func waitForText(t *testing.T, ctx context.Context, id, want string) {
 // enter logs in by the keyboard alone, from where the page puts the focus.
 func enter(t *testing.T, ctx context.Context, name, password string) {
 	t.Helper()
-	run(t, ctx,
+	chromiumtest.Run(t, ctx,
 		chromedp.Evaluate(`document.getElementById("name").value = ""; document.getElementById("name").focus()`, nil),
 		chromedp.KeyEvent(name), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(password), chromedp.KeyEvent(kb.Enter))
 }
@@ -143,7 +136,7 @@ func TestPage(t *testing.T) {
 		shoot(t, ctx, "empty")
 	})
 	t.Run("logged out", func(t *testing.T) {
-		run(t, ctx, chromedp.Click("#logout"))
+		chromiumtest.Click(t, ctx, "#logout")
 		waitForText(t, ctx, "door", "You are logged out.")
 		shoot(t, ctx, "logged-out")
 	})
@@ -225,10 +218,10 @@ func TestPageRevokes(t *testing.T) {
 		t.Errorf("the buttons are called %q", label)
 	}
 	shoot(t, ctx, "sessions")
-	run(t, ctx, chromedp.Click(`#sessions li button[aria-label$="Unknown program"]`))
+	chromiumtest.Click(t, ctx, `#sessions li button[aria-label$="Unknown program"]`)
 	chromiumtest.WaitFor(t, ctx, `document.querySelectorAll("#sessions li").length === 1 && document.getElementById("said").textContent === "The session is ended."`, patience)
 	other.must(401, "GET", "/api/staff/me", "")
-	run(t, ctx, chromedp.Click("#revoke-all"))
+	chromiumtest.Click(t, ctx, "#revoke-all")
 	waitForText(t, ctx, "door", "You are logged out.")
 	open(t, ctx, o.url+"/staff?lang=en")
 	if got := chromiumtest.Eval[string](t, ctx, `brilStaff.state`); got != "door" {
@@ -241,7 +234,7 @@ func TestPageIdles(t *testing.T) {
 	ctx := chromiumtest.Start(t)
 	o := newOffice(t, nil)
 	o.add("anna", RoleAdvisor, "antwerp")
-	run(t, ctx, chromedp.ActionFunc(func(ctx context.Context) error {
+	chromiumtest.Run(t, ctx, chromedp.ActionFunc(func(ctx context.Context) error {
 		// The next look is at once, and the clock can be moved.
 		_, err := page.AddScriptToEvaluateOnNewDocument(`window.ahead = 0; const now = Date.now; Date.now = () => now() + ahead;
 			const set = setTimeout; window.setTimeout = (what, after) => set(what, after === 4000 ? 50 : after);`).Do(ctx)
@@ -273,7 +266,7 @@ func TestPageIsAccessible(t *testing.T) {
 			}
 		}
 	})
-	run(t, ctx, network.Enable(), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}))
+	chromiumtest.Run(t, ctx, network.Enable(), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}))
 	open(t, ctx, o.url+"/staff?lang=en")
 	inspect(t, ctx)
 	enterDesk(t, ctx, "mia")

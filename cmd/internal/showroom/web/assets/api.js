@@ -33,5 +33,6 @@ function isJSON(answer) {
 export function trouble(error) {
   if (!(error instanceof Refused)) return ['trouble.offline'];
   if (error.status === 429) return ['trouble.many', {minutes: Math.max(1, Math.ceil(error.retryAfter / 60))}];
+  if (error.word === 'no-data') return ['trouble.noData']; // a server that shows an open room only
   return ['trouble.server'];
 }

@@ -247,5 +247,6 @@ export default {
 
   'trouble.offline': 'Das Autohaus ist nicht erreichbar. Ist dieses Gerät online?',
   'trouble.many': 'Zu viele Versuche. Bitte versuchen Sie es in {minutes} Min. noch einmal.',
+  'trouble.noData': 'Dieses Autohaus nimmt unter dieser Adresse keine Gespräche oder Termine an.',
   'trouble.server': 'Das hat nicht geklappt. Bitte versuchen Sie es gleich noch einmal.',
 };

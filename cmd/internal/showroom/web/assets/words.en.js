@@ -247,5 +247,6 @@ export default {
 
   'trouble.offline': 'The showroom cannot be reached. Is this device online?',
   'trouble.many': 'Too many attempts. Please try again in {minutes} min.',
+  'trouble.noData': 'This showroom takes no calls or appointments at this address.',
   'trouble.server': 'That did not work. Please try again in a moment.',
 };

@@ -247,5 +247,6 @@ export default {
 
   'trouble.offline': 'De showroom is niet bereikbaar. Is dit apparaat online?',
   'trouble.many': 'Te veel pogingen. Probeer het over {minutes} min. opnieuw.',
+  'trouble.noData': 'Deze showroom neemt op dit adres geen gesprekken of afspraken aan.',
   'trouble.server': 'Dat is niet gelukt. Probeer het zo meteen opnieuw.',
 };
