@@ -63,7 +63,11 @@ func newSink(t testing.TB, config *tls.Config, implicit bool, change ...func(*si
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
-	t.Cleanup(func() { server.Close(); <-done })
+	t.Cleanup(func() {
+		server.Close()
+		listener.Close() // which the server may not have known of yet
+		<-done
+	})
 	return s
 }
 
