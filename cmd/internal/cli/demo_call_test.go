@@ -24,7 +24,7 @@ func TestDemoCalls(t *testing.T) {
 	declined := customer(t, "http://"+address)
 	s.expect("A CUSTOMER CALLS   a accept   d decline")
 	s.press("d")
-	s.expect("CALL        is idle")
+	s.expect("CALL        is declined")
 	if said := <-declined; !strings.Contains(said, "ended declined") {
 		t.Errorf("a customer who is declined is told %q", said)
 	}
