@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom"
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 	"github.com/bril-edge/bril/cmd/internal/showroom/mail"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
@@ -220,7 +221,7 @@ func withKeeper(dir string, do func(privacy.Admin) error) (err error) {
 		return &showroom.ConfigError{Problem: fmt.Errorf("no records in the data directory: %w", err), Hint: "give the one that showroom runs with: --data DIR"}
 	}
 	db, err := records.Open(records.Config{Dir: dir})
-	if errors.Is(err, records.ErrInUse) {
+	if errors.Is(err, directory.ErrInUse) {
 		return &showroom.ConfigError{Problem: err, Hint: "wait until the other command has ended, or the server answers"}
 	}
 	if err != nil {

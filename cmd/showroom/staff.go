@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom"
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
@@ -73,7 +74,7 @@ func (s *staffCommand) with(do func(accounts) error) error {
 		return err
 	}
 	db, err := records.Open(records.Config{Dir: s.dir})
-	if errors.Is(err, records.ErrInUse) {
+	if errors.Is(err, directory.ErrInUse) {
 		return &showroom.ConfigError{Problem: err, Hint: "wait until the other command has ended, or the server answers"}
 	}
 	if err != nil {

@@ -136,12 +136,9 @@ func (a *Agent) newEvents(from string) (*calls.Client, error) {
 		URL: from, TrustedOrigins: a.cfg.Uplink.TrustedOrigins, UserAgent: "bril/" + a.opts.Version,
 		Date: a.clock.Heard, Log: a.opts.Log,
 	}
-	if file := a.cfg.Uplink.TokenFile; file != "" {
-		token, err := configs.ReadToken(file)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Token = origin.NewSecret(token.Reveal())
+	var err error
+	if cfg.Token, err = token(a.cfg.Uplink); err != nil {
+		return nil, err
 	}
 	return calls.New(cfg)
 }

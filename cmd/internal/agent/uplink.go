@@ -21,14 +21,23 @@ func newClient(u configs.Uplink, opts Options) (*whip.Client, error) {
 		UserAgent:      "bril/" + opts.Version,
 		Log:            opts.Log,
 	}
-	if u.TokenFile != "" {
-		token, err := configs.ReadToken(u.TokenFile)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Token = whip.NewSecret(token.Reveal())
+	var err error
+	if cfg.Token, err = token(u); err != nil {
+		return nil, err
 	}
 	return whip.New(cfg)
+}
+
+// token reads what the cloud knows these glasses by; nothing where it asks for none.
+func token(u configs.Uplink) (secret whip.Secret, err error) {
+	if u.TokenFile == "" {
+		return secret, nil
+	}
+	read, err := configs.ReadToken(u.TokenFile)
+	if err != nil {
+		return secret, err
+	}
+	return whip.NewSecret(read.Reveal()), nil
 }
 
 func iceServers(list []configs.ICEServer) (servers []whip.ICEServer, err error) {

@@ -69,12 +69,9 @@ func (a *Agent) newUploader(to string) (*upload.Uploader, error) {
 		Limit: a.uploadLimit, Audit: a.auditHead, UserAgent: "bril/" + a.opts.Version,
 		Date: a.clock.Heard, Log: a.opts.Log,
 	}
-	if file := a.cfg.Uplink.TokenFile; file != "" {
-		token, err := configs.ReadToken(file)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Token = origin.NewSecret(token.Reveal())
+	var err error
+	if cfg.Token, err = token(a.cfg.Uplink); err != nil {
+		return nil, err
 	}
 	u, err := upload.New(cfg)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 const (
@@ -60,7 +62,7 @@ func makeDataDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return refuse("check --data", "make the data directory: %w", err)
 	}
-	return syncDir(filepath.Dir(filepath.Clean(dir)))
+	return directory.Sync(filepath.Dir(filepath.Clean(dir)))
 }
 
 func readSecret(path string) ([]byte, error) {
@@ -106,19 +108,7 @@ func createSecret(path string) (err error) {
 	if err = os.Link(file.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync directory: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync directory %s: %w", dir, err)
-	}
-	return nil
+	return directory.Sync(filepath.Dir(path))
 }
 
 // Key returns the access key of a conversation, 192 bits in base64url.

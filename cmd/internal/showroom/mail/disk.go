@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/google/renameio/v2"
-	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 // On disk a mail is two files of Dir/queue, and of those the second makes it one:
@@ -50,7 +51,7 @@ func (q *Queue) write(path string, data []byte) error {
 	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return directory.Sync(dir)
 }
 
 func (q *Queue) save(r record) error {
@@ -67,7 +68,7 @@ func rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(from)))
+	return errors.Join(directory.Sync(filepath.Dir(to)), directory.Sync(filepath.Dir(from)))
 }
 
 // remove takes files away; one that is not there is no error.
@@ -86,22 +87,13 @@ func (q *Queue) forget(e Entry) error {
 	if err := remove(q.messagePath(e.ID), q.sentPath(e.ID), q.outboxPath(e)); err != nil {
 		return err
 	}
-	if err := syncDir(q.dir); err != nil {
+	if err := directory.Sync(q.dir); err != nil {
 		return err
 	}
 	if err := remove(q.entryPath(e.ID)); err != nil {
 		return err
 	}
-	return syncDir(filepath.Join(q.dir, queueDir))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return directory.Sync(filepath.Join(q.dir, queueDir))
 }
 
 // makeDirs creates the directories, for their owner only, and makes them durable.
@@ -109,24 +101,7 @@ func makeDirs(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, queueDir), 0o700); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
-}
-
-// lockDir keeps a second process from the same queue: it would send all once more.
-// The lock goes with the process.
-func lockDir(dir string) (*os.File, error) {
-	file, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		file.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrInUse
-		}
-		return nil, err
-	}
-	return file, nil
+	return errors.Join(directory.Sync(dir), directory.Sync(filepath.Dir(dir)))
 }
 
 // load reads the queue, and brings what a crash left half done to its end.
@@ -156,7 +131,7 @@ func (q *Queue) load() error {
 			return err
 		}
 	}
-	return syncDir(dir)
+	return directory.Sync(dir)
 }
 
 func (q *Queue) loadEntry(id string) error {

@@ -124,8 +124,6 @@ var (
 	ErrFull = errors.New("too many mails wait")
 	// ErrErased is a customer of whom nothing is to be stored any more.
 	ErrErased = errors.New("the customer was erased")
-	// ErrInUse is a queue that another process has opened.
-	ErrInUse = errors.New("another server uses it")
 )
 
 // ConfigError is a configuration that no mail can be sent with.

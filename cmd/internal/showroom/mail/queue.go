@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 const (
@@ -78,7 +80,7 @@ func (q *Queue) open() (err error) {
 	if err := makeDirs(q.dir); err != nil {
 		return err
 	}
-	if q.lock, err = lockDir(q.dir); err != nil {
+	if q.lock, err = directory.Lock(q.dir); err != nil {
 		return err
 	}
 	q.mu.Lock()

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 // clock is the time of a test, which moves it.
@@ -294,7 +296,7 @@ func TestFull(t *testing.T) {
 func TestOneServerPerDirectory(t *testing.T) {
 	q := open(t, Config{})
 	_, err := Open(Config{Dir: q.dir})
-	wantError(t, err, ErrInUse)
+	wantError(t, err, directory.ErrInUse)
 	check(t, q.Close())
 	open(t, Config{Dir: q.dir})
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 // steps are all places at which a crash or a full disk makes a difference.
@@ -220,7 +222,7 @@ func TestKilled(t *testing.T) {
 
 func TestOneServerPerDirectory(t *testing.T) {
 	s := open(t, t.TempDir())
-	if _, err := Open(s.cfg); err == nil || !strings.Contains(err.Error(), "another server") {
+	if _, err := Open(s.cfg); !errors.Is(err, directory.ErrInUse) {
 		t.Errorf("a second one: %v", err)
 	}
 	check(t, s.Close())

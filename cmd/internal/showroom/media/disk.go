@@ -9,24 +9,9 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
-)
 
-// lockDir keeps a second server from the same directory: it would empty what the
-// first one is working on. The lock goes with the process.
-func lockDir(dir string) (*os.File, error) {
-	file, err := os.Open(dir)
-	if err != nil {
-		return nil, fmt.Errorf("lock the media directory: %w", err)
-	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		file.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock the media directory %s: another server uses it", dir)
-		}
-		return nil, fmt.Errorf("lock the media directory %s: %w", dir, err)
-	}
-	return file, nil
-}
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
+)
 
 // writeTemp writes a file of mode 0600 durably and returns its path.
 func writeTemp(dir, pattern string, content []byte) (path string, err error) {
@@ -61,7 +46,7 @@ func (s *Store) writeJSON(path string, value any) error {
 		os.Remove(temp)
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return directory.Sync(filepath.Dir(path))
 }
 
 // readJSON reads a small file of ours; a missing one is fs.ErrNotExist.
@@ -94,8 +79,6 @@ func syncFile(path string) error {
 	defer file.Close()
 	return file.Sync()
 }
-
-func syncDir(dir string) error { return syncFile(dir) }
 
 func free(dir string) (int64, error) {
 	var stat unix.Statfs_t

@@ -12,6 +12,8 @@ import (
 
 	"filippo.io/age"
 	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 const reasonErased = "the conversation was erased"
@@ -75,7 +77,7 @@ func (s *Store) removeSession(name string) error {
 	if err != nil && !errors.Is(err, unix.ENOTEMPTY) { // an item was made just now, and goes when it is to be listed
 		return err
 	}
-	return syncDir(s.path(sessionsDir))
+	return directory.Sync(s.path(sessionsDir))
 }
 
 // refuseUploads looks into each upload that has begun: its first bytes say of which

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"filippo.io/age"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 // identityFile is in the data directory. Without it nothing that is still on a
@@ -78,5 +80,5 @@ func createIdentity(path string) error {
 	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make the age identity: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return directory.Sync(filepath.Dir(path))
 }

@@ -29,6 +29,8 @@ import (
 	"time"
 
 	"filippo.io/age"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 // MaxRetention is how long an item is kept at most: six months.
@@ -118,7 +120,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("make the media directory: %w", err)
 	}
 	var err error
-	if s.lock, err = lockDir(s.path(uploadsDir)); err != nil {
+	if s.lock, err = directory.Lock(s.path(uploadsDir)); err != nil {
 		return nil, err
 	}
 	if err := s.recover(); err != nil {
@@ -138,7 +140,7 @@ func (s *Store) makeDirs() error {
 			return err
 		}
 	}
-	return syncDir(s.cfg.Dir)
+	return directory.Sync(s.cfg.Dir)
 }
 
 // Close ends running uploads, which can go on later, and gives the directory

@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 	tus "github.com/tus/tusd/v2/pkg/handler"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 	"github.com/bril-edge/bril/uplink/spool"
 )
 
@@ -217,7 +218,7 @@ func (s *Store) store(ctx context.Context, upload tus.FileInfo, m spool.Header, 
 	}{
 		{"sync made", func() error { return syncFile(made) }},
 		{"rename made", func() error { return os.Rename(made, s.itemPath(item)) }},
-		{"sync session", func() error { return syncDir(s.path(sessionsDir, m.Session)) }},
+		{"sync session", func() error { return directory.Sync(s.path(sessionsDir, m.Session)) }},
 		{"describe", func() error { return s.writeJSON(s.descriptionPath(item), item) }},
 	} {
 		if err := s.at(step.name); err != nil {
@@ -234,7 +235,7 @@ func (s *Store) makeSessionDir(name string) error {
 	if err := os.Mkdir(s.path(sessionsDir, name), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(s.path(sessionsDir)) // also of one that was made just before a crash
+	return directory.Sync(s.path(sessionsDir)) // also of one that was made just before a crash
 }
 
 func digestOf(ctx context.Context, path string) (string, error) {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 // receiptGrace is how long a receipt outlives its item, and a refusal lasts: a
@@ -33,7 +35,7 @@ func (s *Store) Purge(now time.Time) (removed int) {
 func (s *Store) removeItem(item Item) error {
 	err := removeAll(s.descriptionPath(item))
 	if err == nil {
-		err = syncDir(s.path(sessionsDir, item.Session))
+		err = directory.Sync(s.path(sessionsDir, item.Session))
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) { // another removes it, too
 		err = removeAll(s.itemPath(item))

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 // backupTime is the time in a backup's name.
@@ -49,7 +51,7 @@ func (d *DB) backup(ctx context.Context) (string, error) {
 	if err := errors.Join(file.Sync(), os.Rename(temp, path)); err != nil {
 		return "", err
 	}
-	return path, syncDir(filepath.Dir(path))
+	return path, directory.Sync(filepath.Dir(path))
 }
 
 const tempSuffix = ".tmp"
@@ -133,7 +135,7 @@ func removeBackup(path string) error {
 			return err
 		}
 	}
-	return syncDir(filepath.Dir(path))
+	return directory.Sync(filepath.Dir(path))
 }
 
 // removeLeftovers removes backups that were not complete when the process died,

@@ -30,8 +30,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // database/sql knows it as "sqlite"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 // What a caller decides something with.
@@ -41,7 +42,6 @@ var (
 	ErrState     = errors.New("the appointment is not booked any more")
 	ErrRated     = errors.New("the conversation is rated already")
 	ErrErased    = errors.New("the conversation was erased")
-	ErrInUse     = errors.New("another process uses the data directory")
 	ErrNameTaken = errors.New("the name has a login already")
 )
 
@@ -113,34 +113,17 @@ func (d *DB) prepare() error {
 		return err
 	}
 	var err error
-	if d.lock, err = lockDir(backups); err != nil {
+	if d.lock, err = directory.Lock(backups); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(d.path(), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(file.Close(), syncDir(d.dir)); err != nil {
+	if err := errors.Join(file.Close(), directory.Sync(d.dir)); err != nil {
 		return err
 	}
 	return d.removeLeftovers()
-}
-
-// lockDir keeps a second process from the same directory: an erasure is only true
-// where nobody else writes. The lock goes with the process.
-func lockDir(dir string) (*os.File, error) {
-	file, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		file.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, ErrInUse
-		}
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
-	}
-	return file, nil
 }
 
 // openFile opens a database file with one connection.
@@ -262,13 +245,4 @@ func collect[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([
 		all = append(all, one)
 	}
 	return all, rows.Err()
-}
-
-func syncDir(dir string) error {
-	file, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return file.Sync()
 }

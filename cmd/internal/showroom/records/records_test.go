@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
 func TestOnlyItsOwnerReadsIt(t *testing.T) {
@@ -36,7 +38,7 @@ func TestOnlyItsOwnerReadsIt(t *testing.T) {
 func TestOneProcessAtATime(t *testing.T) {
 	dir := t.TempDir()
 	d := open(t, dir, monday())
-	if _, err := Open(Config{Dir: dir}); !errors.Is(err, ErrInUse) {
+	if _, err := Open(Config{Dir: dir}); !errors.Is(err, directory.ErrInUse) {
 		t.Errorf("a second one: %v", err)
 	}
 	check(t, d.Close())
