@@ -39,6 +39,7 @@ type endpoint struct {
 	onPatch    func()
 	onDelete   func()
 	restarts   bool        // take ICE restarts; 501 otherwise
+	lite       bool        // an ICE lite agent, as clouds are
 	namespaced bool        // in a network of its own: ICE is not limited to loopback
 	header     http.Header // of the 201
 
@@ -245,6 +246,7 @@ func (e *endpoint) newPeer() (*webrtc.PeerConnection, error) {
 		s.SetIncludeLoopbackCandidate(true)
 		s.SetIPFilter(net.IP.IsLoopback)
 	}
+	s.SetLite(e.lite)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(s))
 	return api.NewPeerConnection(webrtc.Configuration{})
