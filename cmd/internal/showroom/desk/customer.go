@@ -245,15 +245,25 @@ func (d *Desk) Ring(ctx context.Context, cid string) (Conversation, error) {
 	return d.Lookup(ctx, cid)
 }
 
+// going returns a conversation that has not ended, with mu held: else ErrUnknown or
+// ErrEnded.
+func (d *Desk) going(cid string) (*call, error) {
+	c := d.calls[cid]
+	switch {
+	case c == nil:
+		return nil, ErrUnknown
+	case c.state.Phase == Ended:
+		return nil, ErrEnded
+	}
+	return c, nil
+}
+
 func (d *Desk) joined(cid string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := d.calls[cid]
-	if c == nil {
-		return ErrUnknown
-	}
-	if c.state.Phase == Ended {
-		return ErrEnded
+	c, err := d.going(cid)
+	if err != nil {
+		return err
 	}
 	if c.state.Phase == Booked && d.now().Before(c.state.Opens) {
 		return &EarlyError{OpensAt: c.state.Opens}
@@ -313,12 +323,9 @@ func (d *Desk) unwatch(c *call, w chan Call) {
 func (d *Desk) Report(cid string, network Network, microphone bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := d.calls[cid]
-	if c == nil {
-		return ErrUnknown
-	}
-	if c.state.Phase == Ended {
-		return ErrEnded
+	c, err := d.going(cid)
+	if err != nil {
+		return err
 	}
 	if c.network == network && c.microphone == microphone {
 		return nil

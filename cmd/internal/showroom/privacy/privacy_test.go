@@ -60,7 +60,7 @@ func TestErasedFromEveryFile(t *testing.T) {
 	if left := s.found(t); len(left) != 0 {
 		t.Errorf("after a restart she is in %v", left)
 	}
-	if _, err := s.db.CustomerByEmail(t.Context(), "bert@example.com"); err != nil {
+	if _, err := s.db.Find(t.Context(), "bert@example.com"); err != nil {
 		t.Error(err)
 	}
 }
@@ -69,9 +69,9 @@ func TestErasedFromEveryFile(t *testing.T) {
 // would lead to it any more.
 func TestNoMailIsPutForWhoWasErased(t *testing.T) {
 	s := story(t, t.TempDir(), monday())
-	who, err := s.db.CustomerByEmail(t.Context(), email)
+	who, err := s.db.Find(t.Context(), email)
 	check(t, err)
-	message := mail.Message{Kind: mail.Media, Customer: who.ID, To: email, Name: name, Locale: "de", Subject: "Fotos", Text: "Guten Tag " + name}
+	message := mail.Message{Kind: mail.Media, Customer: who.Customers[0], To: email, Name: name, Locale: "de", Subject: "Fotos", Text: "Guten Tag " + name}
 	_, err = s.keeper.Erase(t.Context(), email)
 	check(t, err)
 	if _, err := s.mail.Put(t.Context(), message); !errors.Is(err, mail.ErrErased) {

@@ -4,17 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"time"
 )
 
 // Marketing is the purpose of a consent to e-mail beyond what was asked for.
 const Marketing = "marketing"
-
-// Consent is what a customer agreed to, and when, and to which text.
-type Consent struct {
-	Purpose, TextVersion, Locale string
-	Given, Withdrawn             time.Time // Withdrawn is zero while it holds
-}
 
 // GiveConsent takes down a consent and returns the token that withdraws it. Only
 // its hash is stored.
@@ -51,21 +44,4 @@ func (d *DB) WithdrawConsent(ctx context.Context, token string) (purpose string,
 		return err
 	})
 	return purpose, already, err
-}
-
-// Consents returns all that a customer agreed to, the oldest first.
-func (d *DB) Consents(ctx context.Context, customer string) ([]Consent, error) {
-	rows, err := d.sql.QueryContext(ctx, "SELECT purpose, text_version, locale, given, withdrawn FROM consents WHERE customer = ? ORDER BY given, id", customer)
-	return collect(rows, err, func(row scanner) (c Consent, err error) {
-		var given, withdrawn int64
-		err = row.Scan(&c.Purpose, &c.TextVersion, &c.Locale, &given, &withdrawn)
-		c.Given, c.Withdrawn = fromMillis(given), fromMillis(withdrawn)
-		return c, err
-	})
-}
-
-// Consented says whether a customer agrees to a purpose now.
-func (d *DB) Consented(ctx context.Context, customer, purpose string) (agrees bool, err error) {
-	err = d.sql.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM consents WHERE customer = ? AND purpose = ? AND withdrawn = 0)", customer, purpose).Scan(&agrees)
-	return agrees, err
 }

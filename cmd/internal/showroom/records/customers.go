@@ -55,11 +55,6 @@ func (d *DB) Customer(ctx context.Context, id string) (Customer, error) {
 	return scanCustomer(d.sql.QueryRowContext(ctx, "SELECT "+customerColumns+" FROM customers WHERE id = ?", id))
 }
 
-// CustomerByEmail returns a customer by address, in any case.
-func (d *DB) CustomerByEmail(ctx context.Context, email string) (Customer, error) {
-	return scanCustomer(d.sql.QueryRowContext(ctx, "SELECT "+customerColumns+" FROM customers WHERE email_key = ?", emailKey(email)))
-}
-
 // SetCustomer takes down who is to get something of a conversation, and returns
 // the customer of that address. The conversation becomes that customer's where it
 // is nobody's yet: one that was booked stays with who booked it.

@@ -23,9 +23,6 @@ func (s *Staff) login(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &given); err != nil {
 		return err
 	}
-	if given.Name == "" && s.cfg.Identifier != nil {
-		return s.loginIdentified(w, r)
-	}
 	name := Name(given.Name)
 	if len(name) > maxAccount {
 		name = "" // nobody's: what is remembered of guesses is bounded
@@ -86,21 +83,6 @@ func (s *Staff) check(ctx context.Context, account *records.Staff, password stri
 		return nil
 	})
 	return right, err
-}
-
-func (s *Staff) loginIdentified(w http.ResponseWriter, r *http.Request) error {
-	name, ok := s.cfg.Identifier.Identify(r)
-	if !ok {
-		return errWrong
-	}
-	account, err := s.account(r.Context(), name)
-	if err != nil {
-		return err
-	}
-	if account.Name == "" {
-		return errWrong
-	}
-	return s.begin(w, r, account.Name)
 }
 
 // address is who a request comes from. Behind a proxy that is the proxy, so that

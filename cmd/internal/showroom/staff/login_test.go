@@ -324,19 +324,3 @@ func TestTooManyLoginsAtOnce(t *testing.T) {
 		t.Errorf("%d, Retry-After %s", answer.StatusCode, answer.Header.Get("Retry-After"))
 	}
 }
-
-type certificate string
-
-func (c certificate) Identify(*http.Request) (string, bool) { return string(c), c != "" }
-
-func TestIdentifier(t *testing.T) {
-	for name, status := range map[certificate]int{"anna": 204, "bert": 401, "": 401} {
-		o := newOffice(t, func(c *Config) { c.Identifier = name })
-		o.add("anna", RoleAdvisor, "antwerp")
-		b := o.browser()
-		b.must(status, http.MethodPost, "/api/staff/login", `{}`)
-		if status == 204 {
-			b.must(200, http.MethodGet, "/api/staff/me", "")
-		}
-	}
-}

@@ -35,9 +35,6 @@ type Config struct {
 	Passwords Params           // what a hash costs
 	Clock     func() time.Time // default: time.Now
 	Log       *slog.Logger     // default: none
-
-	// Identifier admits who is known by other means than a password; default: nobody.
-	Identifier Identifier
 }
 
 // Desk knows the conversations that ring or go on now.
@@ -58,15 +55,6 @@ type Conversation struct {
 
 // Mail knows what became of mails.
 type Mail interface{ List() []mail.Entry }
-
-// Identifier tells whose request it is by other means than a password, such as
-// the certificate that a browser presents (r.TLS.VerifiedChains) and that
-// enrolment has given to somebody of the staff. The name is that of an account,
-// without which nobody gets in: role and showroom are those of the account, and
-// sessions end as all do. It is asked at POST /api/staff/login with an empty name.
-type Identifier interface {
-	Identify(r *http.Request) (name string, ok bool)
-}
 
 // Handler answers a request, or returns what was wrong with it: an *Error, if it
 // is the client's to know.
