@@ -280,11 +280,12 @@ func start(t testing.TB, c *customer, card *card) rig {
 // until waits for a state.
 func (r rig) until(want State) {
 	r.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); r.Status().State != want; runtime.Gosched() {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); r.Status().State != want; <-tick.C {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("it is %+v, want %s", r.Status(), want)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

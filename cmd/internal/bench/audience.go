@@ -76,6 +76,7 @@ func (b *bench) crowd(conversations, viewers int) (string, error) {
 	if err := watch.Start(); err != nil {
 		return "", err
 	}
+	defer end(watch)
 	lines := bufio.NewReader(out)
 	if _, err := lines.ReadString('\n'); err != nil { // all are connected
 		return "", fmt.Errorf("view: %w", err)
@@ -94,7 +95,7 @@ func (b *bench) crowd(conversations, viewers int) (string, error) {
 	}
 	m := after.since(before, b.length)
 	return fmt.Sprintf("%.1f s of CPU a minute, %.0f wakeups a second, peak %.1f MiB; %d packets arrived, %d did not",
-		m.CPU, m.Wakeups, m.PeakMiB, seen.Packets, seen.Lost), watch.Wait()
+		m.CPU, m.Wakeups, m.PeakMiB, seen.Packets, seen.Lost), nil
 }
 
 // view has so many viewers of each endpoint, says when all are connected, and

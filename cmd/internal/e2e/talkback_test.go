@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -90,7 +91,7 @@ func TestTalkback(t *testing.T) {
 	if s := a.wait("hearing or without ALSA", func(s control.Status) bool {
 		return s.Talkback.State == "hearing" || s.Talkback.State == "deaf"
 	}); s.Talkback.State == "deaf" {
-		t.Skip("needs libasound2: ", s.Warnings)
+		missing(t, fmt.Sprint("a sound output, ", s.Warnings), "apt-get install libasound2")
 	}
 	packets := bursts(t, 10)
 	began := talk(mouth, packets, 0)
