@@ -260,19 +260,36 @@ func (s *Session) Live(ctx context.Context, action control.Action) (string, erro
 	case control.Pause:
 		event = Mute{}
 	}
+	phase, err := s.ask(ctx, event)
+	if err == nil && phase != Off { // which refuses nothing any more
+		err = s.refused(action, phase)
+	}
+	return string(phase), err
+}
+
+// End ends what is live, for a reason that is not the advisor's; it does nothing when
+// nothing is. It returns once that is decided.
+func (s *Session) End(ctx context.Context, reason Reason) error {
+	_, err := s.ask(ctx, End{reason})
+	return err
+}
+
+// ask tells the loop of an event and returns the phase after it: Off when it runs no
+// more.
+func (s *Session) ask(ctx context.Context, event Event) (Phase, error) {
 	reply := make(chan Phase, 1)
 	select {
 	case s.events <- message{event: event, reply: reply}:
 	case <-s.done:
-		return string(Off), nil
+		return Off, nil
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
 	select {
 	case phase := <-reply:
-		return string(phase), s.refused(action, phase)
+		return phase, nil
 	case <-s.done:
-		return string(Off), nil
+		return Off, nil
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
@@ -280,7 +297,7 @@ func (s *Session) Live(ctx context.Context, action control.Action) (string, erro
 
 // refused says why an action did nothing, by the phase after it.
 func (s *Session) refused(action control.Action, after Phase) error {
-	idle := after == Off || after == Ready || after == Stopping
+	idle := after == Ready || after == Stopping
 	switch {
 	case action == control.On && s.shown.Load().state.Battery == hardware.BatteryEmpty:
 		return errNoCharge{}
