@@ -12,7 +12,7 @@ import (
 )
 
 func TestVisits(t *testing.T) {
-	var v visits
+	v := newVisits()
 	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 	home, alsoHome, other := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"), netip.MustParseAddr("2001:db8:0:1::1")
 	for range visitBurst {
@@ -31,11 +31,11 @@ func TestVisits(t *testing.T) {
 	if v.wait(home, now.Add(time.Second)) > 0 {
 		t.Error("it still waits a second later")
 	}
-	for i := range 3 * maxVisitor {
+	for i := range 3 * maxVisitors {
 		v.wait(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now.Add(time.Minute))
 	}
-	if len(v.seen) > maxVisitor {
-		t.Errorf("%d are remembered", len(v.seen))
+	if v.sites.Len() > maxVisitors {
+		t.Errorf("%d are remembered", v.sites.Len())
 	}
 	v.wait(netip.Addr{}, now) // a request without an address
 }

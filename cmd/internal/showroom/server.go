@@ -54,7 +54,7 @@ type Server struct {
 	readTimeout, writeTimeout time.Duration                   // of tests
 	observe                   func(http.Handler) http.Handler // likewise
 
-	visits visits // of those who have no key yet
+	visits *visits // of those who have no key yet
 
 	// While Run runs; some are nil without a data directory.
 	relay    *relay.Relay
@@ -81,7 +81,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, addr: addr, advertised: advertised, log: cfg.Log}
+	s := &Server{cfg: cfg, addr: addr, advertised: advertised, log: cfg.Log, visits: newVisits()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -174,17 +174,3 @@ func TestAnAppointmentMovesSeldom(t *testing.T) {
 		check(t, err)
 	})
 }
-
-func TestALimiterThatIsFull(t *testing.T) {
-	l := newLimiter[int](2, time.Second)
-	for i := range maxKeys + 10 {
-		l.take(i+1, noon)
-	}
-	if len(l.spent) != maxKeys+1 || l.wait(maxKeys+5, noon) == 0 || l.wait(1, noon) != 0 {
-		t.Errorf("%d keys, waits %v and %v", len(l.spent), l.wait(maxKeys+5, noon), l.wait(1, noon))
-	}
-	l.sweep(noon.Add(time.Minute))
-	if len(l.spent) != 0 {
-		t.Errorf("%d keys are left", len(l.spent))
-	}
-}

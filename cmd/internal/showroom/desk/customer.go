@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/hours"
+	"github.com/bril-edge/bril/cmd/internal/showroom/limit"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 )
 
@@ -170,13 +171,13 @@ var errNoneFree = errors.New("no glasses are free")
 func (d *Desk) begin(c *call, from netip.Addr) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if wait := d.limits.calls.wait(addressOf(from), d.now()); wait > 0 {
+	if wait := d.limits.calls.Wait(limit.Site(from), d.now()); wait > 0 {
 		return &TooManyError{RetryAfter: wait}
 	}
 	if len(d.free(c)) == 0 {
 		return errNoneFree
 	}
-	d.limits.calls.take(addressOf(from), d.now())
+	d.limits.calls.Take(limit.Site(from), d.now())
 	d.calls[c.id] = c
 	d.step(c, Event{What: Joined})
 	return nil

@@ -188,7 +188,7 @@ func (d *Desk) sweep(ctx context.Context) {
 			delete(d.pairs, name)
 		}
 	}
-	d.limits.sweep(now)
+	d.limits.forget(now)
 	d.mu.Unlock()
 	for _, room := range d.cfg.Hours.Showrooms() {
 		if err := d.sweepAppointments(ctx, room, now); err != nil && ctx.Err() == nil {

@@ -1,11 +1,11 @@
 package staff
 
 import (
-	"maps"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/limit"
 )
 
 // How many guesses are free, and how often there is one more.
@@ -15,103 +15,63 @@ const (
 	freeOfDevice  = 10
 	refill        = 30 * time.Second
 
-	maxBuckets = 8192 // remembered at once; the emptiest demand goes first
+	maxGuessers = 8192 // of each kind that are remembered
 )
 
-// limiter bounds how often passwords are guessed: for each address, and for each
+// guesses bounds how often passwords are guessed: for each address, and for each
 // name from all addresses together. Names that nobody has are bounded as those
 // that somebody has, so that nothing tells them apart.
 //
 // Whoever guesses from many addresses could so keep the name's owner out. So a
 // browser that has logged in before is counted by itself and by nothing else (see
 // device.go), and every wait ends: a guess that is refused costs nothing.
-type limiter struct {
-	mu      sync.Mutex
-	buckets map[bucketKey]time.Time // when it is full again
+type guesses struct {
+	mu                        sync.Mutex
+	addresses, names, devices *limit.Limiter[string]
 }
 
-type bucketKey struct{ kind, name string }
-
-type bucket struct {
-	bucketKey
-	free int
+func newGuesses() *guesses {
+	return &guesses{
+		addresses: limit.New[string](freeOfAddress, refill, maxGuessers),
+		names:     limit.New[string](freeOfName, refill, maxGuessers),
+		devices:   limit.New[string](freeOfDevice, refill, maxGuessers),
+	}
 }
 
-// buckets that a guess is counted in.
-func bucketsOf(name string, from netip.Addr, device string) []bucket {
+// count is where a guess is counted.
+type count struct {
+	of  *limit.Limiter[string]
+	key string
+}
+
+func (g *guesses) counts(name string, from netip.Addr, device string) []count {
 	if device != "" {
-		return []bucket{{bucketKey{"device", device}, freeOfDevice}}
+		return []count{{g.devices, device}}
 	}
-	return []bucket{{bucketKey{"address", site(from)}, freeOfAddress}, {bucketKey{"name", name}, freeOfName}}
+	return []count{{g.addresses, limit.Site(from).String()}, {g.names, name}}
 }
 
-// site is what one party has: an IPv4 address, or an IPv6 network of 64 bits.
-func site(a netip.Addr) string {
-	a = a.Unmap().WithZone("")
-	if a.Is6() {
-		if prefix, err := a.Prefix(64); err == nil {
-			return prefix.String()
-		}
-	}
-	return a.String()
-}
-
-// take counts a guess in all buckets, or in none and returns how long to wait.
-func (l *limiter) take(now time.Time, buckets []bucket) (wait time.Duration, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, b := range buckets {
-		full := l.buckets[b.bucketKey]
-		if earliest := full.Add(-time.Duration(b.free-1) * refill); earliest.After(now) {
-			wait = max(wait, earliest.Sub(now))
-		}
+// take counts a guess everywhere, or nowhere and returns how long to wait.
+func (g *guesses) take(now time.Time, counts []count) (wait time.Duration, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range counts {
+		wait = max(wait, c.of.Wait(c.key, now))
 	}
 	if wait > 0 {
 		return wait, false
 	}
-	for _, b := range buckets {
-		l.put(now, b.bucketKey, later(now, l.buckets[b.bucketKey]).Add(refill))
+	for _, c := range counts {
+		c.of.Take(c.key, now)
 	}
 	return 0, true
 }
 
 // giveBack undoes take: it was no guess.
-func (l *limiter) giveBack(now time.Time, buckets []bucket) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, b := range buckets {
-		if full, ok := l.buckets[b.bucketKey]; ok {
-			l.put(now, b.bucketKey, full.Add(-refill))
-		}
+func (g *guesses) giveBack(now time.Time, counts []count) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range counts {
+		c.of.GiveBack(c.key, now)
 	}
-}
-
-func (l *limiter) put(now time.Time, key bucketKey, full time.Time) {
-	if !full.After(now) {
-		delete(l.buckets, key)
-		return
-	}
-	if _, known := l.buckets[key]; !known && len(l.buckets) >= maxBuckets {
-		l.forget()
-	}
-	if l.buckets == nil {
-		l.buckets = map[bucketKey]time.Time{}
-	}
-	l.buckets[key] = full
-}
-
-// forget makes room for many, so that it is not done for each: the eighth that is
-// full again, or will be first.
-func (l *limiter) forget() {
-	keys := slices.SortedFunc(maps.Keys(l.buckets), func(a, b bucketKey) int { return l.buckets[a].Compare(l.buckets[b]) })
-	for _, key := range keys[:len(keys)/8] {
-		delete(l.buckets, key)
-	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

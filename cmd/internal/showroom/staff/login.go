@@ -31,13 +31,13 @@ func (s *Staff) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	now, guesses := s.cfg.Clock(), bucketsOf(name, address(r), device(r, name, account.Hash))
-	if wait, ok := s.limits.take(now, guesses); !ok {
+	now, counts := s.cfg.Clock(), s.guesses.counts(name, address(r), device(r, name, account.Hash))
+	if wait, ok := s.guesses.take(now, counts); !ok {
 		return &Error{http.StatusTooManyRequests, "too-many-attempts", "too many attempts to log in", wait}
 	}
 	right, err := s.check(r.Context(), &account, given.Password)
 	if err != nil || right {
-		s.limits.giveBack(now, guesses)
+		s.guesses.giveBack(now, counts)
 	}
 	if err != nil {
 		return err

@@ -203,21 +203,21 @@ func TestWhatIsNoName(t *testing.T) {
 	if text := log.String(); strings.Contains(text, password) || strings.Contains(text, "xxx") || !strings.Contains(text, "name=anna") {
 		t.Errorf("logged: %s", text)
 	}
-	for key := range o.staff.limits.buckets {
-		if len(key.name) > maxAccount {
-			t.Errorf("remembered: %.80s", key.name)
-		}
+	names := o.staff.guesses.names
+	known := names.Len()
+	if names.GiveBack(Name(strings.Repeat("x", 1000)), o.clock.Now()); names.Len() != known {
+		t.Error("a very long name is remembered")
 	}
 }
 
 // The limits of names, with guesses from many addresses.
 func TestNobodyIsLockedOutForEver(t *testing.T) {
-	var l limiter
+	g := newGuesses()
 	now := time.Unix(1_800_000_000, 0)
 	taken := 0
 	for i := range 1000 {
 		from := netip.AddrFrom4([4]byte{203, 0, byte(i >> 8), byte(i)})
-		if _, ok := l.take(now, bucketsOf("anna", from, "")); ok {
+		if _, ok := g.take(now, g.counts("anna", from, "")); ok {
 			taken++
 		}
 	}
@@ -225,45 +225,21 @@ func TestNobodyIsLockedOutForEver(t *testing.T) {
 		t.Errorf("%d guesses from 1,000 addresses at once", taken)
 	}
 	home := netip.MustParseAddr("198.51.100.7")
-	wait, ok := l.take(now, bucketsOf("anna", home, ""))
+	wait, ok := g.take(now, g.counts("anna", home, ""))
 	if ok || wait > refill {
 		t.Errorf("the owner at a new browser waits %v", wait)
 	}
 	for range 1000 { // refused guesses make the wait no longer
-		l.take(now, bucketsOf("anna", home, ""))
+		g.take(now, g.counts("anna", home, ""))
 	}
-	if _, ok := l.take(now.Add(wait), bucketsOf("anna", home, "")); !ok {
+	if _, ok := g.take(now.Add(wait), g.counts("anna", home, "")); !ok {
 		t.Error("the wait did not end")
 	}
-	if _, ok := l.take(now, bucketsOf("bert", home, "")); !ok {
+	if _, ok := g.take(now, g.counts("bert", home, "")); !ok {
 		t.Error("another name is locked out")
 	}
-	if _, ok := l.take(now, bucketsOf("anna", home, "anna X")); !ok {
+	if _, ok := g.take(now, g.counts("anna", home, "anna X")); !ok {
 		t.Error("a known browser is locked out")
-	}
-}
-
-func TestLimiterIsBounded(t *testing.T) {
-	var l limiter
-	now := time.Unix(1_800_000_000, 0)
-	for i := range 3 * maxBuckets {
-		l.take(now, []bucket{{bucketKey{"name", fmt.Sprint(i)}, 1}})
-	}
-	if len(l.buckets) > maxBuckets {
-		t.Errorf("%d buckets", len(l.buckets))
-	}
-	if len(l.buckets) < maxBuckets/2 {
-		t.Errorf("%d buckets: too much was forgotten", len(l.buckets))
-	}
-}
-
-func TestSite(t *testing.T) {
-	for address, want := range map[string]string{
-		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2:3::4": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
-	} {
-		if got := site(netip.MustParseAddr(address)); got != want {
-			t.Errorf("%s: %s", address, got)
-		}
 	}
 }
 

@@ -65,7 +65,7 @@ type Staff struct {
 	cfg      Config
 	log      *slog.Logger
 	dummy    string // the hash of an account that nobody has
-	limits   limiter
+	guesses  *guesses
 	hashing  chan struct{} // has a place for each hash that may be computed at once
 	waiting  chan struct{} // and for each that may wait for that
 	sameSite *http.CrossOriginProtection
@@ -87,7 +87,7 @@ func New(cfg Config) (*Staff, error) {
 	cfg.Passwords = cfg.Passwords.withDefaults()
 	return &Staff{
 		cfg: cfg, log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
-		dummy:   cfg.Passwords.nobodys(),
+		dummy: cfg.Passwords.nobodys(), guesses: newGuesses(),
 		hashing: make(chan struct{}, maxHashing), waiting: make(chan struct{}, maxWaiting),
 		sameSite: http.NewCrossOriginProtection(),
 	}, nil
