@@ -54,7 +54,7 @@ func (s *Server) putState(w http.ResponseWriter, r *http.Request, name, owner st
 	var said struct {
 		State relay.Phase `json:"state"`
 	}
-	if err := readJSON(r, &said); err != nil {
+	if err := decode(r, &said); err != nil {
 		return err
 	}
 	if said.State != relay.Live && said.State != relay.Paused {
@@ -76,7 +76,7 @@ func (s *Server) access(w http.ResponseWriter, r *http.Request) error {
 	var given struct {
 		Key string `json:"key"`
 	}
-	if err := readJSON(r, &given); err != nil {
+	if err := decode(r, &given); err != nil {
 		return err
 	}
 	name := r.PathValue("name")
@@ -165,16 +165,5 @@ func writeStatusJSON(w http.ResponseWriter, status int, value any) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(value) // the client has gone
-	return nil
-}
-
-func readJSON(r *http.Request, value any) error {
-	text, err := body(r, "application/json")
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal([]byte(text), value); err != nil {
-		return failure(http.StatusBadRequest, "the body is not the JSON expected: "+err.Error())
-	}
 	return nil
 }
