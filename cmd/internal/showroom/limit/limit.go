@@ -27,24 +27,29 @@ func New[K comparable](burst int, interval time.Duration, most int) *Limiter[K] 
 
 // Wait returns how long the key has to wait for its next one; 0 for not at all.
 func (l *Limiter[K]) Wait(key K, now time.Time) time.Duration {
-	owed := max(0, l.free[key].Sub(now))
-	return max(0, owed-time.Duration(l.burst-1)*l.interval)
+	return max(0, l.owed(key, now)-time.Duration(l.burst-1)*l.interval)
 }
 
-// Take takes one.
-func (l *Limiter[K]) Take(key K, now time.Time) {
-	free := l.free[key]
-	if free.Before(now) {
-		free = now
+// owed is how long it is until the key has all again. More than all is not owed: then
+// the clock was set back, and what was counted before says nothing.
+func (l *Limiter[K]) owed(key K, now time.Time) time.Duration {
+	owed := max(0, l.free[key].Sub(now))
+	if owed > l.all() {
+		return 0
 	}
-	l.put(key, free.Add(l.interval), now)
+	return owed
+}
+
+func (l *Limiter[K]) all() time.Duration { return time.Duration(l.burst) * l.interval }
+
+// Take takes one. No more than all is owed, however often it is taken.
+func (l *Limiter[K]) Take(key K, now time.Time) {
+	l.put(key, now.Add(min(l.owed(key, now)+l.interval, l.all())), now)
 }
 
 // GiveBack undoes a Take.
 func (l *Limiter[K]) GiveBack(key K, now time.Time) {
-	if free, known := l.free[key]; known {
-		l.put(key, free.Add(-l.interval), now)
-	}
+	l.put(key, now.Add(l.owed(key, now)-l.interval), now)
 }
 
 // Forget drops what owes nothing any more: of who has gone nothing is kept.

@@ -37,6 +37,25 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
+// A clock that is set back locks nobody out, and who does not wait gains nothing.
+func TestClockSetBack(t *testing.T) {
+	l := New[string](2, time.Minute, 10)
+	for range 100 {
+		l.Take("a", noon)
+	}
+	if got := l.Wait("a", noon); got != time.Minute {
+		t.Errorf("after a hundred it waits %v", got)
+	}
+	if got := l.Wait("a", noon.Add(-time.Hour)); got != 0 {
+		t.Errorf("an hour before it waits %v", got)
+	}
+	l.Take("a", noon.Add(-time.Hour))
+	l.Take("a", noon.Add(-time.Hour))
+	if got := l.Wait("a", noon.Add(-time.Hour)); got != time.Minute {
+		t.Errorf("after two more it waits %v", got)
+	}
+}
+
 // Whoever comes from ever new addresses is no reason to refuse others, nor to forget
 // who has used up what there is.
 func TestMore(t *testing.T) {
