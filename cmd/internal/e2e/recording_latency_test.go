@@ -11,10 +11,11 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
 )
 
-// TestPhotosLeaveTheStreamAlone takes 20 photos and 3 clips during 20 s of a
+// TestPhotosLeaveTheStreamAlone takes 20 photos and 3 clips during some 20 s of a
 // conversation that is watched. What that costs the customer in latency is for
-// `make bench`; here no picture may be lost, on a machine that lost none without it
-// just before.
+// `make bench`; here no picture may be lost. What photos cost they cost each time,
+// and what the machine does beside it does not: of three rounds one has to be
+// without any loss.
 func TestPhotosLeaveTheStreamAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -31,17 +32,40 @@ func TestPhotosLeaveTheStreamAlone(t *testing.T) {
 	}
 	w, _ := watch(t, e.url("/whep/demo"))
 	w.morePictures(8 * footageFPS) // a browser's jitter buffers need as long to settle
-	const seconds = 20
 	start := look(t, browser, w, a)
-	w.morePictures(seconds / 2 * footageFPS)
-	w.morePictures(seconds / 2 * footageFPS)
-	middle := look(t, browser, w, a)
-	var clips, photos int
-	for photos < seconds {
+	w.morePictures(20 * footageFPS)
+	without := look(t, browser, w, a).since(start)
+	report(t, without.latencies, "glass to glass without photos", 1000)
+	t.Logf("lost without photos: %+v of %d", without.losses, without.pictures)
+	const rounds = 3
+	for round := 1; ; round++ {
+		before := look(t, browser, w, a)
+		photos, clips := takeMany(a, w)
+		with := look(t, browser, w, a).since(before)
+		report(t, with.latencies, "glass to glass while photos and clips are taken", 1000)
+		t.Logf("figure: %d pictures of %d are lost while %d photos and %d clips are taken (%+v)",
+			with.lost(), with.pictures, photos, clips, with.losses)
+		if with.lost() == 0 {
+			break
+		}
+		if round == rounds {
+			t.Errorf("pictures are lost in each of %d rounds: photos and clips must cost none", rounds)
+			break
+		}
+	}
+	if len(e.items("demo")) == 0 {
+		t.Error("nothing was sent meanwhile")
+	}
+}
+
+// takeMany takes 20 photos, one every three quarters of a second, and three clips
+// of four of them.
+func takeMany(a *agent, w *watcher) (photos, clips int) {
+	for photos < 20 {
 		switch photos % 7 {
 		case 1:
 			a.clip("start")
-		case 5: // four seconds later
+		case 5:
 			a.clip("stop")
 			clips++
 		}
@@ -49,27 +73,12 @@ func TestPhotosLeaveTheStreamAlone(t *testing.T) {
 		photos++
 		w.morePictures(footageFPS * 3 / 4)
 	}
-	without, with := middle.since(start), look(t, browser, w, a).since(middle)
-	report(t, without.latencies, "glass to glass without photos", 1000)
-	report(t, with.latencies, "glass to glass while photos and clips are taken", 1000)
-	t.Logf("lost are %+v, and were %+v without", with.losses, without.losses)
-	t.Logf("figure: %d pictures of %d are lost while %d photos and %d clips are taken in %.0f s, %d of %d without",
-		with.lost(), with.pictures, photos, clips, with.at.Sub(middle.at).Seconds(), without.lost(), without.pictures)
-	switch {
-	case without.lost() > 0:
-		t.Log("this machine is too busy to tell")
-	case with.lost() > 0:
-		t.Error("they must cost none")
-	}
-	if len(e.items("demo")) == 0 {
-		t.Error("nothing was sent meanwhile")
-	}
+	return photos, clips
 }
 
 // seen is what has come of the stream so far.
 type seen struct {
 	losses
-	at        time.Time
 	pictures  int       // at a viewer
 	latencies []float64 // at the page, in ms
 }
@@ -94,7 +103,7 @@ func look(t *testing.T, browser context.Context, w *watcher, a *agent) (s seen) 
 		const video = [...all.values()].find((s) => s.type === "inbound-rtp" && s.kind === "video");
 		return {latencies: brilStats.latencies, received: video.framesReceived, decoded: video.framesDecoded, dropped: video.framesDropped};
 	})`)
-	s.at, s.latencies, s.unseen = time.Now(), page.Latencies, page.Dropped
+	s.latencies, s.unseen = page.Latencies, page.Dropped
 	s.undecoded = page.Received - page.Decoded - page.Dropped
 	status := a.status()
 	s.dropped = int(status.Video.Missed)
