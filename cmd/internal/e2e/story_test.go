@@ -280,11 +280,16 @@ func (s *story) openMail() {
 	}
 }
 
-// withdraw takes back the consent to marketing, by the link of its mail alone.
+// withdraw confirms the consent to marketing, and takes it back, by the link of its
+// mail alone.
 func (s *story) withdraw() {
 	s.t.Helper()
-	link := s.mailed(`(http://[0-9.:]+/unsubscribe\?lang=nl#[\w-]+)`)
+	link := s.mailed(`(http://[0-9.:]+/news\?lang=nl#[\w-]+)`)
 	chromiumtest.Open(s.t, s.phone, link)
+	s.click("#confirm")
+	s.see(`document.querySelector("#said").dataset.t === "news.confirm.done.text"`)
+	s.look("consent-confirmed")
+	chromiumtest.Open(s.t, s.phone, strings.Replace(link, "/news", "/unsubscribe", 1))
 	s.click("#withdraw")
 	s.see(`document.querySelector("#said").dataset.t !== "unsubscribe.text" && document.querySelector("#said").textContent !== ""`)
 	s.look("withdrawn")

@@ -204,7 +204,15 @@ func TestManagedAppointment(t *testing.T) {
 	if code := jan.ask(410, "POST", "/api/join", `{"code":"`+b.code+`"}`); code.text("type") != "urn:bril:problem:cancelled" {
 		t.Errorf("the code of what was cancelled: %v", code)
 	}
-	testWithdrawal(t, jan, awaitLetter(t, dir, "jan@example.com", `/unsubscribe\?lang=[a-z]+#([A-Za-z0-9_-]+)`))
+	token := awaitLetter(t, dir, "jan@example.com", `/news\?lang=[a-z]+#([A-Za-z0-9_-]+)`)
+	for range 2 { // twice is no error
+		jan.ask(204, "POST", "/api/consent/confirm", `{"token":"`+token+`"}`)
+	}
+	jan.ask(404, "POST", "/api/consent/confirm", `{"token":"`+token+`x"}`)
+	testWithdrawal(t, jan, token)
+	if p := jan.ask(409, "POST", "/api/consent/confirm", `{"token":"`+token+`"}`); p.text("type") != "urn:bril:problem:withdrawn" {
+		t.Errorf("confirmed after it was withdrawn: %v", p)
+	}
 }
 
 // testWithdrawal: by the page, by a mail program, and by who opens the link; twice

@@ -8,6 +8,10 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 )
 
+func noConsent() error {
+	return typed(http.StatusNotFound, "unknown", "this is not a link of ours, or what it was for is deleted")
+}
+
 // withdraw takes a consent back, for whoever has the link of the mail. To do so
 // twice is no error.
 func (s *Server) withdraw(w http.ResponseWriter, r *http.Request) error {
@@ -41,10 +45,29 @@ func (s *Server) withdrawOneClick(w http.ResponseWriter, r *http.Request) error 
 	return s.withdrawBy(w, r, token)
 }
 
+// consentConfirmed makes a consent good, for whoever has the link of the mail. To do
+// so twice is no error.
+func (s *Server) consentConfirmed(w http.ResponseWriter, r *http.Request) error {
+	var given struct {
+		Token string `json:"token"`
+	}
+	if err := decode(r, &given); err != nil {
+		return err
+	}
+	_, err := s.records.ConfirmConsent(r.Context(), given.Token)
+	switch {
+	case errors.Is(err, records.ErrNotFound):
+		return noConsent()
+	case errors.Is(err, records.ErrState):
+		return typed(http.StatusConflict, "withdrawn", "this consent has been withdrawn")
+	}
+	return noContent(w, err)
+}
+
 func (s *Server) withdrawBy(w http.ResponseWriter, r *http.Request, token string) error {
 	_, _, err := s.records.WithdrawConsent(r.Context(), token)
 	if errors.Is(err, records.ErrNotFound) {
-		return typed(http.StatusNotFound, "unknown", "this is not a link of ours, or what it was for is deleted")
+		return noConsent()
 	}
 	return noContent(w, err)
 }

@@ -169,6 +169,28 @@ func TestAppointmentPage(t *testing.T) {
 	textIs(t, ctx, "#said", "appointment.unknown")
 }
 
+func TestNewsPage(t *testing.T) {
+	t.Parallel()
+	ctx := chromiumtest.Start(t, chromiumtest.ComputedNames())
+	s := startStub(t)
+	chromiumtest.Open(t, ctx, s.url+"/news#consent-token")
+	chromiumtest.WaitFor(t, ctx, `document.getElementById("confirm").textContent !== ""`, patience)
+	lookInAll(t, ctx, "news")
+	chromiumtest.Click(t, ctx, "#confirm")
+	s.expect(t, "POST /api/consent/confirm", map[string]any{"token": "consent-token"})
+	textIs(t, ctx, "#said", "news.confirm.done.text")
+	look(t, ctx, "news-confirmed")
+	chromiumtest.Click(t, ctx, "#withdraw")
+	s.expect(t, "POST /api/consent/withdraw", map[string]any{"token": "consent-token"})
+	textIs(t, ctx, "#said", "news.withdraw.done.text")
+	for status, said := range map[int]string{404: "unsubscribe.unknown", 409: "news.withdrawn"} {
+		s.problem("POST /api/consent/confirm", status, "any", "")
+		chromiumtest.Run(t, ctx, chromedp.Reload())
+		chromiumtest.Click(t, ctx, "#confirm")
+		textIs(t, ctx, "#said", said)
+	}
+}
+
 func TestUnsubscribePage(t *testing.T) {
 	t.Parallel()
 	ctx := chromiumtest.Start(t, chromiumtest.ComputedNames())

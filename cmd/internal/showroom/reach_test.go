@@ -69,6 +69,7 @@ func (o operation) body() (text, kind string) {
 		"/api/appointments":               `{"showroom":"nowhere","start":"` + start + `","name":"Jan","email":"jan@example.com","phone":"","locale":"nl","marketing":false}`,
 		"/api/appointment":                `{"start":"` + start + `"}`,
 		"/api/join":                       `{"code":"0000-0000"}`,
+		"/api/consent/confirm":            `{"token":"x"}`,
 		"/api/consent/withdraw":           `{"token":"x"}`,
 		"/api/conversations/{cid}/rating": `{"thumb":"up"}`,
 		"/api/conversations/{cid}/send":   `{"email":"jan@example.com","name":"Jan","locale":"nl"}`,
@@ -103,7 +104,7 @@ func TestWithoutDataDirectory(t *testing.T) {
 	for _, o := range operations(func(o operation) bool { return o.has(503) && !o.takes(sdp) && o.path != "/api/sessions/{name}/events" }) {
 		o.try(t, url, http.StatusServiceUnavailable)
 	}
-	for _, page := range []string{"/", "/j/K7QF-9T3M", "/c/" + strangeID, "/appointment", "/unsubscribe", "/privacy", "/staff", "/anna"} {
+	for _, page := range []string{"/", "/j/K7QF-9T3M", "/c/" + strangeID, "/appointment", "/news", "/unsubscribe", "/privacy", "/staff", "/anna"} {
 		if answer, _ := request(t, http.MethodGet, url+page, ""); answer.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s", page, answer.Status)
 		}

@@ -218,7 +218,7 @@ func (d *Desk) seen(a records.Appointment, c records.Customer) Appointment {
 	room := d.room(a.Showroom)
 	return Appointment{
 		ID: a.ID, Showroom: a.Showroom, Title: room.Title, TimeZone: room.TimeZone, Start: a.Start, End: a.End,
-		State: string(a.State), Name: c.Name, Email: c.Email, Phone: c.Phone, Locale: c.Locale,
+		State: string(a.State), Name: a.Name, Email: c.Email, Phone: a.Phone, Locale: a.Locale,
 	}
 }
 

@@ -336,6 +336,33 @@ func TestBookedGlassesRingFirst(t *testing.T) {
 	})
 }
 
+// TestAnothersAddress: who books under an address that is known changes nothing of
+// what is known, and is greeted by what they gave.
+func TestAnothersAddress(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		first := request("gent", time.Now().Add(time.Hour))
+		_, err := b.Book(t.Context(), first)
+		check(t, err)
+		second := request("gent", time.Now().Add(2*time.Hour))
+		second.Name, second.Phone, second.Email, second.Locale = "Mallory", "+32 9 000", strings.ToUpper(first.Email), "de"
+		a, err := b.Book(t.Context(), second)
+		check(t, err)
+		if a.Name != "Mallory" || a.Phone != "+32 9 000" || a.Locale != "de" || a.Email != first.Email {
+			t.Errorf("the second sees %+v", a)
+		}
+		list, err := b.db.Appointments(t.Context(), "gent", time.Now(), time.Now().Add(24*time.Hour))
+		check(t, err)
+		if len(list) != 2 || list[0].Customer != list[1].Customer {
+			t.Fatalf("booked: %+v", list)
+		}
+		c, err := b.db.Customer(t.Context(), list[0].Customer)
+		check(t, err)
+		if c.Name != first.Name || c.Phone != first.Phone || c.Locale != first.Locale || c.Email != first.Email {
+			t.Errorf("the customer became %+v", c)
+		}
+	})
+}
+
 func TestConsentToMarketing(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		r := request("gent", time.Now().Add(time.Hour))

@@ -127,16 +127,13 @@ func (d *Desk) admit(ctx context.Context, a records.Appointment) (cid string, er
 // open makes the conversation of an appointment. A crash between the two leaves an
 // appointment whose conversation is not there, and it gets that one then.
 func (d *Desk) open(ctx context.Context, a records.Appointment) (string, error) {
-	customer, err := d.cfg.Records.Customer(ctx, a.Customer)
-	if err != nil {
-		return "", err
-	}
 	opens, closes := window(a)
-	c := d.newCall(d.room(a.Showroom), validLocale(customer.Locale), State{Phase: Booked, Kind: KindBooked, Opens: opens, Closes: closes})
+	c := d.newCall(d.room(a.Showroom), validLocale(a.Locale), State{Phase: Booked, Kind: KindBooked, Opens: opens, Closes: closes})
+	var err error
 	if c.id, err = d.cfg.Records.SetAppointmentConversation(ctx, a.ID, c.id); err != nil {
 		return "", err
 	}
-	c.appointment, c.customer, c.name = a.ID, a.Customer, customer.Name
+	c.appointment, c.customer, c.name = a.ID, a.Customer, a.Name
 	c.start, c.end, c.preferred, c.unsaved = a.Start, a.End, a.Glasses, true
 	d.mu.Lock()
 	d.calls[c.id] = c

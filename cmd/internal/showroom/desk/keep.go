@@ -53,10 +53,10 @@ func (d *Desk) fillCall(ctx context.Context, c *call) error {
 		if err != nil && !errors.Is(err, records.ErrNotFound) {
 			return err
 		}
-		c.start, c.end, c.preferred = a.Start, a.End, a.Glasses
+		c.start, c.end, c.preferred, c.name = a.Start, a.End, a.Glasses, a.Name
 		c.state.Opens, c.state.Closes = window(a)
 	}
-	if c.customer != "" {
+	if c.customer != "" && c.name == "" {
 		customer, err := d.cfg.Records.Customer(ctx, c.customer)
 		if err != nil && !errors.Is(err, records.ErrNotFound) {
 			return err

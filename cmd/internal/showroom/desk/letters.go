@@ -16,7 +16,7 @@ type Post interface {
 	// Media sends the link to what is stored, and returns the mail's ID.
 	Media(ctx context.Context, l MediaLetter) (mail string, err error)
 
-	// Consented confirms that a customer consents to marketing, with the link that
+	// Consented asks the owner of an address to confirm the consent, with the link that
 	// withdraws it.
 	Consented(ctx context.Context, l ConsentLetter) error
 }

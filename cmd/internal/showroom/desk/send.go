@@ -53,10 +53,13 @@ func (d *Desk) Send(ctx context.Context, cid string, w Wish) error {
 		return err
 	}
 	d.keep(ctx) // the customer is written into what is stored
-	if customer, err = d.cfg.Records.SetCustomer(ctx, cid, customer); err != nil {
+	known, err := d.cfg.Records.SetCustomer(ctx, cid, customer)
+	if err != nil {
 		return gone(err)
 	}
-	err = d.cfg.Records.SetWish(ctx, records.Wish{ID: records.NewID(), Conversation: cid, Customer: customer.ID, Items: w.Items, Asked: d.now()})
+	err = d.cfg.Records.SetWish(ctx, records.Wish{
+		ID: records.NewID(), Conversation: cid, Customer: known.ID, Items: w.Items, Asked: d.now(), Name: customer.Name, Locale: customer.Locale,
+	})
 	if err != nil {
 		return gone(err)
 	}
@@ -67,7 +70,7 @@ func (d *Desk) Send(ctx context.Context, cid string, w Wish) error {
 	d.mu.Unlock()
 	rouse(d.wished)
 	if w.Marketing {
-		d.consent(ctx, customer.ID, customer.Email, customer.Locale, seen.Title)
+		d.consent(ctx, known.ID, known.Email, customer.Locale, seen.Title)
 	}
 	return nil
 }
@@ -95,8 +98,9 @@ func gone(err error) error {
 	return err
 }
 
-// consent takes down a consent, and confirms it. What the customer asked for is
-// done whether this succeeds or not: without the record there is no consent.
+// consent takes down a consent, and asks by mail whether it was the address's owner
+// who gave it: until that is confirmed there is none. What the customer asked for is
+// done whether this succeeds or not.
 func (d *Desk) consent(ctx context.Context, customer, email, locale, title string) {
 	token, err := d.cfg.Records.GiveConsent(ctx, customer, records.Marketing, d.cfg.ConsentText, locale)
 	if err == nil {
@@ -254,7 +258,7 @@ func (p *postman) mail(ctx context.Context, w records.Wish, c Conversation, item
 		return w, err
 	}
 	id, err := p.desk.cfg.Post.Media(ctx, MediaLetter{
-		Customer: w.Customer, Conversation: w.Conversation, Name: customer.Name, Email: customer.Email, Locale: customer.Locale,
+		Customer: w.Customer, Conversation: w.Conversation, Name: w.Name, Email: customer.Email, Locale: w.Locale,
 		Title: c.Title, Date: cmp.Or(c.Started, c.Created), Items: items, More: w.Mails > 0,
 	})
 	if err != nil {

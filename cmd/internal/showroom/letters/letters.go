@@ -41,7 +41,7 @@ type Data struct {
 	ConsentText    string    // what the customer agreed to, word by word
 	ConsentVersion string    // of the text
 	ConsentAt      time.Time // when
-	ConsentToken   string    // to withdraw with
+	ConsentToken   string    // to confirm and to withdraw with
 }
 
 // Confirmation says when the appointment is, and how to join, change and cancel.
@@ -94,14 +94,14 @@ func Media(d Data) mail.Message {
 	return d.message(mail.Media, p, nil, d.KeptUntil)
 }
 
-// Consent confirms that the customer agreed to marketing, with the link that
-// withdraws it. It wants the fields that begin with Consent.
+// Consent asks the owner of an address whether it was they who agreed to marketing,
+// with the link that confirms it. It wants the fields that begin with Consent.
 func Consent(d Data) mail.Message {
 	w := wordsOf(d.Locale)
 	p := d.page(w, w.Consent)
 	p.Quote = d.ConsentText
 	p.Facts = []fact{{w.GivenAt, w.moment(d.local(d.ConsentAt))}, {w.Version, d.ConsentVersion}}
-	p.Action = link{w.Withdraw, d.link("/unsubscribe", d.ConsentToken)}
+	p.Action = link{w.Confirm, d.link("/news", d.ConsentToken)}
 	m := d.message(mail.Consent, p, nil, time.Time{})
 	m.Unsubscribe = d.url("/api/consent/withdraw/" + url.PathEscape(d.ConsentToken))
 	return m

@@ -140,7 +140,7 @@ func TestLinks(t *testing.T) {
 		mail.Reminder:     {"/j/7K3M-9QXA?lang=en#l1nk", "/appointment?lang=en#T0ken-_x", "/privacy?lang=en"},
 		mail.Cancelled:    {"/?lang=en", "/privacy?lang=en"},
 		mail.Media:        {"/c/talk?lang=en#K3y_-", "/privacy?lang=en"},
-		mail.Consent:      {"/unsubscribe?lang=en#w1thdraw", "/privacy?lang=en"},
+		mail.Consent:      {"/news?lang=en#w1thdraw", "/privacy?lang=en"},
 	} {
 		m := makers[slices.IndexFunc(makers, func(m struct {
 			kind mail.Kind

@@ -11,11 +11,11 @@ import (
 type words struct {
 	Lang string
 
-	Dear, Hello                                            string // greetings, with a name and without
-	Date, Time, Code, Kept, GivenAt, Version               string // labels
-	Join, Manage, Again, View, Withdraw, Privacy, IfBroken string // links
-	SameCode                                               string // where the letter has no code
-	Event                                                  string // in a calendar
+	Dear, Hello                                           string // greetings, with a name and without
+	Date, Time, Code, Kept, GivenAt, Version              string // labels
+	Join, Manage, Again, View, Confirm, Privacy, IfBroken string // links
+	SameCode                                              string // where the letter has no code
+	Event                                                 string // in a calendar
 
 	Booked, Changed, Reminder, Cancelled, Media, Consent text
 

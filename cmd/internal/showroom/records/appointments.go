@@ -25,40 +25,42 @@ type Appointment struct {
 	State                           AppointmentState
 	Conversation                    string // empty until there is one
 	Sequence                        int    // counts changes, as calendars want it (RFC 5545, 3.8.7.4)
+	Name, Phone, Locale             string // as given for it: who booked may not be who the address belongs to
 }
 
 // longest is how long an appointment can be. So those that touch a time begin at most
 // so long before it, and the index finds them among all that ever were.
 const longest = 24 * time.Hour
 
-const appointmentColumns = "id, showroom, glasses, customer, starts, ends, state, conversation, sequence"
+const appointmentColumns = "id, showroom, glasses, customer, starts, ends, state, conversation, sequence, name, phone, locale"
 
 func scanAppointment(row scanner) (a Appointment, err error) {
 	var start, end int64
-	err = oneRow(row.Scan(&a.ID, &a.Showroom, &a.Glasses, &a.Customer, &start, &end, &a.State, &a.Conversation, &a.Sequence))
+	err = oneRow(row.Scan(&a.ID, &a.Showroom, &a.Glasses, &a.Customer, &start, &end, &a.State, &a.Conversation, &a.Sequence, &a.Name, &a.Phone, &a.Locale))
 	a.Start, a.End = fromMillis(start), fromMillis(end)
 	return a, err
 }
 
-// Book takes a slot for a customer, who is found by e-mail address or made. Of
-// code and token only hashes are stored, of exactly what is given. ErrTaken: the
+// Book takes a slot for a customer, who is found by e-mail address or made. One who
+// is known stays as known: that somebody knows the address proves nothing. Of code and token only hashes are stored, of exactly what is given. ErrTaken: the
 // glasses have a booked appointment in that time.
 func (d *DB) Book(ctx context.Context, c Customer, a Appointment, code, manageToken string) (Appointment, error) {
 	if !a.Start.Before(a.End) || a.End.Sub(a.Start) > longest {
 		return Appointment{}, fmt.Errorf("book an appointment from %v to %v: it has more than 0 and at most 24 hours", a.Start, a.End)
 	}
 	a.ID, a.State, a.Sequence = NewID(), Booked, 0
+	a.Name, a.Phone, a.Locale = c.Name, c.Phone, c.Locale
 	err := d.tx(ctx, "book an appointment", func(tx *sql.Tx) error {
 		if err := wantFree(tx, a); err != nil {
 			return err
 		}
-		c, err := d.upsertCustomer(tx, c)
+		c, err := d.customerOf(tx, c)
 		if err != nil {
 			return err
 		}
 		a.Customer = c.ID
-		_, err = tx.Exec("INSERT INTO appointments ("+appointmentColumns+", code_hash, token_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			a.ID, a.Showroom, a.Glasses, a.Customer, millis(a.Start), millis(a.End), a.State, a.Conversation, a.Sequence, hash(code), hash(manageToken))
+		_, err = tx.Exec("INSERT INTO appointments ("+appointmentColumns+", code_hash, token_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			a.ID, a.Showroom, a.Glasses, a.Customer, millis(a.Start), millis(a.End), a.State, a.Conversation, a.Sequence, a.Name, a.Phone, a.Locale, hash(code), hash(manageToken))
 		return err
 	})
 	if err != nil {

@@ -26,9 +26,10 @@ func scanCustomer(row scanner) (c Customer, err error) {
 // emailKey makes two spellings of an address one customer.
 func emailKey(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
-// upsertCustomer finds the customer of an address, or makes one, and takes over
-// what c says. Service is given now.
-func (d *DB) upsertCustomer(tx *sql.Tx, c Customer) (Customer, error) {
+// customerOf finds the customer of an address, or makes one of what c says. Service is
+// given now. One who is known stays as known: whoever types an address need not be who
+// it belongs to.
+func (d *DB) customerOf(tx *sql.Tx, c Customer) (Customer, error) {
 	key, now := emailKey(c.Email), d.clock()
 	if key == "" {
 		return Customer{}, errors.New("a customer needs an e-mail address")
@@ -39,9 +40,7 @@ func (d *DB) upsertCustomer(tx *sql.Tx, c Customer) (Customer, error) {
 		_, err = tx.Exec("INSERT INTO customers (id, name, email, email_key, phone, locale, created, last_service) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 			c.ID, c.Name, c.Email, key, c.Phone, c.Locale, millis(now), millis(now))
 	} else if err == nil {
-		_, err = tx.Exec(`UPDATE customers SET name = coalesce(nullif(?, ''), name), email = ?, phone = coalesce(nullif(?, ''), phone),
-			locale = coalesce(nullif(?, ''), locale), last_service = max(last_service, ?) WHERE id = ?`,
-			c.Name, strings.TrimSpace(c.Email), c.Phone, c.Locale, millis(now), old.ID)
+		_, err = tx.Exec("UPDATE customers SET last_service = max(last_service, ?) WHERE id = ?", millis(now), old.ID)
 		c.ID = old.ID
 	}
 	if err != nil {
@@ -60,7 +59,7 @@ func (d *DB) Customer(ctx context.Context, id string) (Customer, error) {
 // is nobody's yet: one that was booked stays with who booked it.
 func (d *DB) SetCustomer(ctx context.Context, conversation string, c Customer) (Customer, error) {
 	err := d.tx(ctx, "set the customer of a conversation", func(tx *sql.Tx) (err error) {
-		if c, err = d.upsertCustomer(tx, c); err != nil {
+		if c, err = d.customerOf(tx, c); err != nil {
 			return err
 		}
 		result, err := tx.Exec("UPDATE conversations SET customer = coalesce(customer, ?) WHERE id = ?", c.ID, conversation)

@@ -123,6 +123,9 @@ func appointmentsTable() Table {
 			column("sequence", "how often it was changed", "calendars take the latest"),
 			secretColumn("code_hash", "a hash of the access code, by a key that is not in this file", "recognises the code without storing it"),
 			secretColumn("token_hash", "a hash of the token in the e-mail", "join, change and cancel by the links, without storing them"),
+			column("name", "the name given for it", "the advisor greets by it; it says nothing of the address's owner, who may be another"),
+			column("phone", "the telephone number given for it, if any", "the showroom calls when it cannot take place"),
+			column("locale", "the language of the page: nl, de or en", "its e-mail is written in it"),
 		},
 	}
 }
@@ -160,8 +163,9 @@ func consentsTable() Table {
 			column("text_version", "the version of the text that was shown", "what was agreed to"),
 			column("locale", "the language of the text", "what was agreed to"),
 			timeColumn("given", "when it was given", "proof"),
+			timeColumn("confirmed", "when it was confirmed by the link in the e-mail", "until then the address may be somebody else's, and nothing is sent"),
 			timeColumn("withdrawn", "when it was withdrawn", "from then on nothing is sent"),
-			secretColumn("token_hash", "a hash of the token in the link that withdraws it", "withdrawal without a login, without storing the token"),
+			secretColumn("token_hash", "a hash of the token in the links that confirm and withdraw it", "both without a login, without storing the token"),
 		},
 	}
 }
@@ -193,6 +197,8 @@ func wishesTable() Table {
 			column("mailed", "those that have been sent", "nothing is sent twice"),
 			column("mails", "how many mails there were", "there are few"),
 			timeColumn("asked", "when it was asked for", "waiting has an end"),
+			column("name", "the name given for it, if any", "its e-mail greets by it; it says nothing of the address's owner, who may be another"),
+			column("locale", "the language of the page: nl, de or en", "its e-mail is written in it"),
 		},
 	}
 }

@@ -152,7 +152,7 @@ func TestOneAddressIsOneCustomer(t *testing.T) {
 	if who, err := d.Find(t.Context(), "ANNA.zonneveld@example.com"); err != nil || !slices.Equal(who.Customers, []string{a.Customer}) {
 		t.Errorf("found by address: %+v, %v", who, err)
 	}
-	if got.ID != a.Customer || got.Name != "A. Zonneveld" || got.Phone != anna().Phone || got.LastService != c.now || got.Created != monday().now {
+	if got.ID != a.Customer || got.Name != anna().Name || b.Name != "A. Zonneveld" || got.Phone != anna().Phone || got.LastService != c.now || got.Created != monday().now {
 		t.Errorf("%+v", got)
 	}
 }
@@ -196,6 +196,16 @@ func TestConsent(t *testing.T) {
 	check(t, err)
 	second, err := d.GiveConsent(t.Context(), who, Marketing, "2026-12", "en")
 	check(t, err)
+	for i := range 2 {
+		if already, err := d.ConfirmConsent(t.Context(), first); err != nil || already != (i > 0) {
+			t.Errorf("confirmed %d: %v, %v", i, already, err)
+		}
+	}
+	var confirmed int
+	check(t, d.sql.QueryRow("SELECT count(*) FROM consents WHERE customer = ? AND confirmed = ?", who, millis(c.now)).Scan(&confirmed))
+	if confirmed != 1 {
+		t.Errorf("%d consents are confirmed, and one was", confirmed)
+	}
 	for i, token := range []string{second, second, first} {
 		purpose, already, err := d.WithdrawConsent(t.Context(), token)
 		if err != nil || purpose != Marketing || already != (i > 0) {
@@ -211,6 +221,12 @@ func TestConsent(t *testing.T) {
 	}
 	if _, _, err := d.WithdrawConsent(t.Context(), "another"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another token: %v", err)
+	}
+	if _, err := d.ConfirmConsent(t.Context(), "another"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("confirmed by another token: %v", err)
+	}
+	if _, err := d.ConfirmConsent(t.Context(), first); !errors.Is(err, ErrState) {
+		t.Errorf("confirmed after it was withdrawn: %v", err)
 	}
 	for path, content := range files(t, dir) {
 		if bytes.Contains(content, []byte(first)) || bytes.Contains(content, []byte(second)) {

@@ -15,6 +15,7 @@ type Wish struct {
 	Mailed                     []string // those that have been sent
 	Mails                      int      // how many mails that took
 	Asked                      time.Time
+	Name, Locale               string // as given for it, see Appointment
 }
 
 // SetWish stores a wish as it now is. ErrErased: the conversation or the customer
@@ -32,9 +33,9 @@ func (d *DB) SetWish(ctx context.Context, w Wish) error {
 		if gone, err := erased(tx, Conversation{ID: w.Conversation, Customer: w.Customer}); err != nil || gone {
 			return errOr(err, ErrErased)
 		}
-		_, err := tx.Exec(`INSERT INTO wishes (id, conversation, customer, items, mailed, mails, asked) VALUES (?, ?, ?, ?, ?, ?, ?)
+		_, err := tx.Exec(`INSERT INTO wishes (id, conversation, customer, items, mailed, mails, asked, name, locale) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET mailed = excluded.mailed, mails = excluded.mails`,
-			w.ID, w.Conversation, w.Customer, string(items), string(mailed), w.Mails, millis(w.Asked))
+			w.ID, w.Conversation, w.Customer, string(items), string(mailed), w.Mails, millis(w.Asked), w.Name, w.Locale)
 		return err
 	})
 }
@@ -47,11 +48,11 @@ func (d *DB) DropWish(ctx context.Context, id string) error {
 
 // Wishes returns all that is still to be sent, the oldest first.
 func (d *DB) Wishes(ctx context.Context) ([]Wish, error) {
-	rows, err := d.sql.QueryContext(ctx, "SELECT id, conversation, customer, items, mailed, mails, asked FROM wishes ORDER BY asked, id")
+	rows, err := d.sql.QueryContext(ctx, "SELECT id, conversation, customer, items, mailed, mails, asked, name, locale FROM wishes ORDER BY asked, id")
 	return collect(rows, err, func(row scanner) (w Wish, err error) {
 		var items, mailed string
 		var asked int64
-		if err := row.Scan(&w.ID, &w.Conversation, &w.Customer, &items, &mailed, &w.Mails, &asked); err != nil {
+		if err := row.Scan(&w.ID, &w.Conversation, &w.Customer, &items, &mailed, &w.Mails, &asked, &w.Name, &w.Locale); err != nil {
 			return w, err
 		}
 		w.Asked = fromMillis(asked)

@@ -24,6 +24,7 @@ const (
 	Home         Page = "home.html"        // showrooms: talk now, book
 	Conversation Page = "page.html"        // of a room, a call, a code
 	Appointment  Page = "appointment.html" // see, change, cancel
+	News         Page = "news.html"        // confirms a consent
 	Unsubscribe  Page = "unsubscribe.html" // withdraws a consent
 	Privacy      Page = "privacy.html"
 	Staff        Page = "staff.html" // of advisors and managers

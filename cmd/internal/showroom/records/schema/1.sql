@@ -24,7 +24,10 @@ CREATE TABLE appointments (
   conversation TEXT NOT NULL,
   sequence     INTEGER NOT NULL,
   code_hash    TEXT NOT NULL UNIQUE,
-  token_hash   TEXT NOT NULL UNIQUE
+  token_hash   TEXT NOT NULL UNIQUE,
+  name         TEXT NOT NULL,
+  phone        TEXT NOT NULL,
+  locale       TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX appointments_slot ON appointments(glasses, starts) WHERE state = 'booked';
 CREATE INDEX appointments_customer ON appointments(customer);
@@ -54,6 +57,7 @@ CREATE TABLE consents (
   text_version TEXT NOT NULL,
   locale       TEXT NOT NULL,
   given        INTEGER NOT NULL,
+  confirmed    INTEGER NOT NULL,
   withdrawn    INTEGER NOT NULL,
   token_hash   TEXT NOT NULL UNIQUE
 ) STRICT, WITHOUT ROWID;
@@ -78,7 +82,9 @@ CREATE TABLE wishes (
   items        TEXT NOT NULL,
   mailed       TEXT NOT NULL,
   mails        INTEGER NOT NULL,
-  asked        INTEGER NOT NULL
+  asked        INTEGER NOT NULL,
+  name         TEXT NOT NULL,
+  locale       TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX wishes_customer ON wishes(customer);
 CREATE INDEX wishes_conversation ON wishes(conversation);
