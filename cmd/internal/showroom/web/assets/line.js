@@ -41,6 +41,12 @@ export class Line {
     this.#again(null);
   }
 
+  /** What the server knew before that moment it has forgotten: a restart. */
+  forgotten(before) {
+    const anew = this.#session?.askedAt > before && (this.#starting || this.#isUp());
+    if (!anew) this.renew();
+  }
+
   /** The session is of no use any more, begin a new one. */
   renew() {
     this.#prepare();

@@ -45,6 +45,7 @@ let call = null; // what only a call has, in parts
 let lobby = null;
 let server = {state: '', publication: 0, server: ''};
 let reached = false; // the server, just now
+let lostAt = -Infinity; // when it was reached no longer
 
 function show(state) {
   if (document.body.dataset.state === state && stats.state === state) return;
@@ -68,9 +69,9 @@ function heard(state) {
   if (state.state === 'live' && server.state !== 'live') stats.announcedAt = Date.now();
   server = state;
   stats.server = state.state;
-  if (restarted) { // it knows neither of the sessions
-    player.renew();
-    call?.microphone.talk.renew();
+  if (restarted) { // it knows none of the sessions from before
+    player.forgotten(lostAt);
+    call?.microphone.talk.forgotten(lostAt);
   }
   if (state.state === 'live' || state.state === 'paused') player.play();
   else if (state.state === 'waiting') player.rest();
@@ -135,6 +136,7 @@ function follow(name) {
     call: turned,
     media: (news) => gallery.heard(news),
     offline: () => {
+      if (reached) lostAt = performance.now();
       reached = false;
       gallery.offline();
       update();

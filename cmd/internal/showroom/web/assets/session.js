@@ -13,6 +13,7 @@ export class NotNow extends Error {
 export class Session {
   #resource = null;
   #closed = false;
+  askedAt = -Infinity; // when start() called the server
 
   /** prepare(pc) says what is to be sent or received; onLink(state) as the connection changes. */
   constructor(endpoint, prepare, onLink) {
@@ -32,6 +33,7 @@ export class Session {
    */
   async start() {
     await this.prepared;
+    this.askedAt = performance.now();
     const answer = await fetch(this.endpoint, {
       method: 'POST',
       headers: {'Content-Type': 'application/sdp'},

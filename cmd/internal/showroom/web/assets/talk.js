@@ -48,6 +48,11 @@ export class Talk {
     this.#drop();
   }
 
+  /** As that of a Line. */
+  forgotten(before) {
+    if (this.state === 'connecting' || this.state === 'on') this.#line.forgotten(before);
+  }
+
   /** The network is another one. */
   renew() {
     if (this.state === 'connecting' || this.state === 'on') this.#line.renew();
