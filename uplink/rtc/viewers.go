@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
+	"strings"
 )
 
 // sessionRel is the link relation under which an endpoint tells who is watching.
@@ -20,13 +20,17 @@ var ErrOver = errors.New("the conversation is over")
 // directory may have.
 func (p *Publisher) Room() string {
 	room := path.Base(p.session.LinkPath(sessionRel))
-	if !roomPattern.MatchString(room) {
+	if len(room) > maxRoom || strings.IndexFunc(room, notOfRoom) >= 0 {
 		return ""
 	}
 	return room
 }
 
-var roomPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+const maxRoom = 64 // bytes
+
+func notOfRoom(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+}
 
 // Viewers asks the endpoint how many are watching. known is false where the
 // endpoint does not tell. The error is ErrOver once the conversation is over.

@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,11 +19,18 @@ const (
 	maxProblem = 300 // runes of a server's words
 )
 
+// The expressions are made when a mail needs them: a command that sends none starts
+// sooner.
+
 // localPart is dot-atom of RFC 5322, 3.2.3.
-var localPart = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+)*$`)
+var localPart = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+)*$`)
+})
 
 // domainName has at least two labels and ends with letters, or with punycode.
-var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(xn--[a-z0-9-]{1,59}|[a-z]{2,63})$`)
+var domainName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(xn--[a-z0-9-]{1,59}|[a-z]{2,63})$`)
+})
 
 // ParseAddress returns the address as mail is sent to it, with the domain in its
 // ASCII form, or ErrAddress with the reason. It takes what registers and mail
@@ -34,14 +42,14 @@ func ParseAddress(address string) (string, error) {
 		return "", fmt.Errorf("%w: it has no @", ErrAddress)
 	}
 	local := address[:at]
-	if len(local) > maxLocal || !localPart.MatchString(local) {
+	if len(local) > maxLocal || !localPart().MatchString(local) {
 		return "", fmt.Errorf("%w: what is before the @", ErrAddress)
 	}
 	domain, err := idna.Lookup.ToASCII(address[at+1:])
 	if err == nil { // of a few characters it makes what it does not take itself
 		_, err = idna.Lookup.ToASCII(domain)
 	}
-	if err != nil || !domainName.MatchString(domain) {
+	if err != nil || !domainName().MatchString(domain) {
 		return "", fmt.Errorf("%w: what follows the @", ErrAddress)
 	}
 	if address = local + "@" + domain; len(address) > maxAddress {
@@ -88,11 +96,13 @@ func line(s string, most int) string {
 // backslash so that it reads it back as none (RFC 2047, 5, (3), allows no backslash).
 func displayName(name string) string { return line(strings.ReplaceAll(name, `\`, ""), maxName) }
 
-var anyAddress = regexp.MustCompile(`[^\s<>()"',;:]*@[^\s<>()"',;:]*`)
+var anyAddress = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[^\s<>()"',;:]*@[^\s<>()"',;:]*`)
+})
 
 // anonymous is what a server said of a mail, without the address that it said it of.
 func anonymous(words, address string) string {
-	words = anyAddress.ReplaceAllString(line(words, 4*maxProblem), "[address]")
+	words = anyAddress().ReplaceAllString(line(words, 4*maxProblem), "[address]")
 	local, domain, _ := strings.Cut(address, "@")
 	for _, part := range []string{local, domain} {
 		if part == "" {
