@@ -31,7 +31,7 @@ type results struct {
 	Seconds       float64       `json:"seconds"` // of each measurement
 	Publishers    []measurement `json:"publishers"`
 	Allocations   []string      `json:"allocations"` // benchmark lines of go test
-	Figures       []string      `json:"figures"`     // of memory, of the endpoint, and of the tests with a browser
+	Figures       []string      `json:"figures"`     // of starting, of memory, of the endpoint, and of the tests with a browser
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -59,9 +59,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if r.Publishers, err = b.publishers(); err != nil {
 		return err
 	}
-	if r.Figures, err = b.recording(); err != nil {
+	if r.Figures, err = b.starting(); err != nil {
 		return err
 	}
+	ready, err := b.recording()
+	if err != nil {
+		return err
+	}
+	r.Figures = append(r.Figures, ready...)
 	crowds, err := b.endpoints()
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func (b *bench) prepare() error {
 // are read from disk as after a boot: it maps a file that was just written in
 // larger pieces, which is a megabyte or two more of a process's memory.
 func (b *bench) install() error {
-	for name, built := range map[string]string{"bril": "bin/board/bril", "showroom": "bin/showroom"} {
+	for name, built := range map[string]string{"bril": "bin/board/bril", "bril-demo": "bin/bril", "showroom": "bin/showroom"} {
 		data, err := os.ReadFile(built)
 		if err != nil {
 			return fmt.Errorf("%w: run `make bench`", err)
