@@ -122,6 +122,18 @@ func Describe(err error) *control.Problem {
 	return p
 }
 
+// told is an error that the command has printed itself, as part of its result.
+type told struct{ error }
+
+func (t told) Unwrap() error { return t.error }
+
+func asTold(err error) error {
+	if err == nil {
+		return nil
+	}
+	return told{err}
+}
+
 // PrintError prints err for people, on stderr:
 //
 //	bril: open camera /dev/video0: device in use

@@ -41,6 +41,8 @@ func Main(app App) int {
 		return Interrupted
 	case byUser && errors.Is(err, context.Canceled):
 		return ExitCode(err) // the user knows
+	case errors.As(err, new(told)):
+		return ExitCode(err)
 	case err != nil:
 		// Nothing is left to do when even that cannot be written.
 		_ = PrintError(app.Stdout, app.Stderr, slices.Contains(app.Args, "--json"), err)
@@ -111,6 +113,7 @@ through any endpoint that speaks WHIP (RFC 9725).
 	root.AddCommand(
 		newRun(o), newLive(o), newCall(o), newPhoto(o), newClip(o), newSpool(o), newStatus(o), newMute(o),
 		newDevices(o), newCue(o), newConfig(o), newVersion(o),
+		newSetup(o),
 	)
 	root.AddCommand(demoCommands(o)...)
 	root.InitDefaultCompletionCmd(app.Args...)
