@@ -16,8 +16,15 @@ BUILD       := -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 ARM64_CC    := aarch64-linux-gnu-gcc
 ARM64_CXX   := aarch64-linux-gnu-g++
 
+# Debian's names of architectures, and what the compilers call them.
+ARCHS         ?= amd64 arm64 armhf
+TRIPLE_amd64  := x86_64-linux-gnu
+TRIPLE_arm64  := aarch64-linux-gnu
+TRIPLE_armhf  := arm-linux-gnueabihf
+GOARCH_armhf  := arm
+
 .DEFAULT_GOAL := help
-.PHONY: demo test test-board board-shell check bench soak build build-board build-arm64 help \
+.PHONY: demo test test-board board-shell check bench soak build build-board build-arm64 package help \
 	toolchain format vet lint modules lines shell seeds
 
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
@@ -56,6 +63,19 @@ build-arm64: toolchain ## cross-compile bin/arm64/bril for the board
 	CGO_ENABLED=1 GOARCH=arm64 CC=$(ARM64_CC) CXX=$(ARM64_CXX) \
 		$(GO) build $(BUILD) -tags $(TAGS),nodemo -o bin/arm64/bril ./cmd/bril
 
+# The version is what git describes; PROVISION_KEY=FILE puts in the public key of
+# provisioning codes.
+package: $(ARCHS:%=package-%) ## write dist/bril_VERSION_ARCH.deb for ARCHS (amd64 arm64 armhf)
+
+package-%: toolchain
+	@[ -n "$(TRIPLE_$*)" ] || { echo "make package: no architecture $*: ARCHS can hold amd64, arm64 and armhf" >&2; exit 1; }
+	@for cc in gcc g++; do command -v $(TRIPLE_$*)-$$cc >/dev/null || { \
+		echo "make package: $(TRIPLE_$*)-$$cc is missing: apt install $$cc-$(subst _,-,$(TRIPLE_$*)), or ARCHS= others" >&2; exit 1; }; done
+	CGO_ENABLED=1 GOOS=linux GOARCH=$(or $(GOARCH_$*),$*) GOARM=7 CC=$(TRIPLE_$*)-gcc CXX=$(TRIPLE_$*)-g++ \
+		$(GO) build $(BUILD) -tags $(TAGS),nodemo -o bin/package/$*/bril ./cmd/bril
+	@$(GO) run -tags $(TAGS),nodemo ./cmd/internal/packager -arch $* -binary bin/package/$*/bril \
+		-version '$(VERSION)' -provision-key '$(PROVISION_KEY)'
+
 help: ## list the targets
 	@echo 'make TARGET, where TARGET is one of'
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,7 +109,7 @@ lines:
 		awk '$$2 != "total" && $$1 > 500 { print $$2 ": " $$1 " lines: more than 500 hide a second noun"; bad = 1 } END { exit bad }'
 
 shell:
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run; else echo "shellcheck is not installed: .ci/run was not checked"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run configs/package/{postinst,prerm,postrm,restart-when-idle}; else echo "shellcheck is not installed: no script was checked"; fi
 
 seeds: toolchain
 	$(GO) test -run '^Fuzz' -bench . -benchtime 1x ./...

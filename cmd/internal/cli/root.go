@@ -85,6 +85,9 @@ type options struct {
 	socket string
 }
 
+// Root returns the tree of commands, for what documents it.
+func Root(app App) *cobra.Command { return newRoot(app) }
+
 func newRoot(app App) *cobra.Command {
 	o := &options{app: app}
 	root := &cobra.Command{
