@@ -7,12 +7,9 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/capture"
-	"github.com/bril-edge/bril/capture/photo"
+	"github.com/bril-edge/bril/capture/pixel"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
-	"github.com/bril-edge/bril/encoder"
-	"github.com/bril-edge/bril/encoder/openh264"
-	"github.com/bril-edge/bril/encoder/passthrough"
 )
 
 const (
@@ -23,120 +20,72 @@ const (
 	snapshotSettles = 500 * time.Millisecond
 )
 
-// Snapshot takes one picture of the configured camera, under the board's light, for
-// a technician to look at. It is to be called where no daemon runs, which holds the
-// light; it keeps nothing.
-func Snapshot(ctx context.Context, cfg configs.Config, opts Options) (p photo.Photo, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, snapshotTime, hinted{fmt.Errorf("no picture within %v", snapshotTime), "bril devices shows what the camera delivers"})
+// Snapshot returns a picture of the configured camera as JPEG, taken under the
+// board's light, for a technician to look at. It is no photo of a conversation: those
+// are the recorder's. It is to be called where no daemon runs, which holds the light;
+// it keeps nothing.
+func Snapshot(ctx context.Context, cfg configs.Config, opts Options) (jpeg []byte, err error) {
+	late := hinted{fmt.Errorf("no picture within %v", snapshotTime), "bril devices shows what the camera delivers"}
+	ctx, cancel := context.WithTimeoutCause(ctx, snapshotTime, late)
 	defer cancel()
+	cfg.Video.Encoder = configs.EncoderHardware // so that the camera is asked for pictures, not for its own H.264
 	a := &Agent{cfg: cfg, opts: opts}
 	if err := a.useBoard(); err != nil {
-		return p, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.board.close()) }()
 	source, err := a.videoSource(nil)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	p, err = snapshot(ctx, source, photo.Config{
-		Device: cfg.Media.Label, Software: "bril " + opts.Version, Quality: cfg.Photo.Quality, Rotation: cfg.Camera.Rotation, Log: opts.Log,
-	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = context.Cause(ctx)
+	if jpeg, err = snapshot(ctx, source, cfg, opts); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("take a snapshot: %w", err)
 	}
-	return p, err
+	return jpeg, nil
 }
 
-func snapshot(ctx context.Context, source session.VideoSource, cfg photo.Config) (photo.Photo, error) {
-	taker, err := photo.New(cfg)
+func snapshot(ctx context.Context, source session.VideoSource, cfg configs.Config, opts Options) ([]byte, error) {
+	if source.Format().Format == capture.H264 {
+		return nil, hinted{errors.New("its pictures come encoded as H.264"), "set camera.format to one that bril devices lists beside H264"}
+	}
+	upright, err := pixel.New(pixel.Config{Rotation: cfg.Camera.Rotation, Log: opts.Log})
 	if err != nil {
-		return photo.Photo{}, err
+		return nil, err
 	}
-	defer taker.Close()
-	v := &viewfinder{source: source}
-	defer v.close()
-	for {
-		f, err := v.next(ctx)
-		if err != nil {
-			return photo.Photo{}, fmt.Errorf("take a snapshot: %w", err)
-		}
-		if f.PTS-v.first >= snapshotSettles {
-			return taker.TakeOf(ctx, v.next)
-		}
+	defer upright.Close()
+	encoder, err := pixel.NewEncoder(pixel.EncoderConfig{Quality: cfg.Photo.Quality, Log: opts.Log})
+	if err != nil {
+		return nil, err
 	}
+	defer encoder.Close()
+	frame, err := settled(ctx, source, upright)
+	if err != nil {
+		return nil, err
+	}
+	return encoder.Encode(frame)
 }
 
-// viewfinder hands out a source's pictures, each until the next one is asked for.
-type viewfinder struct {
-	source session.VideoSource
-	held   capture.Frame
-	holds  bool
-	begun  bool
-	first  time.Duration // PTS of the first picture
-
-	decoder  *openh264.Decoder    // once the source has delivered H.264
-	complete *passthrough.Encoder // gives it the parameter sets with each key frame
-	shown    *capture.Frame       // by the decoder last
-}
-
-func (v *viewfinder) next(ctx context.Context) (*capture.Frame, error) {
+// settled returns the first whole picture of a camera that has run for a while.
+func settled(ctx context.Context, source session.VideoSource, upright *pixel.Converter) (capture.Frame, error) {
+	begun, first := false, time.Duration(0)
 	for {
-		v.release()
-		f, err := v.source.Next(ctx)
+		f, err := source.Next(ctx)
 		if err != nil {
-			return nil, err
+			return f, err
 		}
-		v.held, v.holds = f, true
-		shown := &v.held
-		if f.Format == capture.H264 {
-			if shown, err = v.decode(f); err != nil {
-				return nil, err
-			}
+		if !begun {
+			begun, first = true, f.PTS
 		}
-		if shown == nil { // nothing to see before a key frame
+		if f.PTS-first < snapshotSettles {
+			f.Release()
 			continue
 		}
-		if !v.begun {
-			v.begun, v.first = true, shown.PTS
+		if f, err = upright.Convert(f); !errors.Is(err, pixel.ErrBroken) {
+			return f, err
 		}
-		return shown, nil
-	}
-}
-
-// decode returns nil for what cannot be shown: until the first key frame that is
-// everything.
-func (v *viewfinder) decode(f capture.Frame) (shown *capture.Frame, err error) {
-	if v.decoder == nil {
-		if v.decoder, err = openh264.NewDecoder(); err != nil {
-			return nil, err
-		}
-		v.complete, err = passthrough.New(passthrough.Config{Source: "the camera"}, func(au encoder.AccessUnit) error {
-			v.shown, _ = v.decoder.Decode(au) // of a damaged one nothing is shown: the next key frame begins anew
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	v.shown = nil
-	err = v.complete.Encode(f)
-	return v.shown, err
-}
-
-func (v *viewfinder) release() {
-	if v.holds {
-		v.held.Release()
-		v.holds = false
-	}
-}
-
-func (v *viewfinder) close() {
-	v.release()
-	if v.decoder != nil {
-		_ = v.decoder.Close() // nothing of it is used any more
-	}
-	if v.complete != nil {
-		_ = v.complete.Close() // likewise
 	}
 }

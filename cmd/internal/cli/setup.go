@@ -108,7 +108,7 @@ func (o *options) setup(c *cobra.Command, f setupFlags) setup.Config {
 			_ = writeStep(c.OutOrStdout(), done) // the report's result tells a script
 		}
 	}
-	cfg.Board = machine{o.app.Version, f.Path}
+	cfg.Board = machine{}
 	cfg.Enrol = notEnrolling{}
 	cfg.Manager = setup.Systemd{Status: o.daemonStatus, Config: f.Path}
 	return cfg
@@ -122,15 +122,14 @@ func (o *options) daemonStatus(ctx context.Context) (control.Status, error) {
 }
 
 // machine is the hardware of this one.
-type machine struct{ version, config string }
+type machine struct{}
 
 // List lists it.
 func (machine) List(cfg configs.Config) (agent.Devices, error) { return agent.ListDevices(cfg) }
 
 // Snapshot takes a picture.
-func (m machine) Snapshot(ctx context.Context, cfg configs.Config) ([]byte, error) {
-	p, err := agent.Snapshot(ctx, cfg, agent.Options{Version: m.version, Log: slog.New(slog.DiscardHandler)})
-	return p.JPEG, err
+func (machine) Snapshot(ctx context.Context, cfg configs.Config) ([]byte, error) {
+	return agent.Snapshot(ctx, cfg, agent.Options{Log: slog.New(slog.DiscardHandler)})
 }
 
 // reportSetup prints what there is to print at the end.
