@@ -180,7 +180,7 @@ func validName(name string) bool {
 		return false
 	}
 	switch name {
-	case "api", "appointment", "assets", "book", "c", "healthz", "hear", "j", "media", "privacy", "staff", "talk", "unsubscribe", "whep", "whip": // our own paths
+	case "api", "appointment", "assets", "book", "c", "healthz", "hear", "j", "media", "news", "privacy", "staff", "talk", "unsubscribe", "whep", "whip": // our own paths
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {
