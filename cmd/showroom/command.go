@@ -57,6 +57,7 @@ A file of office hours:
       holidays: [2027-01-01, 2027-07-19..2027-07-25]
 ` + exitCodes,
 		Example: `  showroom --listen 127.0.0.1:8080 --data ./showroom-data
+  showroom --data ./showroom-data --tls-own --require-enrolment
   showroom --listen 192.0.2.10:443 --data /var/lib/showroom --token-file tokens \
            --tls-cert fullchain.pem --tls-key privkey.pem --public-url https://showroom.example \
            --hours hours.yaml --smtp smtp://showroom@mail.example:587 \
@@ -76,7 +77,8 @@ A file of office hours:
 	c.SetErr(errOut)
 	c.SetArgs(args)
 	c.CompletionOptions.DisableDefaultCmd = true
-	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON), newPrivacyCommand(&asJSON), newBackupCommand(&asJSON), newStaffCommand(&asJSON))
+	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON), newPrivacyCommand(&asJSON), newBackupCommand(&asJSON), newStaffCommand(&asJSON),
+		newTokenCommand(&asJSON), newDevicesCommand(&asJSON))
 	return c
 }
 
@@ -95,6 +97,9 @@ func addFlags(c *cobra.Command, cfg *showroom.Config) {
 	f.StringVar(&cfg.PublicURL, "public-url", "", "where customers reach the server, for links in mails (default: where it listens)")
 	f.StringVar(&cfg.TLSCert, "tls-cert", "", "certificate chain, PEM")
 	f.StringVar(&cfg.TLSKey, "tls-key", "", "private key, PEM")
+	f.BoolVar(&cfg.TLSOwn, "tls-own", false, "TLS by an authority of the server's own, kept in DIR/authority; enrolled glasses trust it")
+	f.BoolVar(&cfg.RequireEnrolment, "require-enrolment", false, "take what glasses send from enrolled devices only (showroom token new)")
+	f.StringArrayVar(&cfg.ConfigurationKeys, "configuration-key", nil, "`file` with an Ed25519 public key that may sign the devices' configuration, PEM; may be repeated")
 	f.BoolVar(&cfg.RequireKey, "require-key", false, "ask viewers for the access key on loopback too")
 }
 

@@ -32,11 +32,20 @@ type Config struct {
 	TokenFile string       // publishers' bearer tokens, one a line; default: publishing is open
 	TLSCert   string       // PEM files; default: plain HTTP
 	TLSKey    string       //
+	TLSOwn    bool         // the server makes itself an authority and a certificate, which enrolled glasses trust; default: no
 	Log       *slog.Logger // default: none
 
 	// RequireKey asks viewers for the conversation's access key on loopback too.
 	// Off loopback it is always asked for.
 	RequireKey bool
+
+	// RequireEnrolment takes what glasses send from enrolled devices only, on loopback
+	// too. It needs TLS and DataDir.
+	RequireEnrolment bool
+
+	// ConfigurationKeys are files with the Ed25519 public keys that may sign the
+	// devices' configuration, as PEM; devices are told them when they are enrolled.
+	ConfigurationKeys []string
 
 	// Retention is how long photos and clips are kept after they were taken, and
 	// what is known of a customer after the last service; default and at most
@@ -125,6 +134,9 @@ func (c Config) check(addr netip.AddrPort) error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return refuse("give both --tls-cert and --tls-key", "TLS needs a certificate and its key")
 	}
+	if err := c.checkDevices(); err != nil {
+		return err
+	}
 	if c.RequireKey && c.DataDir == "" {
 		return refuse("add --data DIR", "access keys need a data directory")
 	}
@@ -138,11 +150,11 @@ func (c Config) check(addr netip.AddrPort) error {
 		return nil
 	}
 	var missing []error
-	if c.TLSCert == "" {
-		missing = append(missing, errors.New("TLS (--tls-cert and --tls-key)"))
+	if !c.overTLS() {
+		missing = append(missing, errors.New("TLS (--tls-cert and --tls-key, or --tls-own)"))
 	}
-	if c.TokenFile == "" {
-		missing = append(missing, errors.New("publishers' tokens (--token-file)"))
+	if c.TokenFile == "" && !c.RequireEnrolment {
+		missing = append(missing, errors.New("publishers' tokens (--token-file) or --require-enrolment"))
 	}
 	if c.DataDir == "" {
 		missing = append(missing, errors.New("a data directory for the access keys (--data)"))
@@ -151,6 +163,23 @@ func (c Config) check(addr netip.AddrPort) error {
 		return nil
 	}
 	return refuse("add the flags, or listen on 127.0.0.1", "listen on %v, which is not loopback, without %w", addr, joinWith(" and ", missing))
+}
+
+func (c Config) overTLS() bool { return c.TLSOwn || c.TLSCert != "" }
+
+// checkDevices refuses an enrolment that could not work.
+func (c Config) checkDevices() error {
+	switch {
+	case c.TLSOwn && c.TLSCert != "":
+		return refuse("give one of them", "TLS has the server's own certificate (--tls-own) and another one (--tls-cert)")
+	case c.TLSOwn && c.DataDir == "":
+		return refuse("add --data DIR", "the server's own certificate needs a data directory")
+	case c.RequireEnrolment && c.DataDir == "":
+		return refuse("add --data DIR", "enrolment needs a data directory")
+	case c.RequireEnrolment && !c.overTLS():
+		return refuse("add --tls-own, or --tls-cert and --tls-key", "enrolment needs TLS: devices are known by their certificates")
+	}
+	return nil
 }
 
 // checkMail refuses mails that would be lost, or whose links would lead nowhere.

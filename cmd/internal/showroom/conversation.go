@@ -30,7 +30,7 @@ type sessionAnswer struct {
 // lets its publisher say that it has paused.
 func (s *Server) session(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
-	owner, err := s.tokens.owner(r)
+	owner, err := s.publisher(r)
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		if err != nil && (!s.locked(name) || s.mayView(r, name) != nil) {

@@ -62,7 +62,7 @@ func (s *Server) storing() error {
 // began it: a token may be replaced before what it sent is acknowledged, and only
 // who made the item knows its ID, of 128 random bits, until it is stored.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.tokens.owner(r); err != nil {
+	if _, err := s.publisher(r); err != nil {
 		return err
 	}
 	if err := s.storing(); err != nil {
@@ -76,7 +76,7 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return notAllowed(w, "GET, HEAD")
 	}
-	if _, err := s.tokens.owner(r); err != nil {
+	if _, err := s.publisher(r); err != nil {
 		return err
 	}
 	if err := s.storing(); err != nil {
@@ -124,10 +124,10 @@ func (s *Server) mediaList(w http.ResponseWriter, r *http.Request) error {
 // glasses that are live in it, and to no others.
 func (s *Server) mayList(r *http.Request, name string) error {
 	err := s.mayView(r, name)
-	if err == nil || len(s.tokens) == 0 {
+	if err == nil || s.open(r) {
 		return err
 	}
-	owner, tokenErr := s.tokens.owner(r)
+	owner, tokenErr := s.publisher(r)
 	if tokenErr != nil || isConversation(name) && !s.relay.PublishedBy(name, owner) {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // is everybody.
 func (s *Server) glassesOwner(next func(w http.ResponseWriter, r *http.Request, owner string) error, methods ...string) handler {
 	return allow(func(w http.ResponseWriter, r *http.Request) error {
-		owner, err := s.tokens.owner(r)
+		owner, err := s.publisher(r)
 		if err != nil {
 			return err
 		}
@@ -21,6 +21,9 @@ func (s *Server) glassesOwner(next func(w http.ResponseWriter, r *http.Request, 
 			return err
 		}
 		if err := glassesName(r.PathValue("name")); err != nil {
+			return err
+		}
+		if err := s.mayUse(r.Context(), r.PathValue("name"), owner); err != nil {
 			return err
 		}
 		return next(w, r, owner)

@@ -37,7 +37,7 @@ func (s *Server) withRecords(next func() error) (err error) {
 // withOffice runs next, and beside it what conversations need: mail and the desk.
 // Without records there are none. base is the address in mails.
 func (s *Server) withOffice(ctx context.Context, base string, next func(context.Context) error) (err error) {
-	s.desk, s.rooms, s.staff = nil, nil, nil
+	s.desk, s.rooms, s.staff, s.devices = nil, nil, nil, nil
 	if s.records == nil {
 		return next(ctx)
 	}
@@ -61,6 +61,7 @@ func (s *Server) withOffice(ctx context.Context, base string, next func(context.
 	}); err != nil {
 		return err
 	}
+	s.openDevices(base)
 	keeper := privacy.New(privacy.Config{
 		Records: s.records, Media: s.media, Mail: queue, Retention: s.cfg.Retention, Clock: s.now, Log: s.log, End: s.endErased,
 	})
@@ -90,6 +91,9 @@ func (s *Server) endErased(_ context.Context, cid string) {
 func (s *Server) adminRoutes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range staff.NewAdmin(s.records).Routes() {
+		mux.Handle(pattern, s.answering(h))
+	}
+	for pattern, h := range s.deviceAdmin().Routes(validName) {
 		mux.Handle(pattern, s.answering(h))
 	}
 	return mux

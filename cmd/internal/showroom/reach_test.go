@@ -117,7 +117,7 @@ func TestHostileBodies(t *testing.T) {
 	check(t, err)
 	url := runServer(t, s)
 	key := []string{"Authorization", "Bearer " + s.keys.Key(strangeID)}
-	for _, o := range operations(func(o operation) bool { return o.takes(jsonType) }) {
+	for _, o := range operations(func(o operation) bool { return o.takes(jsonType) && !o.isOf("devices") }) {
 		o.send(t, url+o.at(), "{}", "text/plain", 415, key...)
 		o.send(t, url+o.at(), "{", jsonType, 400, key...)
 		o.send(t, url+o.at(), `{"x":"`+strings.Repeat("x", maxBody)+`"}`, jsonType, 413, key...)

@@ -37,6 +37,7 @@ func (s *Server) register(add func(pattern string, h handler)) {
 	s.registerMedia(add)
 	s.registerCalls(add)
 	s.registerStaff(add)
+	s.registerDevices(add)
 	add("GET /api/openapi.yaml", openAPI)
 	add("GET /.well-known/bril", s.wellKnown)
 	add("GET /healthz", health)

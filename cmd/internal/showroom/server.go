@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/desk"
+	"github.com/bril-edge/bril/cmd/internal/showroom/devices"
 	"github.com/bril-edge/bril/cmd/internal/showroom/hours"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
@@ -50,6 +51,8 @@ type Server struct {
 	plan       hours.Plan          // of all showrooms
 	identity   *age.X25519Identity // nil without a data directory: then nothing is stored
 	tls        *tls.Config
+	authority  *devices.Authority // nil without TLS or a data directory: then nobody is enrolled
+	configKeys []string           // of Config.ConfigurationKeys, as devices are told them
 
 	readTimeout, writeTimeout time.Duration                   // of tests
 	observe                   func(http.Handler) http.Handler // likewise
@@ -58,13 +61,14 @@ type Server struct {
 
 	// While Run runs; some are nil without a data directory.
 	relay    *relay.Relay
-	media    *media.Store    // may be nil
-	records  *records.DB     // may be nil
-	desk     *desk.Desk      // may be nil
-	staff    *staff.Staff    // may be nil
-	rooms    *rooms          // may be nil
-	instance string          // tells pages that the server was started anew
-	serving  context.Context // ends when Run is to
+	media    *media.Store      // may be nil
+	records  *records.DB       // may be nil
+	desk     *desk.Desk        // may be nil
+	staff    *staff.Staff      // may be nil
+	rooms    *rooms            // may be nil
+	devices  *devices.Registry // may be nil
+	instance string            // tells pages that the server was started anew
+	serving  context.Context   // ends when Run is to
 }
 
 // New checks the configuration and reads the files that it names. A refusal is a
@@ -120,8 +124,8 @@ func (s *Server) readSecrets() (err error) {
 		if err != nil {
 			return refuse("check --tls-cert and --tls-key", "read the TLS certificate: %w", err)
 		}
-		// Not h2: `make build` leaves HTTP/2 out, and a page has few requests.
-		s.tls = &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
+		s.tls = tlsConfig()
+		s.tls.Certificates = []tls.Certificate{certificate}
 	}
 	s.locksAll = s.cfg.RequireKey || !s.addr.Addr().Unmap().IsLoopback()
 	if s.cfg.DataDir == "" {
@@ -130,8 +134,15 @@ func (s *Server) readSecrets() (err error) {
 	if s.keys, err = LoadKeys(s.cfg.DataDir); err != nil {
 		return err
 	}
-	s.identity, err = LoadIdentity(s.cfg.DataDir)
-	return err
+	if s.identity, err = LoadIdentity(s.cfg.DataDir); err != nil {
+		return err
+	}
+	return s.readAuthority()
+}
+
+// tlsConfig has no h2: `make build` leaves HTTP/2 out, and a page has few requests.
+func tlsConfig() *tls.Config {
+	return &tls.Config{NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
 }
 
 // Run serves until ctx ends, which is no error, and returns after everything

@@ -82,7 +82,7 @@ func (s *Server) hear(w http.ResponseWriter, r *http.Request) error {
 
 // mayHear admits the publisher of the conversation alone.
 func (s *Server) mayHear(r *http.Request, name string) error {
-	owner, err := s.tokens.owner(r)
+	owner, err := s.publisher(r)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (s *Server) mayHear(r *http.Request, name string) error {
 
 func (s *Server) hearResource(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
-	if _, err := s.tokens.owner(r); err != nil { // the glasses may have gone off live meanwhile
+	if _, err := s.publisher(r); err != nil { // the glasses may have gone off live meanwhile
 		return err
 	}
 	session, err := s.relay.Session(relay.VoiceRoom(name), r.PathValue("id"))

@@ -42,8 +42,11 @@ func options(w http.ResponseWriter, allow string) error {
 }
 
 func (s *Server) publish(w http.ResponseWriter, r *http.Request) error {
-	owner, err := s.tokens.owner(r)
+	owner, err := s.publisher(r)
 	if err != nil {
+		return err
+	}
+	if err := s.mayUse(r.Context(), r.PathValue("name"), owner); err != nil {
 		return err
 	}
 	offer, err := body(r, sdpType)
@@ -81,7 +84,7 @@ func (s *Server) whipResource(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodOptions {
 		return options(w, resourceAllow)
 	}
-	owner, err := s.tokens.owner(r)
+	owner, err := s.publisher(r)
 	if err != nil {
 		return err
 	}

@@ -125,6 +125,15 @@ func (d *Desk) closeStream(s *Stream) {
 	}
 }
 
+// Dismiss closes the event stream that an owner's glasses have open.
+func (d *Desk) Dismiss(name, owner string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := d.pairs[name]; p != nil && p.owner == owner && p.stream != nil {
+		d.closeStream(p.stream)
+	}
+}
+
 // Glasses opens the event stream of a pair of glasses for a publisher's token's
 // owner; it replaces the same owner's stream before. Another owner gets ErrHeld.
 // lastEventID is the header's, or "".

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
+	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,4 +45,14 @@ func Sync(dir string) error {
 		return fmt.Errorf("sync directory %s: %w", dir, err)
 	}
 	return nil
+}
+
+// Write replaces a file, which only its owner can read, and returns when it and its
+// name are on disk. A crash leaves the old one or the new one.
+func Write(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return Sync(dir)
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 )
 
@@ -45,22 +43,13 @@ func (q *Queue) outboxPath(e Entry) string {
 	return filepath.Join(q.dir, string(e.Kind)+"-"+e.ID+".eml")
 }
 
-// write replaces a file of the queue, and returns when it is on disk.
-func (q *Queue) write(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
-		return err
-	}
-	return directory.Sync(dir)
-}
-
 func (q *Queue) save(r record) error {
 	r.SchemaVersion = schemaVersion
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	return q.write(q.entryPath(r.ID), append(data, '\n'))
+	return directory.Write(q.entryPath(r.ID), append(data, '\n'))
 }
 
 // rename gives a file another name, and returns when it has it on disk.

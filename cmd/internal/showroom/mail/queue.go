@@ -167,7 +167,7 @@ func (q *Queue) add(ctx context.Context, r record, message []byte) (err error) {
 	if err := q.step("put message"); err != nil {
 		return err
 	}
-	if err := q.write(q.messagePath(r.ID), message); err != nil {
+	if err := directory.Write(q.messagePath(r.ID), message); err != nil {
 		return err
 	}
 	if err := q.step("put entry"); err != nil {

@@ -35,6 +35,18 @@ func (r *Relay) PublishedBy(name, owner string) bool {
 	return p != nil && p.owner == owner
 }
 
+// EndPublisher ends all that an owner publishes. Who watches waits for another
+// publisher, as when one is lost.
+func (r *Relay) EndPublisher(owner string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, room := range r.rooms {
+		if p := room.publisher.Load(); p != nil && p.owner == owner {
+			p.end(errOver)
+		}
+	}
+}
+
 // End ends a conversation that is over: what is published, viewed and said in it.
 // Nobody is waited for. It returns at once; what is new in a room of that name is
 // another conversation.

@@ -126,6 +126,33 @@ CREATE TABLE usage (
   PRIMARY KEY (showroom, week)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE enrolment_tokens (
+  id          TEXT PRIMARY KEY,
+  secret_hash TEXT NOT NULL,
+  name        TEXT NOT NULL,
+  label       TEXT NOT NULL,
+  serial      TEXT NOT NULL,
+  created     INTEGER NOT NULL,
+  expires     INTEGER NOT NULL,
+  used        INTEGER NOT NULL,
+  device      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE devices (
+  id        TEXT PRIMARY KEY,
+  name      TEXT NOT NULL,
+  label     TEXT NOT NULL,
+  serial    TEXT NOT NULL,
+  model     TEXT NOT NULL,
+  version   TEXT NOT NULL,
+  key_hash  TEXT NOT NULL,
+  enrolled  INTEGER NOT NULL,
+  renewed   INTEGER NOT NULL,
+  not_after INTEGER NOT NULL,
+  revoked   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX devices_name ON devices(name) WHERE revoked = 0;
+
 CREATE TABLE erasures (
   kind TEXT NOT NULL CHECK (kind IN ('customer', 'conversation', 'sweep')),
   id   TEXT NOT NULL,
