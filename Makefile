@@ -5,12 +5,14 @@ SHELL       := /bin/bash -o pipefail
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# When the commit was made, RFC 3339: the time on a board never falls below it.
+BUILT       := $(shell git log -1 --format=%cI 2>/dev/null)
 # The version comes by -X, so that a tree that git refuses builds too. What the
 # tags leave out (the C library's resolver and user database, HTTP/2) costs three
 # megabytes of memory. libstdc++ and libgcc go into the binary: boards often have
 # none. libc stays shared, because libasound and libturbojpeg are loaded at run
 # time. Boards have no demo, whose endpoint takes eleven megabytes.
-LDFLAGS     := -X main.version=$(VERSION) -s -w -extldflags "-static-libstdc++ -static-libgcc"
+LDFLAGS     := -X main.version=$(VERSION) -X main.built=$(BUILT) -s -w -extldflags "-static-libstdc++ -static-libgcc"
 TAGS        := netgo,osusergo,nethttpomithttp2
 BUILD       := -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 ARM64_CC    := aarch64-linux-gnu-gcc

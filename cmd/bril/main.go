@@ -7,13 +7,16 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/cli"
 )
 
-// version is set by the linker.
-var version = "unknown"
+// version, and when its commit was made (RFC 3339), are set by the linker.
+var (
+	version = "unknown"
+	built   string
+)
 
 func main() {
 	os.Exit(cli.Main(cli.App{
-		Version: version,
-		Stdin:   os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Version: version, Built: built,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Args: os.Args[1:],
 	}))
 }

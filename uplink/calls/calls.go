@@ -47,8 +47,10 @@ type Config struct {
 	URL            string // of the stream: https, or http on loopback
 	Token          origin.Secret
 	TrustedOrigins []string
-	UserAgent      string          // "bril" when empty
-	Date           func(time.Time) // as origin.Config has it
+	UserAgent      string           // "bril" when empty
+	Date           func(time.Time)  // as origin.Config has it
+	Time           func() time.Time // likewise
+	Confirmed      func() bool      // likewise
 	RootCAs        *x509.CertPool
 	Log            *slog.Logger // nil discards
 
@@ -95,7 +97,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	http, err := origin.New(origin.Config{
 		URL: cfg.URL, Key: keyURL, Foreign: ErrNotEvents, Token: cfg.Token, TrustedOrigins: cfg.TrustedOrigins,
-		UserAgent: cfg.UserAgent, Date: cfg.Date, RootCAs: cfg.RootCAs, Transport: cfg.Transport,
+		UserAgent: cfg.UserAgent, Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, RootCAs: cfg.RootCAs, Transport: cfg.Transport,
 	})
 	if err != nil {
 		return nil, err

@@ -42,6 +42,8 @@ type Config struct {
 	WHIPURL   string            // of the endpoint: its host has to be within 127.0.0.0/8, or ::1
 	StateDir  string            // where the recipient is pinned, in endpoint.json; "" pins nothing
 	UserAgent string            // "bril" when empty
+	Time      func() time.Time  // as in origin.Config
+	Confirmed func() bool       // likewise
 	Transport http.RoundTripper // for tests; one of its own when nil
 }
 

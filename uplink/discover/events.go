@@ -51,7 +51,8 @@ func Events(ctx context.Context, cfg Config) (string, error) {
 func get(ctx context.Context, cfg Config, whip *url.URL) (origin.Request, *origin.Reply, error) {
 	here := &url.URL{Scheme: whip.Scheme, Host: whip.Host, Path: path}
 	q := origin.Request{Op: "ask", Method: http.MethodGet, URL: here, Header: map[string]string{"Accept": "application/json"}, Here: true}
-	c, err := origin.New(origin.Config{URL: here.String(), Key: keyURL, Foreign: ErrNotBril, UserAgent: cfg.UserAgent, Transport: cfg.Transport})
+	c, err := origin.New(origin.Config{URL: here.String(), Key: keyURL, Foreign: ErrNotBril, UserAgent: cfg.UserAgent,
+		Time: cfg.Time, Confirmed: cfg.Confirmed, Transport: cfg.Transport})
 	if err != nil {
 		return q, nil, err
 	}

@@ -31,6 +31,8 @@ type Config struct {
 	TrustedOrigins []string
 	UserAgent      string            // "bril" when empty
 	Date           func(time.Time)   // is told the time of each answer over TLS; nobody when nil
+	Time           func() time.Time  // by which certificates are judged; the machine's when nil
+	Confirmed      func() bool       // says whether Time can be right; it is when nil
 	RootCAs        *x509.CertPool    // the system's when nil
 	Transport      http.RoundTripper // one of NewTransport's when nil
 }
@@ -60,7 +62,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = NewTransport(cfg.RootCAs)
+		cfg.Transport = NewTransport(cfg.RootCAs, cfg.Time)
 	}
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "bril"

@@ -16,6 +16,10 @@ import (
 var (
 	ErrCertificate = errors.New("TLS certificate not accepted")
 	ErrTooLarge    = errors.New("answer too large")
+
+	// ErrClock says that a certificate is from after the time here, which nobody has
+	// confirmed: it is the clock that is wrong, and a later try finds it set.
+	ErrClock = errors.New("this machine's clock is not set yet")
 )
 
 // Error says what was tried, on which URL, and why it did not work. None of its
@@ -97,6 +101,9 @@ func (c *Client) unanswered(ctx context.Context, q Request, err error, timeout t
 	switch {
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("no complete answer within %v: %w", timeout, err)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && c.early(invalid.Cert):
+		err = WithHint(fmt.Errorf("%w: it says %s, the certificate is from %s", ErrClock,
+			c.now().UTC().Format(time.DateOnly), invalid.Cert.NotBefore.UTC().Format(time.DateOnly)), clockHint)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		err = WithHint(fmt.Errorf("%w: %w", ErrCertificate, err), "compare this machine's clock (date) with the dates of the certificate")
 	case errors.As(err, &verification):
@@ -107,6 +114,21 @@ func (c *Client) unanswered(ctx context.Context, q Request, err error, timeout t
 		err = WithHint(err, "is the endpoint running? check "+c.cfg.Key)
 	}
 	return q.Fail(err)
+}
+
+// clockHint is for a board without a clock chip, whose network tells no time.
+const clockHint = "it is tried again once NTP has set the clock: does this network let NTP through? timedatectl shows it"
+
+// early says that a certificate is not valid yet, by a clock that may be behind.
+func (c *Client) early(certificate *x509.Certificate) bool {
+	return certificate != nil && c.cfg.Confirmed != nil && !c.cfg.Confirmed() && c.now().Before(certificate.NotBefore)
+}
+
+func (c *Client) now() time.Time {
+	if c.cfg.Time != nil {
+		return c.cfg.Time()
+	}
+	return time.Now()
 }
 
 // Refused is the error for an answer that is not the one the request asks for:

@@ -153,12 +153,15 @@ func (r *Reply) explain(res *http.Response) {
 	r.Body, _ = io.ReadAll(io.LimitReader(res.Body, MaxErrorBody))
 }
 
-// tellDate passes on what only the server can have said.
+// tellDate passes on what only the server can have said. One that is beyond its own
+// certificate does not know the time.
 func (c *Client) tellDate(res *http.Response) {
-	if c.cfg.Date == nil || res.TLS == nil {
+	if c.cfg.Date == nil || res.TLS == nil || len(res.TLS.PeerCertificates) == 0 {
 		return
 	}
-	if at, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+	of := res.TLS.PeerCertificates[0]
+	at, err := http.ParseTime(res.Header.Get("Date"))
+	if err == nil && !at.Before(of.NotBefore) && !at.After(of.NotAfter) {
 		c.cfg.Date(at)
 	}
 }

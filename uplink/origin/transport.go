@@ -23,8 +23,9 @@ const (
 
 // NewTransport makes a transport that leaves nothing running while live:
 // HTTP/1.1 without background frames, idle connections closed within seconds.
-// The authorities are the system's where roots is nil.
-func NewTransport(roots *x509.CertPool) *http.Transport {
+// The authorities are the system's where roots is nil, and certificates are judged
+// by the machine's clock where now is nil.
+func NewTransport(roots *x509.CertPool, now func() time.Time) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
@@ -33,6 +34,7 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			RootCAs:            roots,
+			Time:               now,
 			ClientSessionCache: tls.NewLRUClientSessionCache(4), // a reconnect saves a round trip
 		},
 		TLSHandshakeTimeout:    dialTimeout,

@@ -392,7 +392,7 @@ func inBubble(t *testing.T, e *endpoint, test func(t *testing.T, u *Uploader, o 
 		go h.Serve(network)
 		defer h.Close()
 		defer close(e.closed)
-		transport := newTransport(nil)
+		transport := newTransport(nil, nil)
 		transport.DialContext = network.Dial
 		cfg := Config{Spool: o, URL: base, Token: origin.NewSecret(token), Transport: transport, Audit: func() string { return "head" }}
 		for _, f := range change {

@@ -17,8 +17,8 @@ const (
 	maxUnsent       = 64 << 10    // bytes
 )
 
-func newTransport(roots *x509.CertPool) *http.Transport {
-	t := origin.NewTransport(roots)
+func newTransport(roots *x509.CertPool, now func() time.Time) *http.Transport {
+	t := origin.NewTransport(roots, now)
 	t.ExpectContinueTimeout = continueTimeout
 	dial := t.DialContext
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {

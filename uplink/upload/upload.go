@@ -49,6 +49,8 @@ type Config struct {
 	Audit          func() string     // head of the audit log, which travels with each upload; none when nil
 	UserAgent      string            // "bril" when empty
 	Date           func(time.Time)   // as in origin.Config
+	Time           func() time.Time  // likewise
+	Confirmed      func() bool       // likewise
 	RootCAs        *x509.CertPool    // the system's when nil
 	Transport      http.RoundTripper // for tests; one of its own when nil
 	Log            *slog.Logger      // discards when nil
@@ -92,7 +94,7 @@ type Uploader struct {
 // nothing of the network.
 func New(cfg Config) (*Uploader, error) {
 	if cfg.Transport == nil {
-		cfg.Transport = newTransport(cfg.RootCAs)
+		cfg.Transport = newTransport(cfg.RootCAs, cfg.Time)
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -104,7 +106,7 @@ func New(cfg Config) (*Uploader, error) {
 		cfg.Audit = func() string { return "" }
 	}
 	asker, err := origin.New(origin.Config{URL: cfg.URL, Key: keyURL, Foreign: ErrNotTus, Token: cfg.Token,
-		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent, Date: cfg.Date, Transport: cfg.Transport})
+		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent, Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, Transport: cfg.Transport})
 	if err != nil {
 		return nil, err
 	}

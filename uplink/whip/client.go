@@ -29,6 +29,9 @@ type Config struct {
 	StateDir       string            // where URLs of open sessions are kept for deletion after a crash; "" keeps none
 	UserAgent      string            // "bril" when empty
 	Timeout        time.Duration     // of one request with its redirects; 10 s when 0
+	Date           func(time.Time)   // as in origin.Config
+	Time           func() time.Time  // likewise
+	Confirmed      func() bool       // likewise
 	RootCAs        *x509.CertPool    // the system's when nil
 	Transport      http.RoundTripper // for tests; an HTTP/1.1 transport of its own when nil
 	Log            *slog.Logger      // discards when nil
@@ -61,7 +64,8 @@ type Client struct {
 // It asks nothing of the network. An error names the key to change.
 func New(cfg Config) (*Client, error) {
 	asker, err := origin.New(origin.Config{URL: cfg.URL, Key: keyURL, Foreign: ErrNotWHIP, Token: cfg.Token,
-		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent, RootCAs: cfg.RootCAs, Transport: cfg.Transport})
+		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent,
+		Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, RootCAs: cfg.RootCAs, Transport: cfg.Transport})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func inBubble(t *testing.T, handlers script, test func(t *testing.T, c *Client, 
 		h := &http.Server{Handler: s, ErrorLog: quiet}
 		go h.Serve(network)
 		defer h.Close()
-		transport := origin.NewTransport(nil)
+		transport := origin.NewTransport(nil, nil)
 		transport.DialContext = network.Dial
 		c, err := New(Config{URL: "http://127.0.0.1/whip/a", Transport: transport})
 		if err != nil {

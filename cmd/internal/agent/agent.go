@@ -36,6 +36,7 @@ import (
 // Options are what a configuration does not say.
 type Options struct {
 	Version  string
+	Built    string // when, RFC 3339; "" where nobody knows
 	StateDir string
 	Stdin    *os.File // read for the source y4m:-
 	Log      *slog.Logger
@@ -108,7 +109,8 @@ func (a *Agent) open() (err error) {
 	if a.state, err = openState(a.opts.StateDir); err != nil {
 		return err
 	}
-	if a.client, err = newClient(a.cfg.Uplink, a.opts); err != nil {
+	a.openClock()
+	if a.client, err = a.newClient(); err != nil {
 		return err
 	}
 	if a.cfg.Camera.Source.Live() {
@@ -172,6 +174,7 @@ func (a *Agent) Run(ctx context.Context, live bool) error {
 	defer a.playCues(ctx)()
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()
+	a.runClock(own)
 	a.runBoard(own)
 	a.watchPower(own)
 	a.runSpool(own)

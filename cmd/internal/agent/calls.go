@@ -95,7 +95,8 @@ func (a *Agent) findCalls(ctx context.Context) *calls.Client {
 	if where == configs.CallsNone || where == "" && !discover.Applies(a.cfg.Uplink.WHIPURL) {
 		return nil
 	}
-	ask := discover.Config{WHIPURL: a.cfg.Uplink.WHIPURL, UserAgent: "bril/" + a.opts.Version}
+	ask := discover.Config{WHIPURL: a.cfg.Uplink.WHIPURL, UserAgent: "bril/" + a.opts.Version,
+		Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed}
 	for wait := askFirst; where == ""; {
 		var err error
 		where, err = discover.Events(ctx, ask)
@@ -134,7 +135,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (a *Agent) newEvents(from string) (*calls.Client, error) {
 	cfg := calls.Config{
 		URL: from, TrustedOrigins: a.cfg.Uplink.TrustedOrigins, UserAgent: "bril/" + a.opts.Version,
-		Date: a.clock.Heard, Log: a.opts.Log,
+		Date: a.clock.Heard, Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed, Log: a.opts.Log,
 	}
 	var err error
 	if cfg.Token, err = token(a.cfg.Uplink); err != nil {

@@ -9,6 +9,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/hardware/clock"
 	"github.com/bril-edge/bril/uplink/discover"
 )
 
@@ -32,7 +33,7 @@ const (
 	recipientNone       = "none"
 )
 
-func newCloud(cfg configs.Config, opts Options) (*cloud, error) {
+func newCloud(cfg configs.Config, opts Options, time *clock.Clock) (*cloud, error) {
 	c := &cloud{uploads: cfg.Upload.URL, trust: recipientNone}
 	if cfg.Spool.Recipient != "" {
 		recipient, err := age.ParseX25519Recipient(cfg.Spool.Recipient)
@@ -44,7 +45,8 @@ func newCloud(cfg configs.Config, opts Options) (*cloud, error) {
 	// An endpoint on this machine does not say whom what goes elsewhere is for.
 	elsewhere := cfg.Upload.URL != "" && !discover.Applies(cfg.Upload.URL)
 	if discover.Applies(cfg.Uplink.WHIPURL) && !elsewhere {
-		where := discover.Config{WHIPURL: cfg.Uplink.WHIPURL, StateDir: opts.StateDir, UserAgent: "bril/" + opts.Version}
+		where := discover.Config{WHIPURL: cfg.Uplink.WHIPURL, StateDir: opts.StateDir, UserAgent: "bril/" + opts.Version,
+			Time: time.TLSTime, Confirmed: time.Confirmed}
 		c.find = func(ctx context.Context) (discover.Found, error) { return discover.Find(ctx, where) }
 	}
 	return c, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/hardware/clock"
 	"github.com/bril-edge/bril/uplink/discover"
 )
 
@@ -53,7 +54,7 @@ func TestRecipient(t *testing.T) {
 				cfg.Uplink.WHIPURL = tt.whip
 			}
 			cfg.Spool.Recipient, cfg.Upload.URL = tt.recipient, tt.uploads
-			c, err := newCloud(cfg, Options{StateDir: t.TempDir()})
+			c, err := newCloud(cfg, Options{StateDir: t.TempDir()}, new(clock.Clock))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,16 +13,17 @@ import (
 	"github.com/bril-edge/bril/uplink/whip"
 )
 
-func newClient(u configs.Uplink, opts Options) (*whip.Client, error) {
+func (a *Agent) newClient() (*whip.Client, error) {
 	cfg := whip.Config{
-		URL:            u.WHIPURL,
-		TrustedOrigins: u.TrustedOrigins,
-		StateDir:       opts.StateDir,
-		UserAgent:      "bril/" + opts.Version,
-		Log:            opts.Log,
+		URL:            a.cfg.Uplink.WHIPURL,
+		TrustedOrigins: a.cfg.Uplink.TrustedOrigins,
+		StateDir:       a.opts.StateDir,
+		UserAgent:      "bril/" + a.opts.Version,
+		Date:           a.clock.Heard, Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed,
+		Log: a.opts.Log,
 	}
 	var err error
-	if cfg.Token, err = token(u); err != nil {
+	if cfg.Token, err = token(a.cfg.Uplink); err != nil {
 		return nil, err
 	}
 	return whip.New(cfg)

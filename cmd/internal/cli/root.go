@@ -21,6 +21,7 @@ import (
 // App is what a command runs in.
 type App struct {
 	Version        string
+	Built          string // when, RFC 3339; "" where nobody knows
 	Stdin          *os.File
 	Stdout, Stderr io.Writer
 	Args           []string

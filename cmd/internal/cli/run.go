@@ -122,7 +122,7 @@ func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) e
 	if err != nil {
 		return err
 	}
-	a, err := agent.New(cfg, agent.Options{Version: o.app.Version, StateDir: state, Stdin: o.app.Stdin, Log: log})
+	a, err := agent.New(cfg, agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Stdin: o.app.Stdin, Log: log})
 	if err != nil {
 		return err
 	}
