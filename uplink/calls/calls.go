@@ -52,7 +52,8 @@ type Config struct {
 	Time           func() time.Time // likewise
 	Confirmed      func() bool      // likewise
 	RootCAs        *x509.CertPool
-	Log            *slog.Logger // nil discards
+	Identity       *origin.Identity // of an enrolled device; nil otherwise
+	Log            *slog.Logger     // nil discards
 
 	Transport http.RoundTripper // for tests; one of origin's when nil
 }
@@ -97,7 +98,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	http, err := origin.New(origin.Config{
 		URL: cfg.URL, Key: keyURL, Foreign: ErrNotEvents, Token: cfg.Token, TrustedOrigins: cfg.TrustedOrigins,
-		UserAgent: cfg.UserAgent, Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, RootCAs: cfg.RootCAs, Transport: cfg.Transport,
+		UserAgent: cfg.UserAgent, Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, RootCAs: cfg.RootCAs, Identity: cfg.Identity, Transport: cfg.Transport,
 	})
 	if err != nil {
 		return nil, err

@@ -44,6 +44,7 @@ type Config struct {
 	UserAgent string            // "bril" when empty
 	Time      func() time.Time  // as in origin.Config
 	Confirmed func() bool       // likewise
+	Identity  *origin.Identity  // of an enrolled device; nil otherwise
 	Transport http.RoundTripper // for tests; one of its own when nil
 }
 

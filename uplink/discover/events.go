@@ -52,7 +52,7 @@ func get(ctx context.Context, cfg Config, whip *url.URL) (origin.Request, *origi
 	here := &url.URL{Scheme: whip.Scheme, Host: whip.Host, Path: path}
 	q := origin.Request{Op: "ask", Method: http.MethodGet, URL: here, Header: map[string]string{"Accept": "application/json"}, Here: true}
 	c, err := origin.New(origin.Config{URL: here.String(), Key: keyURL, Foreign: ErrNotBril, UserAgent: cfg.UserAgent,
-		Time: cfg.Time, Confirmed: cfg.Confirmed, Transport: cfg.Transport})
+		Time: cfg.Time, Confirmed: cfg.Confirmed, Identity: cfg.Identity, Transport: cfg.Transport})
 	if err != nil {
 		return q, nil, err
 	}

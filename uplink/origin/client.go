@@ -34,6 +34,7 @@ type Config struct {
 	Time           func() time.Time  // by which certificates are judged; the machine's when nil
 	Confirmed      func() bool       // says whether Time can be right; it is when nil
 	RootCAs        *x509.CertPool    // the system's when nil
+	Identity       *Identity         // of an enrolled device; nil otherwise
 	Transport      http.RoundTripper // one of NewTransport's when nil
 }
 
@@ -63,6 +64,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = NewTransport(cfg.RootCAs, cfg.Time)
+	}
+	if own, ok := cfg.Transport.(*http.Transport); ok {
+		cfg.Transport = cfg.Identity.Over(own)
 	}
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "bril"

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -106,6 +107,8 @@ func (c *Client) unanswered(ctx context.Context, q Request, err error, timeout t
 			c.now().UTC().Format(time.DateOnly), invalid.Cert.NotBefore.UTC().Format(time.DateOnly)), clockHint)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		err = WithHint(fmt.Errorf("%w: %w", ErrCertificate, err), "compare this machine's clock (date) with the dates of the certificate")
+	case unknownAuthority(err) && c.cfg.Identity.has(Of(q.URL)):
+		err = WithHint(fmt.Errorf("%w: %w", ErrCertificate, err), "it is not by the authority that this board was enrolled with: is somebody in between? otherwise bril enrol --token-file F")
 	case errors.As(err, &verification):
 		err = WithHint(fmt.Errorf("%w: %w", ErrCertificate, err), "is the certificate made for this host name, by an authority that this machine knows?")
 	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
@@ -136,9 +139,9 @@ func (c *Client) now() time.Time {
 func (c *Client) Refused(q Request, r *Reply, hint string, verdict error) *Error {
 	q.URL = r.URL
 	e := q.Fail(verdict)
-	e.Hint = hint
 	e.Status = r.Status
 	e.Problem = r.problem(c.cfg.Token)
+	e.Hint = cmp.Or(enrolmentHint(e.Problem.Type), hint)
 	e.RetryAfter = retryAfter(r.Header.Get("Retry-After"), time.Now())
 	return e
 }

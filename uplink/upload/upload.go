@@ -52,6 +52,7 @@ type Config struct {
 	Time           func() time.Time  // likewise
 	Confirmed      func() bool       // likewise
 	RootCAs        *x509.CertPool    // the system's when nil
+	Identity       *origin.Identity  // of an enrolled device; nil otherwise
 	Transport      http.RoundTripper // for tests; one of its own when nil
 	Log            *slog.Logger      // discards when nil
 }
@@ -106,7 +107,7 @@ func New(cfg Config) (*Uploader, error) {
 		cfg.Audit = func() string { return "" }
 	}
 	asker, err := origin.New(origin.Config{URL: cfg.URL, Key: keyURL, Foreign: ErrNotTus, Token: cfg.Token,
-		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent, Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, Transport: cfg.Transport})
+		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent, Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, Identity: cfg.Identity, Transport: cfg.Transport})
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ type Config struct {
 	Time           func() time.Time  // likewise
 	Confirmed      func() bool       // likewise
 	RootCAs        *x509.CertPool    // the system's when nil
+	Identity       *origin.Identity  // of an enrolled device; nil otherwise
 	Transport      http.RoundTripper // for tests; an HTTP/1.1 transport of its own when nil
 	Log            *slog.Logger      // discards when nil
 }
@@ -65,7 +66,7 @@ type Client struct {
 func New(cfg Config) (*Client, error) {
 	asker, err := origin.New(origin.Config{URL: cfg.URL, Key: keyURL, Foreign: ErrNotWHIP, Token: cfg.Token,
 		TrustedOrigins: cfg.TrustedOrigins, UserAgent: cfg.UserAgent,
-		Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, RootCAs: cfg.RootCAs, Transport: cfg.Transport})
+		Date: cfg.Date, Time: cfg.Time, Confirmed: cfg.Confirmed, RootCAs: cfg.RootCAs, Identity: cfg.Identity, Transport: cfg.Transport})
 	if err != nil {
 		return nil, err
 	}
