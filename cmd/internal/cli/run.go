@@ -12,6 +12,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/agent"
 	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/journal"
 	"github.com/bril-edge/bril/configs"
 )
 
@@ -108,7 +109,8 @@ func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) e
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
-	log := newLog(o.app.Stderr, cfg.Log)
+	var ring journal.Ring
+	log := newLog(o.app.Stderr, cfg.Log, &ring)
 	for _, warning := range cfg.Warnings() {
 		log.Warn(warning.Error())
 	}
@@ -133,18 +135,24 @@ func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) e
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Run(ctx, live) })
-	g.Go(func() error { return control.Server{Daemon: a, Describe: Describe, Log: log}.Run(ctx, listener) })
+	g.Go(func() error {
+		return control.Server{Daemon: a, Describe: Describe, Log: log, Lines: &ring}.Run(ctx, listener)
+	})
 	return g.Wait()
 }
 
-func newLog(w io.Writer, cfg configs.Log) *slog.Logger {
+// newLog makes what the daemon logs to: w as it is configured, and the ring, which
+// has at least what is of level info.
+func newLog(w io.Writer, cfg configs.Log, ring *journal.Ring) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
 		level = slog.LevelInfo // cannot be: the configuration was validated
 	}
+	w = journal.Redacted(w)
 	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(slog.NewMultiHandler(handler, ring.Handler(min(level, slog.LevelInfo))))
 }

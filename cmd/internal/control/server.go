@@ -54,6 +54,7 @@ type Server struct {
 	// it that is its message, its hint and exit code 1.
 	Describe func(error) *Problem
 	Log      *slog.Logger
+	Lines    LogReader // what GET /v1/log answers with; nil where none is kept
 }
 
 // Run serves l until ctx ends, and closes it. It returns after all its
@@ -134,6 +135,7 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("GET /v1/spool", h.bodiless(h.spool))
 	mux.HandleFunc("POST /v1/spool", h.spoolAct)
 	mux.HandleFunc("POST /v1/talkback", h.mute)
+	mux.HandleFunc("GET /v1/log", h.bodiless(h.readLog))
 	mux.HandleFunc("/", h.unknown)
 	return mux
 }

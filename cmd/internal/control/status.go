@@ -11,6 +11,7 @@
 //	GET  /v1/spool                         one Spool
 //	POST /v1/spool {"action":"retry","id":""}  the Spool after it
 //	POST /v1/talkback {"muted":true}       the Talkback after it
+//	GET  /v1/log?lines=100                 one Log: the last lines
 //
 // Every other answer is a Problem.
 package control
