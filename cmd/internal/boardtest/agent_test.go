@@ -26,7 +26,14 @@ func (r *rig) endpoint() endpoint {
 // none.
 func (r *rig) storing(dir string) endpoint {
 	r.Helper()
-	server, err := showroom.New(showroom.Config{Listen: "127.0.0.1:0", Advertise: virtualboard.HostAddress, DataDir: dir})
+	return r.serving(showroom.Config{DataDir: dir})
+}
+
+// serving is an endpoint of a configuration.
+func (r *rig) serving(cfg showroom.Config) endpoint {
+	r.Helper()
+	cfg.Listen, cfg.Advertise = "127.0.0.1:0", virtualboard.HostAddress
+	server, err := showroom.New(cfg)
 	if err != nil {
 		r.Fatal(err)
 	}

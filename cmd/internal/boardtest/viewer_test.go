@@ -38,7 +38,12 @@ type viewer struct {
 // watch connects a viewer until the test ends.
 func (r *rig) watch(e endpoint) *viewer {
 	r.Helper()
-	v := &viewer{r: r, Viewer: rtctest.NewViewer(r.T, rtctest.Options{NoRTX: true}), held: map[uint16]arrival{}, more: make(chan struct{}, 1)}
+	return r.watchWith(e, rtctest.Options{NoRTX: true})
+}
+
+func (r *rig) watchWith(e endpoint, options rtctest.Options) *viewer {
+	r.Helper()
+	v := &viewer{r: r, Viewer: rtctest.NewViewer(r.T, options), held: map[uint16]arrival{}, more: make(chan struct{}, 1)}
 	var running sync.WaitGroup
 	r.Cleanup(running.Wait) // runs after the context has ended
 	running.Go(v.receive)

@@ -61,8 +61,13 @@ func newWatcher(t *testing.T) *watcher {
 // watch connects a viewer by WHEP and keeps what it gets until the test ends.
 func watch(t *testing.T, whep string) (*watcher, *rtctest.Viewer) {
 	t.Helper()
+	return watchWith(t, whep, rtctest.Options{NoRTX: true})
+}
+
+func watchWith(t *testing.T, whep string, options rtctest.Options) (*watcher, *rtctest.Viewer) {
+	t.Helper()
 	w := newWatcher(t)
-	v := rtctest.NewViewer(t, rtctest.Options{NoRTX: true})
+	v := rtctest.NewViewer(t, options)
 	var running sync.WaitGroup
 	t.Cleanup(running.Wait) // runs after t.Context has ended
 	running.Go(func() {

@@ -3,6 +3,8 @@
 package rtctest
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
@@ -34,6 +36,7 @@ type Client struct {
 	Response *http.Response
 
 	t         *testing.T
+	roots     *x509.CertPool
 	connected chan struct{}
 }
 
@@ -45,6 +48,8 @@ type Options struct {
 	Extras []string // URIs of header extensions
 
 	SoundOnly bool // no picture is offered
+
+	Roots *x509.CertPool // authorities of an endpoint over TLS; default: the system's
 }
 
 // NewAPI returns pion with H.264 and Opus, loopback only, without interceptors: a
@@ -95,7 +100,7 @@ func NewClient(t *testing.T, o Options) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Client{PC: pc, t: t, connected: make(chan struct{})}
+	c := &Client{PC: pc, t: t, roots: o.Roots, connected: make(chan struct{})}
 	var once sync.Once
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		if state == webrtc.PeerConnectionStateConnected {
@@ -132,7 +137,7 @@ func (c *Client) Post(endpoint, token, offer string) (status int, body string) {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	client := http.Client{Timeout: Timeout}
+	client := http.Client{Timeout: Timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.roots}}}
 	defer client.CloseIdleConnections()
 	answer, err := client.Do(r)
 	if err != nil {
