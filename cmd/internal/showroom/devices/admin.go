@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,18 +94,19 @@ type Admin struct {
 	db      *records.DB
 	pin     func() ([32]byte, error)
 	clock   func() time.Time
+	log     *slog.Logger
 	revoked func(records.Device) // nil where nothing runs
 }
 
 // NewAdmin returns an admin without a server, of a data directory whose records are
 // open.
 func NewAdmin(db *records.DB, data string) Admin {
-	return Admin{db: db, pin: func() ([32]byte, error) { return readPin(data) }, clock: time.Now}
+	return Admin{db: db, pin: func() ([32]byte, error) { return readPin(data) }, clock: time.Now, log: slog.New(slog.DiscardHandler)}
 }
 
 // Admin returns an admin of a server that shows a certificate with that pin.
 func (r *Registry) Admin(pin func() ([32]byte, error)) Admin {
-	return Admin{db: r.cfg.Records, pin: pin, clock: r.cfg.Clock, revoked: r.cfg.Revoked}
+	return Admin{db: r.cfg.Records, pin: pin, clock: r.cfg.Clock, log: r.cfg.Log, revoked: r.cfg.Revoked}
 }
 
 // KeepPin remembers the pin of the certificate that the server shows.
@@ -148,7 +150,12 @@ func (a Admin) NewToken(ctx context.Context, w Wanted) (Made, error) {
 	} else if !errors.Is(err, records.ErrNotFound) {
 		return Made{}, err
 	}
-	return made, a.db.AddEnrolmentToken(ctx, records.EnrolmentToken{ID: made.ID, Name: w.Name, Label: w.Label, Serial: w.Serial, Expires: made.Expires}, t.SecretText())
+	err = a.db.AddEnrolmentToken(ctx, records.EnrolmentToken{ID: made.ID, Name: w.Name, Label: w.Label, Serial: w.Serial, Expires: made.Expires}, t.SecretText())
+	if err != nil {
+		return Made{}, err
+	}
+	a.log.Info("a token was made", "token", made.ID, "name", made.Name, "expires", made.Expires)
+	return made, nil
 }
 
 // Tokens returns all that are not long over, the oldest first.
@@ -170,7 +177,11 @@ func (a Admin) Tokens(ctx context.Context) ([]ListedToken, error) {
 
 // DropToken makes a token void; ErrUnknown.
 func (a Admin) DropToken(ctx context.Context, id string) error {
-	return named(id, a.db.DropEnrolmentToken(ctx, id))
+	if err := a.db.DropEnrolmentToken(ctx, id); err != nil {
+		return named(id, err)
+	}
+	a.log.Info("a token was made void", "token", id)
+	return nil
 }
 
 // Devices returns all by name.
@@ -204,6 +215,7 @@ func (a Admin) Revoke(ctx context.Context, who string) (ListedDevice, error) {
 	if err != nil {
 		return ListedDevice{}, named(who, err)
 	}
+	a.log.Info("a device was revoked", "device", v.ID, "name", v.Name)
 	if a.revoked != nil {
 		a.revoked(v)
 	}

@@ -14,7 +14,8 @@ type Document struct {
 	Label         string    `json:"label"`
 	Endpoint                // where it reaches what
 	Certificate   string    `json:"certificate,omitempty"` // PEM, the device's first; only when one was made
-	NotAfter      time.Time `json:"not_after"`             // of its newest certificate
+	Issued        time.Time `json:"issued"`                // its newest certificate
+	NotAfter      time.Time `json:"not_after"`             // of that certificate
 	Time          time.Time `json:"time"`                  // now
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
@@ -68,7 +69,7 @@ func (r *Registry) Enrol(ctx context.Context, q Question) (Document, error) {
 	board := records.Device{Serial: q.Serial, Model: q.Model, Version: q.Version, Key: hash}
 	device, replaced, err := r.cfg.Records.Enrol(ctx, q.TokenID, q.Secret, board)
 	if err != nil {
-		r.cfg.Log.Warn("a board was not enrolled", "token", q.TokenID, "error", err)
+		r.cfg.Log.Warn("a board was not enrolled", "token", loggable(q.TokenID), "error", err)
 		return Document{}, err
 	}
 	if replaced != "" {
@@ -105,7 +106,7 @@ func (r *Registry) certified(ctx context.Context, device records.Device, leaf *x
 	if err := r.cfg.Records.SetCertificate(ctx, device.ID, key, version, leaf.NotAfter); err != nil {
 		return Document{}, known(err)
 	}
-	device.NotAfter = leaf.NotAfter
+	device.NotAfter, device.Renewed = leaf.NotAfter, r.cfg.Clock()
 	d := r.Document(device)
 	d.Certificate = string(encodeCertificate(leaf.Raw))
 	return d, nil
@@ -115,7 +116,7 @@ func (r *Registry) certified(ctx context.Context, device records.Device, leaf *x
 func (r *Registry) Document(device records.Device) Document {
 	return Document{
 		SchemaVersion: SchemaVersion, Device: device.ID, Name: device.Name, Label: device.Label,
-		Endpoint: r.cfg.Endpoint(device.Name), NotAfter: device.NotAfter.UTC(), Time: r.cfg.Clock().UTC(),
+		Endpoint: r.cfg.Endpoint(device.Name), Issued: device.Renewed.UTC(), NotAfter: device.NotAfter.UTC(), Time: r.cfg.Clock().UTC(),
 	}
 }
 
@@ -177,3 +178,15 @@ func known(err error) error {
 	}
 	return err
 }
+
+// loggable returns a token's ID, or nothing where a stranger sent something else: a
+// whole token in the wrong field must not reach the log.
+func loggable(id string) string {
+	if len(id) != idLength || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ""
+	}
+	return id
+}
+
+// idLength is of a token's ID, in characters.
+const idLength = 11
