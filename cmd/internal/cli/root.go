@@ -120,7 +120,7 @@ through any endpoint that speaks WHIP (RFC 9725).
 		newSetup(o),
 	)
 	root.AddCommand(demoCommands(o)...)
-	root.InitDefaultCompletionCmd(app.Args...)
+	addCompletion(root, app.Args)
 	return root
 }
 

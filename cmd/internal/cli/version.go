@@ -10,10 +10,11 @@ import (
 
 func newVersion(o *options) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Long:  "version prints the version of this program, its platform and the Go it was built\nwith.\n\n" + ExitCodes,
-		Args:  arguments(),
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "version prints the version of this program, its platform and the Go it was built\nwith.\n\n" + ExitCodes,
+		Example: "  bril version\n  bril version --json | jq -r .version",
+		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			v := struct {
 				SchemaVersion int    `json:"schema_version"`
