@@ -107,7 +107,8 @@ func (s *staffCommand) add() *cobra.Command {
 	var account staff.Account
 	var file string
 	c := &cobra.Command{
-		Use: "add NAME", Short: "Add an account", Args: one("add", "name"),
+		Example: "  showroom staff add anna --role advisor --data /var/lib/showroom",
+		Use:     "add NAME", Short: "Add an account", Args: one("add", "name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			account.Name = staff.Name(args[0])
 			if err := account.Check(); err != nil {
@@ -133,7 +134,8 @@ func (s *staffCommand) add() *cobra.Command {
 
 func (s *staffCommand) list() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the accounts", Args: noArguments,
+		Example: "  showroom staff list --data /var/lib/showroom",
+		Use:     "list", Short: "List the accounts", Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return s.with(func(a accounts) error {
 				all, err := a.Accounts(c.Context())
@@ -154,7 +156,8 @@ func (s *staffCommand) list() *cobra.Command {
 func (s *staffCommand) passwd() *cobra.Command {
 	var file string
 	c := &cobra.Command{
-		Use: "passwd NAME", Short: "Set a new password, and end all sessions", Args: one("passwd", "name"),
+		Example: "  showroom staff passwd anna --data /var/lib/showroom",
+		Use:     "passwd NAME", Short: "Set a new password, and end all sessions", Args: one("passwd", "name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return s.with(func(a accounts) error {
 				hash, err := newHash(c, file)
@@ -171,7 +174,8 @@ func (s *staffCommand) passwd() *cobra.Command {
 
 func (s *staffCommand) remove() *cobra.Command {
 	return &cobra.Command{
-		Use: "remove NAME", Short: "Remove an account and its sessions", Args: one("remove", "name"),
+		Example: "  showroom staff remove anna --data /var/lib/showroom",
+		Use:     "remove NAME", Short: "Remove an account and its sessions", Args: one("remove", "name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return s.with(func(a accounts) error { return a.Remove(c.Context(), staff.Name(args[0])) })
 		},
@@ -180,7 +184,8 @@ func (s *staffCommand) remove() *cobra.Command {
 
 func (s *staffCommand) sessions() *cobra.Command {
 	return &cobra.Command{
-		Use: "sessions [NAME]", Short: "List who is logged in",
+		Example: "  showroom staff sessions anna --data /var/lib/showroom",
+		Use:     "sessions [NAME]", Short: "List who is logged in",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError{errors.New("staff sessions takes one name at most")}
@@ -211,7 +216,8 @@ func (s *staffCommand) sessions() *cobra.Command {
 func (s *staffCommand) revoke() *cobra.Command {
 	var name string
 	c := &cobra.Command{
-		Use: "revoke ID", Short: "End a session, or with --all NAME all of one account",
+		Example: "  showroom staff revoke --all anna --data /var/lib/showroom",
+		Use:     "revoke ID", Short: "End a session, or with --all NAME all of one account",
 		Args: func(_ *cobra.Command, args []string) error {
 			if (len(args) == 1) == (name != "") || len(args) > 1 {
 				return usageError{errors.New("staff revoke takes the ID of one session, or --all NAME")}
