@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,8 +20,11 @@ func newStatus(o *options) *cobra.Command {
 		Use:   "status",
 		Short: "Show what the daemon is doing",
 		Long: `status shows problems first, then what is captured, encoded and sent. With
---json the fields are those of schema_version 1. --watch shows it once a second
-until interrupted.
+--json the fields are those of schema_version 1. --watch shows it once a second:
+on a terminal as a screen with graphs of the last minute, which q quits and which
+waits for a daemon that ends; elsewhere one after another, until interrupted. It
+has no colour where NO_COLOR is set, and no other characters than ASCII where the
+locale is not one of UTF-8.
 
 ` + ExitCodes,
 		Example: "  bril status\n  bril status --watch\n  bril status --json | jq .uplink.rtt_ms",
@@ -41,30 +42,8 @@ until interrupted.
 			return o.print(c, status, func(w io.Writer) error { return writeStatus(w, status) })
 		},
 	}
-	c.Flags().BoolVarP(&watch, "watch", "w", false, "show it once a second")
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "show it once a second, on a terminal with graphs")
 	return c
-}
-
-// watch redraws in place on a terminal, and otherwise prints one after another;
-// as JSON one a line.
-func (o *options) watch(c *cobra.Command, client *control.Client) error {
-	out := c.OutOrStdout()
-	clear, restore := clearing(out)
-	defer restore()
-	err := client.Watch(c.Context(), time.Second, func(s control.Status) error {
-		if o.json {
-			return printLine(out, s)
-		}
-		var b strings.Builder
-		if err := writeStatus(&b, s); err != nil {
-			return err
-		}
-		return redraw(out, clear, b.String(), 0)
-	})
-	if errors.Is(err, context.Canceled) {
-		return nil // the way to end it
-	}
-	return err
 }
 
 // clearing returns what begins a new screen on a terminal, without its cursor, which

@@ -110,6 +110,7 @@ type Video struct {
 	Dropped   map[string]uint64 `json:"dropped"` // by stage
 	KeyFrames uint64            `json:"key_frames"`
 	Copies    uint64            `json:"copies"` // frames copied or converted between camera and encoder
+	FPS       float64           `json:"fps"`    // what was sent of the last two seconds, in frames a second
 }
 
 // Latency is how long a frame takes in each stage, and a photo in each of its own.
@@ -117,6 +118,7 @@ type Latency struct {
 	Queue         Percentiles `json:"queue"`          // from the camera to the encoder's start
 	Encode        Percentiles `json:"encode"`         // in the encoder
 	PacketiseSend Percentiles `json:"packetise_send"` // from the access unit to its last packet sent
+	Total         Percentiles `json:"total"`          // from the camera to the last packet sent
 
 	Photo PhotoLatency `json:"photo"`
 }

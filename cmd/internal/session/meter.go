@@ -5,6 +5,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/percentile"
+	"github.com/bril-edge/bril/hardware/monotonic"
 )
 
 // meter counts what passes the stages, since the daemon's start.
@@ -18,7 +19,9 @@ type meter struct {
 	// only as there is no connection), heat (the board is too hot for all of them).
 	droppedCapture, droppedEncode, droppedSend, droppedHeat atomic.Uint64
 
-	queue, encode, send percentile.Window
+	queue, encode, send, total percentile.Window
+
+	rate rate // of what is sent
 }
 
 func (m *meter) video() control.Video {
@@ -29,6 +32,7 @@ func (m *meter) video() control.Video {
 		KeyFrames: m.keyFrames.Load(),
 		Copies:    m.copied.Load(),
 		Missed:    m.missed.Load(),
+		FPS:       m.rate.read(monotonic.Now()),
 		Dropped: map[string]uint64{
 			"capture": m.droppedCapture.Load(),
 			"encode":  m.droppedEncode.Load(),
@@ -39,5 +43,5 @@ func (m *meter) video() control.Video {
 }
 
 func (m *meter) latency() control.Latency {
-	return control.Latency{Queue: m.queue.Read(), Encode: m.encode.Read(), PacketiseSend: m.send.Read()}
+	return control.Latency{Queue: m.queue.Read(), Encode: m.encode.Read(), PacketiseSend: m.send.Read(), Total: m.total.Read()}
 }

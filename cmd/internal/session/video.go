@@ -42,18 +42,19 @@ type videoStage struct {
 	// What others read: profile-level-id for the offer, the rest for status.
 	profile, label, encoderLabel, warning atomic.Pointer[string]
 
-	to      destination   // of the frame in hand; nowhere while opening
-	shown   capture.Frame // the frame in hand while the Tap sees it: its address costs nothing
-	started time.Duration // when the encoder got it
-	pts     time.Duration // of it
-	before  time.Duration // when the encoder got the frame before
-	stale   time.Duration // PTS up to which what the encoder makes was for a connection before; 0 for none
-	earlier time.Duration // and for a take before
-	tallied EncoderState  // what the meter and status know of the encoder
-	whole   time.Duration // when the last picture was not broken
-	next    uint64        // sequence number expected next; 0 for any
-	missed  uint64        // by the source, up to the last frame
-	asked   int64         // bit rate that the encoder was asked for last
+	to               destination   // of the frame in hand; nowhere while opening
+	shown            capture.Frame // the frame in hand while the Tap sees it: its address costs nothing
+	started          time.Duration // when the encoder got it
+	pts              time.Duration // of it
+	before           time.Duration // when the encoder got the frame before
+	came, cameBefore time.Duration // when the camera had the frame in hand, and the one before, ready
+	stale            time.Duration // PTS up to which what the encoder makes was for a connection before; 0 for none
+	earlier          time.Duration // and for a take before
+	tallied          EncoderState  // what the meter and status know of the encoder
+	whole            time.Duration // when the last picture was not broken
+	next             uint64        // sequence number expected next; 0 for any
+	missed           uint64        // by the source, up to the last frame
+	asked            int64         // bit rate that the encoder was asked for last
 }
 
 // open opens source and encoder, up to where the endpoint can be told what comes.
@@ -171,6 +172,7 @@ func (v *videoStage) one(ctx context.Context) error {
 		return nil
 	}
 	v.before, v.started, v.pts = v.started, monotonic.Now(), f.PTS
+	v.cameBefore, v.came = v.came, f.Ready
 	v.count(f)
 	if !v.mayLeave(f.PTS, f.PTS) { // captured in a pause
 		v.meter.droppedSend.Add(1)
@@ -326,6 +328,14 @@ func (v *videoStage) startedAt(pts time.Duration) time.Duration {
 	return v.started
 }
 
+// cameAt returns when the camera had that frame ready.
+func (v *videoStage) cameAt(pts time.Duration) time.Duration {
+	if pts < v.pts {
+		return v.cameBefore
+	}
+	return v.came
+}
+
 // send sends to whom there is: to nobody while only the recording goes on.
 func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
 	if v.to.alone {
@@ -339,8 +349,11 @@ func (v *videoStage) send(au encoder.AccessUnit, ready time.Duration) {
 		v.meter.droppedSend.Add(1)
 		return // the session hears of a lost connection by itself
 	}
+	now := monotonic.Now()
 	v.meter.sent.Add(1)
-	v.meter.send.Add(monotonic.Now() - ready)
+	v.meter.rate.add(now)
+	v.meter.send.Add(now - ready)
+	v.meter.total.Add(now - v.cameAt(au.PTS))
 }
 
 // black sends a black picture until ctx ends. A real camera is closed meanwhile,
