@@ -26,7 +26,7 @@ TRIPLE_armhf  := arm-linux-gnueabihf
 GOARCH_armhf  := arm
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-board board-shell check bench soak build build-board build-arm64 package help \
+.PHONY: demo test test-board board-shell check bench soak build build-board build-arm64 package repository test-package help \
 	toolchain format vet lint modules lines shell seeds
 
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
@@ -64,6 +64,12 @@ build-arm64: toolchain ## cross-compile bin/arm64/bril for the board
 		echo "make build-arm64: $$cc is missing: apt install gcc-aarch64-linux-gnu g++-aarch64-linux-gnu" >&2; exit 1; }; done
 	CGO_ENABLED=1 GOARCH=arm64 CC=$(ARM64_CC) CXX=$(ARM64_CXX) \
 		$(GO) build $(BUILD) -tags $(TAGS),nodemo -o bin/arm64/bril ./cmd/bril
+
+repository: ## sign the packages of dist into an apt repository, dist/repository, by the key REPOSITORY_KEY of GNUPGHOME
+	@REPOSITORY_KEY='$(REPOSITORY_KEY)' configs/package/repository
+
+test-package: package ## install the packages in Debian userlands and from a signed repository, as root
+	BRIL_PACKAGES=$(CURDIR)/dist $(GO) run ./cmd/internal/gotest -p 1 -count 1 -timeout 20m ./cmd/internal/packagetest
 
 # The version is what git describes; PROVISION_KEY=FILE puts in the public key of
 # provisioning codes.
@@ -111,7 +117,7 @@ lines:
 		awk '$$2 != "total" && $$1 > 500 { print $$2 ": " $$1 " lines: more than 500 hide a second noun"; bad = 1 } END { exit bad }'
 
 shell:
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run configs/package/{postinst,prerm,postrm,restart-when-idle}; else echo "shellcheck is not installed: no script was checked"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run configs/package/{postinst,prerm,postrm,repository}; else echo "shellcheck is not installed: no script was checked"; fi
 
 seeds: toolchain
 	$(GO) test -run '^Fuzz' -bench . -benchtime 1x ./...
