@@ -3,9 +3,6 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/ed25519"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +11,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/cli"
 	"github.com/bril-edge/bril/cmd/internal/manual"
+	"github.com/bril-edge/bril/uplink/enrol/ticket"
 )
 
 // tree is where the package's generated files are put together: the binary at its
@@ -115,30 +113,15 @@ func (t tree) write(name string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
-// provisionKey refuses all but a public key: the private one in a package would be
+// provisionKey refuses all but public keys: a private one in a package would be
 // everybody's.
 func (t tree) provisionKey(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("PROVISION_KEY: %w", err)
 	}
-	if err := checkKey(data); err != nil {
+	if _, err := ticket.ParsePublic(data); err != nil {
 		return fmt.Errorf("PROVISION_KEY %s: %w", path, err)
 	}
 	return t.write("share/bril/provision.pub", data)
-}
-
-func checkKey(data []byte) error {
-	block, rest := pem.Decode(data)
-	if block == nil || block.Type != "PUBLIC KEY" || len(bytes.TrimSpace(rest)) > 0 {
-		return fmt.Errorf("not one public key in PEM")
-	}
-	key, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return err
-	}
-	if _, ok := key.(ed25519.PublicKey); !ok {
-		return fmt.Errorf("a %T, where Ed25519 is wanted", key)
-	}
-	return nil
 }

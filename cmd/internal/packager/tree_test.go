@@ -1,46 +1,52 @@
 package main
 
 import (
-	"crypto/ecdsa"
+	"bytes"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/bril-edge/bril/uplink/enrol/ticket"
 )
 
-func TestCheckKey(t *testing.T) {
+// TestProvisionKey: a public key goes into the package, a private one never.
+func TestProvisionKey(t *testing.T) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	good, err := ticket.PublicFile(public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	encode := func(kind string, der []byte, err error) []byte {
-		t.Helper()
-		if err != nil {
+	secret, err := ticket.PrivateFile(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		file []byte
+		ok   bool
+	}{
+		{"public", good, true}, {"two", append(good[:len(good):len(good)], good...), true},
+		{"private", secret, false}, {"both", append(good[:len(good):len(good)], secret...), false},
+		{"empty", nil, false}, {"text", []byte("key"), false},
+	} {
+		dir := t.TempDir()
+		source := filepath.Join(dir, "key")
+		if err := os.WriteFile(source, test.file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-	}
-	pkix := func(key any) []byte {
-		der, err := x509.MarshalPKIXPublicKey(key)
-		return encode("PUBLIC KEY", der, err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	secret := encode("PRIVATE KEY", pkcs8, err)
-	if err := checkKey(pkix(public)); err != nil {
-		t.Error(err)
-	}
-	for name, data := range map[string][]byte{
-		"empty": nil, "text": []byte("key"), "private": secret, "both": append(pkix(public), secret...),
-		"ECDSA": pkix(other.Public()), "broken": encode("PUBLIC KEY", []byte("x"), nil),
-	} {
-		if checkKey(data) == nil {
-			t.Errorf("%s passes for a provisioning key", name)
+		err := tree{dir, time.Time{}}.provisionKey(source)
+		packaged, readErr := os.ReadFile(filepath.Join(dir, "share/bril/provision.pub"))
+		if (err == nil) != test.ok || (readErr == nil) != test.ok || test.ok && !bytes.Equal(packaged, test.file) {
+			t.Errorf("%s: %v; packaged: %v", test.name, err, readErr)
 		}
+	}
+	if err := (tree{t.TempDir(), time.Time{}}).provisionKey("no-such-file"); err == nil {
+		t.Error("a key that is missing is left out in silence")
 	}
 }
