@@ -99,11 +99,25 @@ func (o *output) String() string {
 // start runs a binary until the test ends.
 func start(t *testing.T, stdin *os.File, path string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(path, args...), out: &output{more: make(chan struct{}, 1)}, done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	cmd := exec.Command(path, args...)
 	if stdin != nil {
-		p.cmd.Stdin = stdin
+		cmd.Stdin = stdin
 	}
+	return startCommand(t, cmd)
+}
+
+// startIn runs it in a directory, with an environment.
+func startIn(t *testing.T, dir string, env []string, path string, args ...string) *process {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	cmd.Dir, cmd.Env = dir, env
+	return startCommand(t, cmd)
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, out: &output{more: make(chan struct{}, 1)}, done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +128,7 @@ func start(t *testing.T, stdin *os.File, path string, args ...string) *process {
 	t.Cleanup(func() {
 		p.stop(syscall.SIGKILL)
 		if t.Failed() {
-			t.Logf("%s said:\n%s", filepath.Base(path), p.out)
+			t.Logf("%s said:\n%s", filepath.Base(cmd.Path), p.out)
 		}
 	})
 	return p

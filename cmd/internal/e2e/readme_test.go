@@ -4,77 +4,181 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
-// TestREADME runs every command of the README's shell blocks, in their order, in
-// an empty directory with the programs in bin. Of `make` it only asks whether the
-// target is there.
-func TestREADME(t *testing.T) {
-	const root = "../../.."
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+const root = "../../.."
+
+// token makes one, as each is good for one board.
+const token = "showroom token new --name anna --data closed-data >token 2>/dev/null; "
+
+// rules are those of all documents and examples. What is not named here is run as it
+// stands, and has to end with 0.
+func rules(t *testing.T) []rule {
+	elsewhere := "this world's has the port, the socket and the data"
+	list := []rule{
+		{command: of(`make (.*)`), as: "make -n -C " + absolute(t, root) + " $1 >/dev/null", why: "it is what builds and runs this; the target is looked for"},
+		{command: of(`((?:bin/)?showroom (?:.* )?--listen )\S+(.*?)--data \S+(.*)`), as: "${1}127.0.0.1:0${2}--data other-data$3", lasts: "listening on ", why: elsewhere},
+		{command: of(`((?:bin/)?showroom )--data \S+(.*)`), as: "${1}--listen 127.0.0.1:0 --data enrolling-data$2", lasts: "listening on ", why: elsewhere},
+		{command: of(`((?:bin/)?bril run.*)`), as: "$1 --control other.sock --state other-state", lasts: "endpoint=", why: elsewhere},
+		{command: of(`((?:bin/)?bril demo.*)`), as: "$1 --listen 127.0.0.1:0", lasts: "Open http", why: elsewhere},
+		{command: of(`(?:bin/)?bril (?:status|spool list) --watch.*`), lasts: "s", why: "it goes on until it is ended"},
+
+		{command: of(`(?:sudo )?((?:bin/)?bril setup --print)`), as: "$1 --config etc/bril.yaml", why: "the file of this machine is not touched"},
+		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*) --camera auto(.*)`), as: "$1 --yes$2 --camera pattern$3 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "a machine may have no camera, and its file is not touched"},
+		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*--server.*)`), as: token + "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", code: 1, says: "cannot yet", why: "the file of this machine is not touched"},
+		{command: of(`(?:sudo )?((?:bin/)?bril setup)((?: .*)?)`), as: "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "questions need a terminal, and the service systemd; the daemon of this world is live, and the file of this machine is not touched"},
+		{command: of(`(bril completion zsh) > .*`), as: "$1 > _bril", why: "fpath is a variable of zsh"},
+		{command: of(`(?:bin/)?bril (?:photo|clip start|live pause|mute).*`), live: true, why: "another example ends live"},
+		{command: of(`(?:bin/)?bril call accept`), code: 1, says: "no call rings", why: "nobody calls"},
+		{command: of(`(?:bin/)?bril call end`), code: 1, says: "there is no conversation with a customer to end", why: "nobody calls"},
+		{command: of(`((?:bin/)?bril spool (?:retry|drop) \S+)`), as: "$1$(case '$1' in *drop*) echo ' --yes';; esac)", code: 1, says: "no such item", why: "the item is an example"},
+
+		{command: of(`((?:bin/)?showroom staff (?:add|passwd) .*)`), as: "$1$(case '$1' in *--password-file*) ;; *) echo ' --password-file password';; esac)", why: "a password is asked for on a terminal only"},
+		{command: of(`(showroom staff (?:revoke|remove|sessions) .*anna .*)`), as: "showroom staff add anna --role advisor --password-file password --data closed-data >added 2>&1; $1", why: "another example removes the account"},
+		{command: of(`(?:bin/)?showroom privacy (?:export|erase) .*`), code: 1, says: "nothing is stored of a customer", why: "there was no customer"},
+		{command: of(`showroom token revoke \S+ (.*)`), as: `showroom token revoke "$(showroom token list --json $1 | jq -r '.tokens[0].id')" $1`, why: "the token is an example"},
+		{command: of(`(?:bin/)?showroom devices revoke .*`), code: 1, says: "anna", why: "no board of this name is enrolled"},
+	}
+	if found, _ := filepath.Glob("/dev/snd/pcmC*p"); len(found) == 0 {
+		list = append(list, rule{command: of(`(?:bin/)?bril cue (?:live|all).*`), code: 5, says: "no sound output", why: "this machine has no sound output"})
+	}
+	return list
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{binaries.bril, binaries.showroom} {
-		if err := os.Symlink(path, filepath.Join(dir, "bin", filepath.Base(path))); err != nil {
-			t.Fatal(err)
-		}
+	return path
+}
+
+// equip gives the world what documents take for granted.
+func (w *world) equip() {
+	w.file("token", "secret\n")
+	w.file("tokens", "secret\n")
+	w.file("password", "correct horse battery staple\n")
+	w.file("smtp.password", "secret\n")
+	w.file("etc/bril.yaml", "camera: {source: \"pattern:320x180@15\"}\nmicrophone: {source: tone}\n")
+	w.file("hours.yaml", "showrooms:\n  - {id: antwerp, title: Antwerpen, time_zone: Europe/Brussels, slot: 30m, hours: {monday: 09:00-12:30}}\n")
+	film, err := os.ReadFile(filepath.Join(root, "capture/file/testdata/progressive.mp4"))
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	address := freeAddress(t)
-	commands := shellCommands(t, filepath.Join(root, "README.md"))
-	if len(commands) < 6 {
-		t.Fatalf("only %d commands found: %q", len(commands), commands)
+	w.file("car.mp4", string(film))
+	if out, code := w.shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout privkey.pem -out fullchain.pem -days 2 -subj /CN=showroom -addext subjectAltName=IP:127.0.0.1"); code != 0 {
+		w.t.Fatalf("make a certificate: %s", out)
 	}
-	for _, command := range commands {
-		line := strings.ReplaceAll(command, "127.0.0.1:8080", address)
-		switch {
-		case strings.HasPrefix(line, "make "):
-			if out, err := exec.Command("make", "-n", "-C", root, strings.TrimPrefix(line, "make ")).CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s", command, err, out)
-			}
-		case strings.HasPrefix(line, "bin/showroom --"):
-			shell(t, dir, line).expect("listening on ")
-		case strings.HasPrefix(line, "bin/bril run "):
-			if !strings.Contains(line, "--live") {
-				line += " --live"
-			}
-			p := shell(t, dir, line+" --whip http://"+address+"/whip/anna --state "+t.TempDir()+" --control c.sock")
-			p.expect("session is ")
-			p.stop(syscall.SIGTERM)
-		default:
-			cmd := exec.Command("sh", "-c", line)
-			cmd.Dir = dir
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s", command, err, out)
-			}
-		}
+	w.standIn("pass", "echo correct horse battery staple")
+	w.standIn("sudo", `exec "$@"`)
+	for _, name := range []string{"systemctl", "journalctl", "apt", "dpkg"} {
+		w.standIn(name, `echo "stand-in for `+name+`: $*"`)
+		w.t.Logf("stand-in: a program of the name %s that only says how it was called", name)
+	}
+	if _, err := exec.LookPath("jq"); err != nil {
+		w.t.Skip("jq is missing, which examples use: apt install jq")
 	}
 }
 
-// shell runs a command line in dir until the test ends. It replaces the shell,
-// so that the signals reach it.
-func shell(t *testing.T, dir, line string) *process {
-	t.Helper()
-	return start(t, nil, "sh", "-c", "cd '"+dir+"' && exec "+line)
+// TestREADME runs every command of the README's shell blocks, in their order, in an
+// empty directory with the programs in bin.
+func TestREADME(t *testing.T) { documented(t, filepath.Join(root, "README.md"), 6) }
+
+// TestPages does so for the pages beside the program.
+func TestPages(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(root, "cmd/bril/doc/*.md"))
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range pages {
+		t.Run(filepath.Base(page), func(t *testing.T) { documented(t, page, 1) })
+	}
 }
 
-// shellCommands returns the lines of a Markdown file's ```sh blocks.
-func shellCommands(t *testing.T, path string) (commands []string) {
-	t.Helper()
+func documented(t *testing.T, path string, least int) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	commands := shellCommands(string(data))
+	if len(commands) < least {
+		t.Fatalf("only %d commands found: %q", len(commands), commands)
+	}
+	runAll(t, commands)
+}
+
+func runAll(t *testing.T, commands []string) {
+	w := newWorld(t)
+	w.equip()
+	w.populate()
+	for _, command := range commands {
+		w.run(command, rules(t))
+	}
+}
+
+// TestExamples runs every example of the programs' help, which is what man pages have
+// too.
+func TestExamples(t *testing.T) {
+	for _, binary := range []string{binaries.bril, binaries.showroom} {
+		t.Run(filepath.Base(binary), func(t *testing.T) {
+			examples := examplesOf(t, binary)
+			if len(examples) < 20 {
+				t.Fatalf("only %d examples found: %q", len(examples), examples)
+			}
+			runAll(t, examples)
+		})
+	}
+}
+
+// sections are of the help of both programs.
+var sections = regexp.MustCompile(`(?m)^(Examples|Commands|Available Commands):\n((?:[ \t].*\n|\n)*)`)
+
+// examplesOf asks a program, and each of its commands, for help.
+func examplesOf(t *testing.T, binary string, command ...string) (examples []string) {
+	t.Helper()
+	out, err := exec.Command(binary, append(slices.Clone(command), "--help")...).Output()
+	if err != nil {
+		t.Fatalf("%s %v: %v", binary, command, err)
+	}
+	var below []string
+	for _, section := range sections.FindAllStringSubmatch(string(out)+"\n", -1) {
+		for line := range strings.Lines(strings.ReplaceAll(section[2], "\\\n", "")) {
+			words := strings.Fields(line)
+			switch {
+			case len(words) == 0:
+			case section[1] == "Examples":
+				examples = append(examples, strings.TrimSpace(line))
+			case words[0] != "help":
+				below = append(below, words[0])
+			}
+		}
+	}
+	for _, name := range below {
+		examples = append(examples, examplesOf(t, binary, append(slices.Clone(command), name)...)...)
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(examples, func(line string) bool {
+		again := seen[line]
+		seen[line] = true
+		return again
+	})
+}
+
+// shellCommands returns the lines of a Markdown file's ```sh blocks. A line that ends
+// with a backslash goes on.
+func shellCommands(text string) (commands []string) {
 	inside := false
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(line, "```"):
 			inside = line == "```sh"
-		case inside && line != "":
+		case inside && line != "" && !strings.HasPrefix(line, "#"):
 			commands = append(commands, line)
 		}
 	}
