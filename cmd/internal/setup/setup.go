@@ -130,6 +130,9 @@ type Manager interface {
 	Busy(context.Context) (string, error)
 	// Running tells whether a daemon runs that holds the devices.
 	Running(context.Context) bool
+	// Stop ends the service, so that it lets go of the devices, until back is called;
+	// back is nil where it is none of the service's daemons.
+	Stop(context.Context) (back func(context.Context) error, err error)
 	// Start has the service started now and at each boot, or once more where the
 	// configuration is new.
 	Start(ctx context.Context, again bool) (Step, error)

@@ -63,6 +63,9 @@ func newBench() *bench {
 func (b *bench) List(configs.Config) (agent.Devices, error) { return b.devices, b.listed }
 
 func (b *bench) Snapshot(context.Context, configs.Config) ([]byte, error) {
+	if !b.down {
+		return nil, errors.New("the daemon has the light")
+	}
 	return []byte("a picture"), nil
 }
 
@@ -90,6 +93,10 @@ func (b *bench) systemctl(_ context.Context, args ...string) (string, error) {
 	case "enable":
 		b.state = map[string]string{"is-enabled": "enabled", "is-active": "active"}
 		b.down, b.status.State = false, "ready"
+	case "stop":
+		b.down = true
+	case "start":
+		b.down = false
 	case "is-active", "is-enabled":
 		if word := b.state[args[0]]; word != "enabled" && word != "active" {
 			return word, errors.New("exit status 1")
@@ -182,8 +189,8 @@ func TestNewChoice(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := b.config(t, path)
-	cfg.Choices.Language, cfg.Picture = "nl", "/nowhere/s.jpg"
-	b.want(t, b.run(t, cfg, ""), true, "hardware ok", "configuration changed", "snapshot skipped", "test ok", "enrolment skipped", "service changed", "doctor ok")
+	cfg.Choices.Language, cfg.Picture = "nl", filepath.Join(t.TempDir(), "s.jpg")
+	b.want(t, b.run(t, cfg, ""), true, "hardware ok", "configuration changed", "snapshot ok", "test ok", "enrolment skipped", "service changed", "doctor ok")
 	if old, err := os.ReadFile(path + Old); err != nil || string(old) != before {
 		t.Errorf("the old file: %q, %v", old, err)
 	}
@@ -194,7 +201,7 @@ func TestNewChoice(t *testing.T) {
 	if got.Camera.Source.Path != "/dev/video2" || got.Camera.FPS != 15 || got.Spool.Quota != 1_000_000_000 || got.Cues.Language != "nl" {
 		t.Errorf("%+v", got)
 	}
-	if !slices.Contains(b.units, "restart bril.service") {
+	if !slices.Equal(b.units, []string{"is-active bril.service", "stop bril.service", "start bril.service", "is-enabled bril.service", "is-active bril.service", "restart bril.service"}) {
 		t.Errorf("systemctl %q", b.units)
 	}
 }

@@ -108,12 +108,20 @@ func (s *setup) snapshot(ctx context.Context) (Step, error) {
 		return Step{Status: Skipped, Message: "no picture was asked for", Hint: "--snapshot FILE.jpg saves one"}, nil
 	case s.cfg.Camera.Source.Kind == configs.None:
 		return Step{Status: Skipped, Message: "the configuration has no camera"}, nil
-	case s.Manager.Running(ctx):
-		return Step{Status: Skipped, Message: "the daemon runs, and has the camera and its light",
-			Hint: "systemctl stop bril, and bril setup once more"}, nil
+	}
+	back := func(context.Context) error { return nil }
+	if s.Manager.Running(ctx) {
+		var err error
+		switch back, err = s.Manager.Stop(ctx); {
+		case err != nil:
+			return Step{}, err
+		case back == nil:
+			return Step{Status: Skipped, Message: "the daemon runs, and has the camera and its light", Hint: "end it, and bril setup once more"}, nil
+		}
 	}
 	picture, err := s.Board.Snapshot(ctx, s.cfg)
-	if err != nil {
+	// Also where it failed, or was interrupted: what ran before runs again.
+	if err = errors.Join(err, back(context.WithoutCancel(ctx))); err != nil {
 		return Step{}, err
 	}
 	if err := os.WriteFile(file, picture, 0o600); err != nil {

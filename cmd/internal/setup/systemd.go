@@ -51,13 +51,38 @@ func (s Systemd) Running(ctx context.Context) bool {
 	return !errors.Is(err, control.ErrNotRunning)
 }
 
-// Start enables and starts the unit.
-func (s Systemd) Start(ctx context.Context, again bool) (Step, error) {
+// Stop stops the unit, if the daemon is its own.
+func (s Systemd) Stop(ctx context.Context) (back func(context.Context) error, err error) {
+	if !s.runs() {
+		return nil, nil
+	}
+	if active, _ := s.systemctl(ctx, "is-active", unit); active != "active" {
+		return nil, nil
+	}
+	if out, err := s.systemctl(ctx, "stop", unit); err != nil {
+		return nil, refusal("stop", out, err)
+	}
+	return func(ctx context.Context) error {
+		if out, err := s.systemctl(ctx, "start", unit); err != nil {
+			return refusal("start", out, err)
+		}
+		return nil
+	}, nil
+}
+
+// runs says whether this machine was booted by systemd.
+func (s Systemd) runs() bool {
 	booted := s.booted
 	if booted == "" {
 		booted = "/run/systemd/system"
 	}
-	if _, err := os.Stat(booted); err != nil {
+	_, err := os.Stat(booted)
+	return err == nil
+}
+
+// Start enables and starts the unit.
+func (s Systemd) Start(ctx context.Context, again bool) (Step, error) {
+	if !s.runs() {
 		return Step{Status: Skipped, Message: "systemd does not run here", Hint: "bril run --config " + s.Config}, nil
 	}
 	if s.Config != UnitConfig {
