@@ -40,6 +40,7 @@ type Options struct {
 	StateDir string
 	Stdin    *os.File // read for the source y4m:-
 	Log      *slog.Logger
+	Phase    func(session.Phase) // hears of each new phase of the session, and returns at once; may be nil
 
 	board  *board      // of tests; nil is this machine's
 	system *lit.System // of tests; nil is this machine
@@ -139,7 +140,7 @@ func (a *Agent) sessionConfig() (session.Config, error) {
 		Network:         a.watchNetwork,
 		Notice:          notice(cfg.Cues.Language),
 		Cue:             a.cue,
-		Phase:           a.board.signals.phase,
+		Phase:           a.phase,
 		Room:            func(room string) { a.call.Tell(call.Entered{Room: room}) },
 		Ended:           func(why session.Reason) { a.call.Tell(call.Left{Reason: why}) },
 		Tap:             a.tap,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"path/filepath"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/session"
 )
 
 // openClock lets the time not fall below that of the build, nor below what a server
@@ -27,4 +29,12 @@ func (a *Agent) runClock(ctx context.Context) {
 	a.background.Go(func() {
 		a.clock.Run(ctx, func(err error) { a.opts.Log.Warn(err.Error()) })
 	})
+}
+
+// phase passes on a new phase of the session.
+func (a *Agent) phase(now session.Phase) {
+	a.board.signals.phase(now)
+	if a.opts.Phase != nil {
+		a.opts.Phase(now)
+	}
 }

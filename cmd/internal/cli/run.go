@@ -115,7 +115,8 @@ func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) e
 		log.Warn(warning.Error())
 	}
 	places := configs.OSEnvironment()
-	listener, err := control.Listen(places.SocketPath(cfg.Control.Socket))
+	socket := places.SocketPath(cfg.Control.Socket)
+	listener, err := control.Listen(socket)
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,11 @@ func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) e
 	if err != nil {
 		return err
 	}
-	a, err := agent.New(cfg, agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Stdin: o.app.Stdin, Log: log})
+	manager := newManaged(socket, log)
+	defer manager.close()
+	a, err := agent.New(cfg, agent.Options{
+		Version: o.app.Version, Built: o.app.Built, StateDir: state, Stdin: o.app.Stdin, Log: log, Phase: manager.phase,
+	})
 	if err != nil {
 		return err
 	}
@@ -138,7 +143,8 @@ func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) e
 	g.Go(func() error {
 		return control.Server{Daemon: a, Describe: Describe, Log: log, Lines: &ring}.Run(ctx, listener)
 	})
-	return g.Wait()
+	g.Go(func() error { return manager.run(ctx, a.Progress) })
+	return ended(g.Wait())
 }
 
 // newLog makes what the daemon logs to: w as it is configured, and the ring, which

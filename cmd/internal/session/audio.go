@@ -23,6 +23,7 @@ type audioStage struct {
 }
 
 func (a *audioStage) open(ctx context.Context) error {
+	a.pulse.step()
 	a.look()
 	audio, err := a.cfg.OpenAudio(ctx)
 	if err != nil {
@@ -70,12 +71,17 @@ func (a *audioStage) guarded(ctx context.Context, reads func(context.Context) er
 // one takes one chunk all the way. What was captured in a pause is left out
 // here, what a press has overtaken in the encoder by the sink.
 func (a *audioStage) one(ctx context.Context) (err error) {
+	a.pulse.rest()
 	if a.to, err = a.out.anywhere(ctx); err != nil {
 		return err
+	}
+	if a.audio.Device { // another one may have nothing to say
+		a.pulse.step()
 	}
 	a.guard.begin()
 	sound, err := a.audio.Source.Next(ctx)
 	a.guard.end()
+	a.pulse.step()
 	if err != nil || !a.mayLeave(sound.PTS, sound.PTS+sound.Length) {
 		return err
 	}
@@ -105,12 +111,12 @@ func (a *audioStage) silent(ctx context.Context) error {
 	if a.audio.Device {
 		closing.Go(a.close)
 	}
-	return silence(ctx, a.cfg, a.out)
+	return silence(ctx, a.cfg, a.out, a.pulse)
 }
 
 // silence returns what sends silence in place of the microphone's sound.
 func (a *audioStage) silence() func(context.Context) error {
-	return func(ctx context.Context) error { return silence(ctx, a.cfg, a.out) }
+	return func(ctx context.Context) error { return silence(ctx, a.cfg, a.out, new(pulse)) }
 }
 
 func (a *audioStage) close() {

@@ -64,6 +64,7 @@ func (s *stage) plugged() {
 
 // rest waits until the source is to be tried again.
 func (s *stage) rest(ctx context.Context) {
+	s.pulse.rest()
 	timer := time.NewTimer(s.wait.next())
 	defer timer.Stop()
 	select {

@@ -48,12 +48,14 @@ func newStill(cfg *Config, format capture.VideoFormat, draw func(capture.Frame),
 	return s, nil
 }
 
-func (s *still) run(ctx context.Context, gate *keyGate) error {
+func (s *still) run(ctx context.Context, gate *keyGate, p *pulse) error {
 	return pace(ctx, s.timer, time.Second/stillFPS, func(time.Duration) error {
+		p.rest()
 		out, err := s.out.wait(ctx)
 		if err != nil {
 			return err
 		}
+		p.step()
 		now := monotonic.Now()
 		switch {
 		case out != s.to: // a new encoder and a new connection begin with one
@@ -79,7 +81,7 @@ func (s *still) close() {
 }
 
 // silence sends silent packets until ctx ends, so that a viewer's clock goes on.
-func silence(ctx context.Context, cfg *Config, out *outlet) error {
+func silence(ctx context.Context, cfg *Config, out *outlet, p *pulse) error {
 	var to Publisher
 	enc, err := cfg.NewAudioEncoder(func(p encoder.Packet) error {
 		_ = to.WriteAudio(p) // as above
@@ -97,9 +99,11 @@ func silence(ctx context.Context, cfg *Config, out *outlet) error {
 	chunk := capture.Sound{Format: capture.PCM16, Samples: make([]int16, capture.ChunkSamples), Length: capture.ChunkTime}
 	return pace(ctx, timer, capture.ChunkTime, func(at time.Duration) error {
 		var err error
+		p.rest()
 		if to, err = out.wait(ctx); err != nil {
 			return err
 		}
+		p.step()
 		chunk.PTS = at
 		return enc.Encode(chunk)
 	})

@@ -25,7 +25,9 @@ func (l *loop) dial(generation Generation) {
 	offer := l.media.offer()
 	offer.Estimate = func(e rtc.Estimate) { l.tell(ctx, message{event: heard{generation, e}}) }
 	l.running.Go(func() {
+		l.pulses.uplink.step()
 		publisher, err := l.cfg.Connect(ctx, offer)
+		l.pulses.uplink.rest()
 		switch {
 		case err == nil:
 			l.tell(ctx, message{event: Connected{generation}, publisher: publisher})

@@ -11,7 +11,7 @@ func (l *loop) open(generation Generation) {
 	if l.media == nil {
 		l.conversation, l.end = context.WithCancel(l.ctx)
 		l.rates = newRateController(l.cfg.MaxBitRate)
-		l.media = newMedia(&l.cfg, &l.meter, &l.faults, &l.recording, l.rates.target)
+		l.media = newMedia(&l.cfg, &l.meter, &l.faults, &l.recording, &l.pulses, l.rates.target)
 		l.media.hear(!l.state.Kept || l.hears())
 		l.ease(l.state.Heat)
 	}
@@ -34,12 +34,14 @@ func (l *loop) shut() {
 	l.media.out.set(nil)
 	l.end()
 	p := l.publisher
+	l.pulses.closing.step()
 	l.media, l.publisher, l.viewers, l.room = nil, nil, nil, ""
 	l.background.Go(func() {
 		l.running.Wait()
 		if p != nil {
 			l.close(context.WithoutCancel(l.ctx), p)
 		}
+		l.pulses.closing.rest()
 		l.tell(l.ctx, message{event: Hung{}})
 	})
 }

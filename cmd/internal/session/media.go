@@ -17,15 +17,15 @@ type media struct {
 	audio *audioStage // nil when there is to be no sound
 }
 
-func newMedia(cfg *Config, m *meter, f *faults, r *record, rate encoder.BitRate) *media {
+func newMedia(cfg *Config, m *meter, f *faults, r *record, p *pulses, rate encoder.BitRate) *media {
 	media := &media{out: newOutlet()}
 	if cfg.OpenVideo != nil {
-		media.video = &videoStage{stage: newStage("camera", 0, f), cfg: cfg, out: media.out, record: r, meter: m}
+		media.video = &videoStage{stage: newStage("camera", 0, f, &p.camera), cfg: cfg, out: media.out, record: r, meter: m}
 		media.video.rate.Store(int64(rate))
 		media.video.showNothing()
 	}
 	if cfg.OpenAudio != nil {
-		media.audio = &audioStage{stage: newStage("microphone", capture.ChunkTime, f), cfg: cfg, out: media.out, record: r}
+		media.audio = &audioStage{stage: newStage("microphone", capture.ChunkTime, f, &p.microphone), cfg: cfg, out: media.out, record: r}
 		media.audio.showName("")
 	}
 	return media
@@ -38,6 +38,7 @@ func (m *media) open(ctx context.Context) error {
 	var wait sync.WaitGroup
 	if m.audio != nil && !m.audio.isMuted() {
 		wait.Go(func() {
+			defer m.audio.pulse.rest()
 			if err := m.audio.open(ctx); err != nil && ctx.Err() == nil {
 				m.audio.fail(err)
 			}
@@ -48,6 +49,7 @@ func (m *media) open(ctx context.Context) error {
 		if err = m.video.open(ctx); err != nil && ctx.Err() == nil {
 			m.video.fail(err)
 		}
+		m.video.pulse.rest()
 	}
 	wait.Wait()
 	if err != nil {

@@ -23,6 +23,7 @@ type Session struct {
 	events chan message
 	done   chan struct{} // closed when Run has returned
 	meter  meter
+	pulses pulses
 	faults faults
 
 	recording record

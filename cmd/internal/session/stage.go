@@ -29,6 +29,7 @@ type stage struct {
 	name   string        // as `bril status` shows it
 	length time.Duration // of one thing that it sends; 0 for a picture
 	faults *faults
+	pulse  *pulse
 
 	// Of the stage's own goroutine.
 	wait  retry
@@ -47,8 +48,8 @@ type stage struct {
 	turn context.CancelFunc // ends the mode that runs
 }
 
-func newStage(name string, length time.Duration, f *faults) stage {
-	return stage{name: name, length: length, faults: f, came: make(chan struct{}, 1)}
+func newStage(name string, length time.Duration, f *faults, p *pulse) stage {
+	return stage{name: name, length: length, faults: f, pulse: p, came: make(chan struct{}, 1)}
 }
 
 // mute takes effect before it returns: nothing that is captured between a call
@@ -81,6 +82,7 @@ func (s *stage) mayLeave(from, to time.Duration) bool {
 // run alternates between capture and blank until ctx ends. A failure is shown
 // and tried again after a while, or when a device comes; io.EOF ends the stage.
 func (s *stage) run(ctx context.Context, m modes) error {
+	defer s.pulse.rest()
 	defer s.uncover()
 	for ctx.Err() == nil {
 		if err := s.runMode(ctx, m); err != nil {
@@ -95,6 +97,7 @@ func (s *stage) run(ctx context.Context, m modes) error {
 func (s *stage) runMode(ctx context.Context, m modes) error {
 	mode, end := s.begin(ctx)
 	defer end()
+	s.pulse.step()
 	body := m.captured
 	if s.isMuted() {
 		s.uncover()

@@ -47,7 +47,7 @@ func videoBench(tap Tap, connected bool) *videoStage {
 	r := &record{tap: tap}
 	cfg := &Config{KeyFrameEvery: keyInterval}
 	out := newOutlet()
-	v := &videoStage{stage: newStage("camera", 0, &faults{}), cfg: cfg, out: out, record: r, meter: &meter{}}
+	v := &videoStage{stage: newStage("camera", 0, &faults{}, new(pulse)), cfg: cfg, out: out, record: r, meter: &meter{}}
 	v.video, v.encoder, v.spacing.every = Video{Source: i, Format: i.Format()}, i, cfg.KeyFrameEvery
 	v.tally()
 	i.sink = v.sink

@@ -52,13 +52,14 @@ type videoStage struct {
 	earlier          time.Duration // and for a take before
 	tallied          EncoderState  // what the meter and status know of the encoder
 	whole            time.Duration // when the last picture was not broken
-	next             uint64        // sequence number expected next; 0 for any
+	expects          uint64        // sequence number expected next; 0 for any
 	missed           uint64        // by the source, up to the last frame
 	asked            int64         // bit rate that the encoder was asked for last
 }
 
 // open opens source and encoder, up to where the endpoint can be told what comes.
 func (v *videoStage) open(ctx context.Context) error {
+	v.pulse.step()
 	v.look()
 	video, err := v.cfg.OpenVideo(ctx)
 	if err != nil {
@@ -95,9 +96,7 @@ func (v *videoStage) startEncoder(ctx context.Context) error {
 func (v *videoStage) learnProfile(ctx context.Context) error {
 	v.to = destination{}
 	for v.encoder.ProfileLevelID() == "" {
-		v.guard.begin()
-		f, err := v.video.Source.Next(ctx)
-		v.guard.end()
+		f, err := v.next(ctx)
 		if err != nil {
 			return fmt.Errorf("read the first key frame of %s: %w", v.video.Name, noEOF(err))
 		}
@@ -154,16 +153,16 @@ func (v *videoStage) guarded(ctx context.Context, reads func(context.Context) er
 
 // one takes one frame all the way.
 func (v *videoStage) one(ctx context.Context) error {
+	v.pulse.rest()
 	to, err := v.out.anywhere(ctx)
 	if err != nil {
 		return err
 	}
+	v.pulse.step()
 	if to != v.to {
 		v.turn(to)
 	}
-	v.guard.begin()
-	f, err := v.video.Source.Next(ctx)
-	v.guard.end()
+	f, err := v.next(ctx)
 	if err != nil {
 		return err
 	}
@@ -181,6 +180,18 @@ func (v *videoStage) one(ctx context.Context) error {
 	}
 	v.meter.queue.Add(v.started - f.Ready)
 	return v.process(f)
+}
+
+// next reads a frame: at once, where a camera delivers it.
+func (v *videoStage) next(ctx context.Context) (capture.Frame, error) {
+	if !v.video.Device {
+		v.pulse.rest()
+	}
+	v.guard.begin()
+	f, err := v.video.Source.Next(ctx)
+	v.guard.end()
+	v.pulse.step()
+	return f, err
 }
 
 // process converts and encodes f, which it owns.
@@ -209,7 +220,7 @@ func (v *videoStage) turn(to destination) {
 		v.earlier = v.pts
 	}
 	if connected || taken {
-		v.next, v.spacing.asked = 0, true
+		v.expects, v.spacing.asked = 0, true
 		v.forceKeyFrame()
 	}
 }
@@ -282,14 +293,14 @@ func (v *videoStage) tally() {
 
 // count counts the frame, and those that are missing before it.
 func (v *videoStage) count(f capture.Frame) {
-	if v.next != 0 && f.Sequence > v.next {
-		gap := f.Sequence - v.next
+	if v.expects != 0 && f.Sequence > v.expects {
+		gap := f.Sequence - v.expects
 		missed := min(f.Missed-v.missed, gap)
 		v.meter.captured.Add(gap - missed)
 		v.meter.droppedCapture.Add(gap - missed)
 		v.meter.missed.Add(missed)
 	}
-	v.next, v.missed = f.Sequence+1, f.Missed
+	v.expects, v.missed = f.Sequence+1, f.Missed
 	v.meter.captured.Add(1)
 }
 
@@ -370,7 +381,7 @@ func (v *videoStage) black(ctx context.Context) error {
 		return &failure{"encoder", err}
 	}
 	defer b.close()
-	return b.run(ctx, &v.gate)
+	return b.run(ctx, &v.gate, v.pulse)
 }
 
 // notice returns what sends a notice in place of the camera's picture, once
@@ -390,7 +401,7 @@ func (v *videoStage) notice() func(context.Context) error {
 			return err
 		}
 		defer s.close()
-		return s.run(ctx, &v.gate)
+		return s.run(ctx, &v.gate, new(pulse)) // the stage rests meanwhile
 	}
 }
 

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/service"
+	"github.com/bril-edge/bril/cmd/internal/session"
+)
+
+// restartFile stands beside the control socket once a newer version is installed.
+const restartFile = "restart-wanted"
+
+// managed is what the daemon tells a service manager.
+type managed struct {
+	socket  string
+	client  *control.Client
+	changed chan struct{} // holds one value once the phase has changed
+	log     *slog.Logger
+}
+
+func newManaged(socket string, log *slog.Logger) *managed {
+	return &managed{socket, control.NewClient(socket), make(chan struct{}, 1), log}
+}
+
+// phase hears of each new phase.
+func (m *managed) phase(session.Phase) {
+	select {
+	case m.changed <- struct{}{}:
+	default: // it will look
+	}
+}
+
+func (m *managed) run(ctx context.Context, progress func(context.Context) ([]session.Part, error)) error {
+	every, err := service.SystemdWatchdog()
+	if err != nil {
+		m.log.Warn("no watchdog looks after the daemon", "error", err)
+	}
+	return service.Run(ctx, service.Config{
+		Progress: progress, Status: m.client.Status, Changed: m.changed, Watchdog: every,
+		Restart: filepath.Join(filepath.Dir(m.socket), restartFile), Log: m.log,
+	})
+}
+
+func (m *managed) close() { m.client.Close() }
+
+// ended is why the daemon ended: to be started again in a newer version is well.
+func ended(err error) error {
+	if errors.Is(err, service.ErrRestart) {
+		return nil
+	}
+	return err
+}
