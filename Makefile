@@ -26,7 +26,7 @@ TRIPLE_armhf  := arm-linux-gnueabihf
 GOARCH_armhf  := arm
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-board board-shell check bench soak build build-board build-arm64 package repository test-package help \
+.PHONY: demo test test-board board-shell check bench soak build build-board build-arm64 package repository test-package manual help \
 	toolchain format vet lint modules lines shell seeds
 
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
@@ -65,6 +65,10 @@ build-arm64: toolchain ## cross-compile bin/arm64/bril for the board
 	CGO_ENABLED=1 GOARCH=arm64 CC=$(ARM64_CC) CXX=$(ARM64_CXX) \
 		$(GO) build $(BUILD) -tags $(TAGS),nodemo -o bin/arm64/bril ./cmd/bril
 
+manual: toolchain ## write the man pages of bril and showroom to dist/man
+	@$(GO) run -tags $(TAGS),nodemo ./cmd/internal/packager -pages dist/man
+	@$(GO) run -tags $(TAGS),manual ./cmd/showroom dist/man
+
 repository: ## sign the packages of dist into an apt repository, dist/repository, by the key REPOSITORY_KEY of GNUPGHOME
 	@REPOSITORY_KEY='$(REPOSITORY_KEY)' configs/package/repository
 
@@ -102,6 +106,7 @@ format:
 vet: toolchain
 	$(GO) vet ./...
 	$(GO) vet -tags nodemo ./cmd/bril ./cmd/internal/cli
+	$(GO) vet -tags manual ./cmd/showroom
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./hardware/v4l2/... ./hardware/gpio
 	CGO_ENABLED=0 GOARCH=arm $(GO) vet ./hardware/v4l2/... ./hardware/gpio
 

@@ -11,8 +11,6 @@ import (
 	"syscall"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
-
 // errInterrupted: the user pressed Ctrl-C. SIGTERM is how a service manager ends
 // it in good order.
 var errInterrupted = errors.New("interrupted")

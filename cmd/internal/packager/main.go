@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bril-edge/bril/cmd/internal/cli"
+	"github.com/bril-edge/bril/cmd/internal/manual"
 )
 
 func main() {
@@ -23,13 +27,31 @@ func main() {
 	flag.StringVar(&j.describe, "version", "", "what git describe says")
 	flag.StringVar(&j.out, "out", "dist", "directory for the package")
 	flag.StringVar(&j.key, "provision-key", "", "file with the public key of provisioning codes")
+	pages := flag.String("pages", "", "write only the man pages, to this directory")
 	flag.Parse()
 	unix.Umask(0o022) // what is staged is packaged with its modes
-	if err := j.run(); err != nil {
-		fmt.Fprintln(os.Stderr, "make package:", err)
+	var err error
+	if *pages != "" {
+		err = writePages(*pages)
+	} else {
+		err = j.run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "make:", err)
 		os.Exit(1)
 	}
 }
+
+func writePages(dir string) error {
+	committed, err := commitTime()
+	if err != nil {
+		return err
+	}
+	return manual.Pages(dir, cli.Root(app()), committed)
+}
+
+// app is for a tree of commands of which none runs.
+func app() cli.App { return cli.App{Stdout: io.Discard, Stderr: io.Discard} }
 
 // job is one package.
 type job struct {

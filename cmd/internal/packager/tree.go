@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -39,9 +38,8 @@ func (t tree) fill(binary, key string) error {
 
 // manual writes what the commands say of themselves.
 func (t tree) manual() error {
-	app := cli.App{Stdout: io.Discard, Stderr: io.Discard}
 	pages := filepath.Join(t.dir, "pages")
-	if err := manual.Pages(pages, cli.Root(app), t.date); err != nil {
+	if err := manual.Pages(pages, cli.Root(app()), t.date); err != nil {
 		return err
 	}
 	list, err := filepath.Glob(filepath.Join(pages, "*.1"))
@@ -53,7 +51,7 @@ func (t tree) manual() error {
 			return err
 		}
 	}
-	return manual.Completions(filepath.Join(t.dir, "share"), cli.Root(app))
+	return manual.Completions(filepath.Join(t.dir, "share"), cli.Root(app()))
 }
 
 func (t tree) documents() error {
