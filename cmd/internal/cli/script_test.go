@@ -16,7 +16,7 @@ import (
 const patience = storytest.Patience
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"bril": bril, "keeper": keeperMain, "shop": shopMain, "caller": callerMain})
+	testscript.Main(m, map[string]func(){"bril": bril, "keeper": keeperMain, "shop": shopMain, "caller": callerMain, "crasher": crasherMain})
 }
 
 func bril() {

@@ -1,0 +1,120 @@
+package support
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/bril-edge/bril/cmd/internal/redact"
+	"github.com/bril-edge/bril/configs"
+)
+
+// Configuration is what the daemon is configured by.
+type Configuration struct {
+	Path     string // of the file; "" for the built-in defaults
+	Config   configs.Config
+	Err      error    // why the file cannot be used; nil if it can
+	StateDir string   // "" where it is not known
+	Control  string   // the socket
+	Private  []string // more files whose contents are secrets
+}
+
+// Items are the configuration in effect, and the files that it names.
+func (c Configuration) Items() []Item {
+	return []Item{
+		{Name: "configuration.yaml", What: "every key with the value in effect", Gather: c.effective},
+		{Name: "files.txt", What: "the files it names, without their contents", Gather: c.files},
+	}
+}
+
+// effective prints the configuration. What could be used to log in somewhere is not
+// part of it: that holds files' names only, but for the user names of relays.
+func (c Configuration) effective(context.Context) ([]byte, error) {
+	if c.Err != nil {
+		return nil, c.Err
+	}
+	cfg := c.Config
+	cfg.Uplink.ICEServers = nil
+	for _, server := range c.Config.Uplink.ICEServers {
+		if server.Username != "" {
+			server.Username = redact.Mark
+		}
+		cfg.Uplink.ICEServers = append(cfg.Uplink.ICEServers, server)
+	}
+	text, err := cfg.YAML()
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte("# "+c.source()+"\n"), text...), nil
+}
+
+func (c Configuration) source() string {
+	if c.Path == "" {
+		return "the built-in defaults"
+	}
+	return c.Path + " over the built-in defaults"
+}
+
+// secretFiles are those whose contents are secrets.
+func (c Configuration) secretFiles() []string {
+	list := []string{c.Config.Uplink.TokenFile}
+	for _, server := range c.Config.Uplink.ICEServers {
+		list = append(list, server.CredentialFile)
+	}
+	return append(list, c.Private...)
+}
+
+// files lists what is on the disk, with owner and mode: what may not be read is a
+// common fault.
+func (c Configuration) files(context.Context) ([]byte, error) {
+	var text strings.Builder
+	for _, path := range append([]string{c.Path, c.StateDir, c.Config.Spool.Dir, c.Control}, c.secretFiles()...) {
+		if path == "" {
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			fmt.Fprintf(&text, "%s: %v\n", path, cause(err))
+			continue
+		}
+		owner := ""
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			owner = fmt.Sprintf(" %d:%d", st.Uid, st.Gid)
+		}
+		fmt.Fprintf(&text, "%s: %v%s, %d bytes\n", path, info.Mode(), owner, info.Size())
+	}
+	return []byte(text.String()), nil
+}
+
+// cause is an error without the path, which stands before it.
+func cause(err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// Known returns the secrets that this user may read: wherever they have got to, they
+// are taken out.
+func (c Configuration) Known() redact.Known {
+	var known redact.Known
+	for _, path := range c.secretFiles() {
+		if path == "" {
+			continue
+		}
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 64<<10 {
+			continue
+		}
+		if data, err := os.ReadFile(path); err == nil {
+			known.Add(string(data))
+		}
+	}
+	for _, server := range c.Config.Uplink.ICEServers {
+		known.Add(server.Username)
+	}
+	return known
+}
