@@ -105,6 +105,12 @@ func ofCall(c session.Cue, tone func(hz float64, ms int) note, glide func(from, 
 		return []note{tone(c5, 70), tone(e5, 70), tone(g5, 70), tone(c6, 70), tone(e6, 260)}
 	case session.CueThumbDown: // and its contrary
 		return []note{tone(c5, 160), rest(40), tone(e4, 420)}
+	case session.CueProvisioning: // a search
+		return []note{tone(a5, 60), rest(240), tone(a5, 60), rest(240), glide(a5, e6, 200)}
+	case session.CueProvisioned: // found, and home
+		return []note{tone(e6, 90), tone(c6, 90), rest(60), tone(e6, 90), tone(c6, 90), tone(g5, 300)}
+	case session.CueCodeRefused: // found, and not home
+		return []note{tone(e6, 90), rest(60), tone(e6, 90), glide(c5, e4, 320)}
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func All() []session.Cue {
 		session.CuePhoto, session.CueClip, session.CueClipEnd, session.CueFull,
 		session.CueRing, session.CueJoined, session.CueLeft, session.CueTheirNetwork, session.CueTheyFreeze,
 		session.CueThumbUp, session.CueThumbDown,
+		session.CueProvisioning, session.CueProvisioned, session.CueCodeRefused,
 	}
 }
 
@@ -60,6 +61,10 @@ func Meaning(c session.Cue) string {
 		session.CueTheyFreeze:   "frozen picture at the customer's end",
 		session.CueThumbUp:      "the customer was content",
 		session.CueThumbDown:    "the customer was not",
+
+		session.CueProvisioning: "looking for a QR code, to be set up",
+		session.CueProvisioned:  "set up by the code",
+		session.CueCodeRefused:  "the code was refused, or none came in time",
 	}[c]
 }
 
@@ -93,6 +98,10 @@ func Words(c session.Cue, l Language) string {
 		session.CueTheyFreeze:   {"Klant: beeld staat stil.", "Kunde: Bild steht still.", "Customer: picture frozen."},
 		session.CueThumbUp:      {"Duim omhoog.", "Daumen hoch.", "Thumbs up."},
 		session.CueThumbDown:    {"Duim omlaag.", "Daumen runter.", "Thumbs down."},
+
+		session.CueProvisioning: {"Toon de code.", "Code zeigen.", "Show the code."},
+		session.CueProvisioned:  {"Ingesteld.", "Eingerichtet.", "Set up."},
+		session.CueCodeRefused:  {"Code geweigerd.", "Code abgelehnt.", "Code refused."},
 	}
 	return words[c][i]
 }

@@ -30,6 +30,10 @@ const (
 	CueTheyFreeze   Cue = "customer-frozen"  // the picture, at the customer's end
 	CueThumbUp      Cue = "thumb-up"
 	CueThumbDown    Cue = "thumb-down"
+
+	CueProvisioning Cue = "provisioning" // looking for a code
+	CueProvisioned  Cue = "provisioned"  // by the code
+	CueCodeRefused  Cue = "code-refused" // a code, or the time is over
 )
 
 func (Cue) action() {}
