@@ -169,16 +169,24 @@ func examplesOf(t *testing.T, binary string, command ...string) (examples []stri
 	})
 }
 
-// shellCommands returns the lines of a Markdown file's ```sh blocks. A line that ends
-// with a backslash goes on.
+// shellCommands returns the commands of a Markdown file's ```sh blocks, a line each. A
+// line that ends with a backslash goes on, and one that is indented, or ends a loop,
+// belongs to the one before.
 func shellCommands(text string) (commands []string) {
-	inside := false
+	inside, indent := false, ""
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
-		line = strings.TrimSpace(line)
+		line = strings.TrimRight(strings.TrimPrefix(line, indent), " \n")
+		words := strings.TrimLeft(line, " ")
 		switch {
-		case strings.HasPrefix(line, "```"):
-			inside = line == "```sh"
-		case inside && line != "" && !strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(words, "```"):
+			inside, indent = words == "```sh", strings.TrimSuffix(line, words)
+			if !inside {
+				indent = ""
+			}
+		case !inside || words == "" || strings.HasPrefix(words, "#"):
+		case len(commands) > 0 && (words != line || strings.HasPrefix(line, "done")):
+			commands[len(commands)-1] += "\n" + line
+		default:
 			commands = append(commands, line)
 		}
 	}

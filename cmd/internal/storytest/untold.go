@@ -58,13 +58,19 @@ func leaves(c *cobra.Command) (list []*cobra.Command) {
 	if c.Hidden || c.Name() == "help" {
 		return nil
 	}
-	if c.Runnable() && (!c.HasSubCommands() || !c.HasParent()) {
+	if c.Runnable() && (!c.HasSubCommands() || !c.HasParent() || ownFlags(c)) {
 		list = append(list, c)
 	}
 	for _, sub := range c.Commands() {
 		list = append(list, leaves(sub)...)
 	}
 	return list
+}
+
+// ownFlags tells a command that does something beside having others below it.
+func ownFlags(c *cobra.Command) (own bool) {
+	c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { own = own || f.Name != "help" })
+	return own
 }
 
 // stories returns what the stories call: each command as "bril status" or "bril status
