@@ -16,9 +16,9 @@ func TestRefusesToBeOpenToTheWorld(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{"everything is missing", Config{Listen: "0.0.0.0:8080"}, "without TLS (--tls-cert and --tls-key) and publishers' tokens (--token-file) and a data directory"},
+		{"everything is missing", Config{Listen: "0.0.0.0:8080"}, "without TLS (--tls-cert and --tls-key, or --tls-own) and publishers' tokens (--token-file) or --require-enrolment and a data directory"},
 		{"any address", Config{Listen: ":8080"}, "not loopback"},
-		{"IPv6", Config{Listen: "[2001:db8::1]:80", DataDir: "x"}, "without TLS (--tls-cert and --tls-key) and publishers' tokens (--token-file)"},
+		{"IPv6", Config{Listen: "[2001:db8::1]:80", DataDir: "x"}, "without TLS (--tls-cert and --tls-key, or --tls-own) and publishers' tokens (--token-file) or --require-enrolment"},
 		{"half of TLS", Config{TLSCert: "x"}, "TLS needs a certificate and its key"},
 		{"a host name", Config{Listen: "showroom.example:80"}, `listen address "showroom.example:80"`},
 		{"no port", Config{Listen: "127.0.0.1"}, "missing port"},
@@ -29,6 +29,12 @@ func TestRefusesToBeOpenToTheWorld(t *testing.T) {
 		{"no file of hours", Config{Hours: "/does/not/exist"}, "read the office hours"},
 		{"keys without a place", Config{RequireKey: true}, "access keys need a data directory"},
 		{"no token file", Config{TokenFile: "/does/not/exist"}, "no such file"},
+		{"two certificates", Config{TLSOwn: true, TLSCert: "x", TLSKey: "x", DataDir: "x"}, "(--tls-own) and another one (--tls-cert)"},
+		{"an authority without a place", Config{TLSOwn: true}, "needs a data directory"},
+		{"enrolment without a place", Config{RequireEnrolment: true, TLSCert: "x", TLSKey: "x"}, "enrolment needs a data directory"},
+		{"enrolment without TLS", Config{RequireEnrolment: true, DataDir: "x"}, "enrolment needs TLS"},
+		{"an address that is none", Config{Listen: "0.0.0.0:443", TLSOwn: true, RequireEnrolment: true, DataDir: "x"}, "cannot be told where to reach"},
+		{"an address without TLS", Config{TLSOwn: true, DataDir: "x", PublicURL: "http://showroom.example"}, "without TLS"},
 		{"no certificate", Config{TLSCert: "/does/not", TLSKey: "/exist"}, "read the TLS certificate"},
 	} {
 		_, err := New(c.cfg)

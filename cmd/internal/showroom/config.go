@@ -134,7 +134,7 @@ func (c Config) check(addr netip.AddrPort) error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return refuse("give both --tls-cert and --tls-key", "TLS needs a certificate and its key")
 	}
-	if err := c.checkDevices(); err != nil {
+	if err := c.checkDevices(addr); err != nil {
 		return err
 	}
 	if c.RequireKey && c.DataDir == "" {
@@ -168,7 +168,7 @@ func (c Config) check(addr netip.AddrPort) error {
 func (c Config) overTLS() bool { return c.TLSOwn || c.TLSCert != "" }
 
 // checkDevices refuses an enrolment that could not work.
-func (c Config) checkDevices() error {
+func (c Config) checkDevices(addr netip.AddrPort) error {
 	switch {
 	case c.TLSOwn && c.TLSCert != "":
 		return refuse("give one of them", "TLS has the server's own certificate (--tls-own) and another one (--tls-cert)")
@@ -178,6 +178,10 @@ func (c Config) checkDevices() error {
 		return refuse("add --data DIR", "enrolment needs a data directory")
 	case c.RequireEnrolment && !c.overTLS():
 		return refuse("add --tls-own, or --tls-cert and --tls-key", "enrolment needs TLS: devices are known by their certificates")
+	case (c.TLSOwn || c.RequireEnrolment) && strings.HasPrefix(c.PublicURL, "http:"):
+		return refuse("give it as https://HOST", "devices would be told to reach the server without TLS, at %s", c.PublicURL)
+	case (c.TLSOwn || c.RequireEnrolment) && addr.Addr().IsUnspecified() && c.PublicURL == "" && c.Advertise == "":
+		return refuse("add --public-url https://HOST, or --advertise IP", "devices cannot be told where to reach a server that listens on all addresses")
 	}
 	return nil
 }

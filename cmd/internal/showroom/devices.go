@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -125,11 +126,24 @@ func (s *Server) openDevices(base string) {
 	if s.authority == nil {
 		return
 	}
+	base = s.reachable(base)
 	s.devices = devices.New(devices.Config{
 		Records: s.records, Authority: s.authority, Clock: s.now, Log: s.log,
 		Endpoint: func(name string) devices.Endpoint { return s.endpointOf(base, name) },
 		Revoked:  s.dismiss,
 	})
+}
+
+// reachable is base with an address that is one, where the server listens on all.
+func (s *Server) reachable(base string) string {
+	u, err := url.Parse(base)
+	if err != nil || !s.advertised.IsValid() {
+		return base
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsUnspecified() {
+		u.Host = net.JoinHostPort(s.advertised.String(), u.Port())
+	}
+	return u.String()
 }
 
 func (s *Server) endpointOf(base, name string) devices.Endpoint {
@@ -148,7 +162,21 @@ func (s *Server) endpointOf(base, name string) devices.Endpoint {
 func (s *Server) dismiss(device records.Device) {
 	owner := deviceOwner + device.ID
 	s.desk.Dismiss(device.Name, owner)
-	s.relay.EndPublisher(owner)
+	s.relay.EndOwner(owner)
+	s.uploading.end(owner)
+}
+
+// stillEnrolled is asked when a device has begun something: a revocation between the
+// first look at its certificate and now has not found it to end it.
+func (s *Server) stillEnrolled(r *http.Request, owner string) error {
+	if !strings.HasPrefix(owner, deviceOwner) {
+		return nil
+	}
+	_, err := s.publisher(r)
+	if err != nil {
+		s.relay.EndOwner(owner)
+	}
+	return err
 }
 
 func (s *Server) deviceAdmin() devices.Admin {
@@ -226,4 +254,23 @@ func (s *Server) mayUse(ctx context.Context, name, owner string) error {
 		return typed(http.StatusForbidden, "other-name", "this device has another name")
 	}
 	return nil
+}
+
+// mayKeep keeps photos and clips apart likewise: no device puts them where another one
+// is at home. Its own name may have changed since they were taken, and what a token's
+// owner began may be finished after the board was enrolled: that is not lost.
+func (s *Server) mayKeep(ctx context.Context, owner, conversation string) (bool, error) {
+	id, isDevice := strings.CutPrefix(owner, deviceOwner)
+	if !isDevice {
+		return true, nil
+	}
+	holder, err := s.records.DeviceNamed(ctx, conversation)
+	if errors.Is(err, records.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil || holder.ID == id {
+		return err == nil, err
+	}
+	sender, err := s.records.Device(ctx, id) // it may have been the one of that name when it began
+	return err == nil && sender.Name == conversation, err
 }

@@ -34,7 +34,7 @@ func (s *Server) withMedia(ctx context.Context, next func(context.Context) error
 	l := s.cfg.Limits
 	store, err := media.Open(media.Config{
 		Dir: s.cfg.DataDir, Identity: s.identity, Retention: s.cfg.Retention, Clock: s.now, ValidName: validName, Log: s.log,
-		Erased: privacy.Erased(s.records, s.log), MaxSize: l.UploadSize, MaxCount: l.Uploads, Stall: l.UploadStall,
+		Erased: privacy.Erased(s.records, s.log), MaxSize: l.UploadSize, MaxCount: l.Uploads, Stall: l.UploadStall, MayKeep: s.mayKeep,
 	})
 	if err != nil {
 		return err
@@ -62,13 +62,19 @@ func (s *Server) storing() error {
 // began it: a token may be replaced before what it sent is acknowledged, and only
 // who made the item knows its ID, of 128 random bits, until it is stored.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.publisher(r); err != nil {
+	owner, err := s.publisher(r)
+	if err != nil {
 		return err
 	}
 	if err := s.storing(); err != nil {
 		return err
 	}
-	return s.media.ServeUpload(w, r)
+	until, done := s.uploading.begin(owner)
+	defer done()
+	if err := s.stillEnrolled(r, owner); err != nil {
+		return err
+	}
+	return s.media.ServeUpload(w, r, media.Sender{Owner: owner, Until: until})
 }
 
 // receipt tells a publisher what has become of its upload, for ever after.

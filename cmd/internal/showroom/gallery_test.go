@@ -53,6 +53,13 @@ func newUploadOf(t *testing.T, url, room, id string, show bool, jpg []byte, head
 	check(t, json.Unmarshal([]byte(text), &known))
 	recipient, err := age.ParseX25519Recipient(known.Recipient)
 	check(t, err)
+	cipher, metadata := encrypted(t, recipient, room, id, show, jpg)
+	return delivery{known.Uploads, known.Uploads + id, cipher, metadata, append(header, "Tus-Resumable", "1.0.0")}
+}
+
+// encrypted is what glasses send of a photo.
+func encrypted(t *testing.T, recipient age.Recipient, room, id string, show bool, jpg []byte) (data []byte, metadata string) {
+	t.Helper()
 	var cipher bytes.Buffer
 	w, err := age.Encrypt(&cipher, recipient)
 	check(t, err)
@@ -62,8 +69,7 @@ func newUploadOf(t *testing.T, url, room, id string, show bool, jpg []byte, head
 	check(t, w.Close())
 	sum := sha256.Sum256(cipher.Bytes())
 	encoded := base64.StdEncoding.EncodeToString
-	metadata := "id " + encoded([]byte(id)) + ",sha256 " + encoded([]byte(hex.EncodeToString(sum[:]))) + ",state " + encoded([]byte("ready")) + ",audit "
-	return delivery{known.Uploads, known.Uploads + id, cipher.Bytes(), metadata, append(header, "Tus-Resumable", "1.0.0")}
+	return cipher.Bytes(), "id " + encoded([]byte(id)) + ",sha256 " + encoded([]byte(hex.EncodeToString(sum[:]))) + ",state " + encoded([]byte("ready")) + ",audit "
 }
 
 func (u delivery) create(t *testing.T) {

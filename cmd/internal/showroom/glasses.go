@@ -49,6 +49,9 @@ func (s *Server) glassesEvents(w http.ResponseWriter, r *http.Request, owner str
 		return err
 	}
 	defer stream.Close()
+	if err := s.stillEnrolled(r, owner); err != nil {
+		return err
+	}
 	events, err := s.openStream(w)
 	if err != nil {
 		return err

@@ -59,6 +59,8 @@ type Server struct {
 
 	visits *visits // of those who have no key yet
 
+	uploading underway // of devices
+
 	// While Run runs; some are nil without a data directory.
 	relay    *relay.Relay
 	media    *media.Store      // may be nil

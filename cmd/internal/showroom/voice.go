@@ -61,18 +61,22 @@ func (s *Server) hear(w http.ResponseWriter, r *http.Request) error {
 		return notAllowed(w, "POST")
 	}
 	name := r.PathValue("name")
-	if err := s.mayHear(r, name); err != nil {
+	owner, err := s.mayHear(r, name)
+	if err != nil {
 		return err
 	}
 	offer, err := body(r, sdpType)
 	if err != nil {
 		return err
 	}
-	session, err := s.relay.View(r.Context(), relay.VoiceRoom(name), offer)
+	session, err := s.relay.View(r.Context(), relay.VoiceRoom(name), owner, offer)
 	if errors.Is(err, relay.ErrNothing) || errors.Is(err, relay.ErrNotYet) {
 		p := failure(http.StatusConflict, "nobody is speaking")
 		p.retryAfter = "2"
 		return p
+	}
+	if err == nil {
+		err = s.stillEnrolled(r, owner)
 	}
 	if err != nil {
 		return err
@@ -81,15 +85,14 @@ func (s *Server) hear(w http.ResponseWriter, r *http.Request) error {
 }
 
 // mayHear admits the publisher of the conversation alone.
-func (s *Server) mayHear(r *http.Request, name string) error {
-	owner, err := s.publisher(r)
-	if err != nil {
-		return err
+func (s *Server) mayHear(r *http.Request, name string) (owner string, err error) {
+	if owner, err = s.publisher(r); err != nil {
+		return "", err
 	}
 	if !s.relay.PublishedBy(name, owner) {
-		return failure(http.StatusForbidden, "these glasses are not live in that conversation")
+		return "", failure(http.StatusForbidden, "these glasses are not live in that conversation")
 	}
-	return nil
+	return owner, nil
 }
 
 func (s *Server) hearResource(w http.ResponseWriter, r *http.Request) error {

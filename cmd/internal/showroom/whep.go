@@ -27,7 +27,7 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	session, err := s.relay.View(r.Context(), name, offer)
+	session, err := s.relay.View(r.Context(), name, "", offer)
 	if err != nil {
 		return err
 	}

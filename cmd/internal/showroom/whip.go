@@ -61,6 +61,9 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) error {
 	if err := errors.Join(err, s.stillOpen(r.Context(), name)); err != nil {
 		return err
 	}
+	if err := s.stillEnrolled(r, owner); err != nil {
+		return err
+	}
 	w.Header().Add("Link", `</api/sessions/`+name+`>; rel="`+sessionRel+`"`)
 	w.Header().Add("Link", `</hear/`+name+`>; rel="`+talkbackRel+`"`)
 	return created(w, "/whip/"+name, session)

@@ -2,6 +2,7 @@ package media
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -62,7 +63,7 @@ func open(t testing.TB, dir string, change ...func(*Config)) *Store {
 func serve(t testing.TB, s *Store) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := s.ServeUpload(w, r)
+		err := s.ServeUpload(w, r, Sender{Until: context.Background()})
 		var refused *Error
 		if errors.As(err, &refused) {
 			http.Error(w, refused.Detail, refused.Status)

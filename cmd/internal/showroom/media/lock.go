@@ -20,6 +20,7 @@ type request struct {
 	io.ReadCloser
 	control *http.ResponseController
 	until   time.Time
+	owner   string
 
 	mu    sync.Mutex
 	ended error // why nothing more is read
@@ -62,6 +63,12 @@ func (r *request) end(why error) {
 	}
 	r.ended = why
 	_ = r.control.SetReadDeadline(time.Now()) // who reads is woken; a broken connection wakes, too
+}
+
+func (r *request) hasEnded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended != nil
 }
 
 func (r *request) close() {

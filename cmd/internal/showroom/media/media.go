@@ -46,9 +46,13 @@ type Config struct {
 	Stall     time.Duration       // an upload that sends nothing for so long is cut; default 30 s
 	ValidName func(string) bool   // of a conversation; needed
 	Erased    func(string) bool   // says that a conversation was erased: what arrives of it is refused; default: none was
+	MayKeep   MayKeep             // default: everybody may
 	Clock     func() time.Time    // of what is kept, and how long; default time.Now
 	Log       *slog.Logger        // default: none
 }
+
+// MayKeep says whether what an owner has sent may be kept in a conversation.
+type MayKeep func(ctx context.Context, owner, conversation string) (bool, error)
 
 // Error is a refusal that a client is told, with its HTTP status.
 type Error struct {
@@ -99,6 +103,9 @@ func (c *Config) fill() {
 	}
 	if c.Erased == nil {
 		c.Erased = func(string) bool { return false }
+	}
+	if c.MayKeep == nil {
+		c.MayKeep = func(context.Context, string, string) (bool, error) { return true, nil }
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

@@ -32,13 +32,17 @@ func refuseTus(status int, format string, a ...any) error {
 // problemWriter makes problems of the errors that are tusd's own, which are text.
 type problemWriter struct {
 	http.ResponseWriter
-	status int // of such an error; 0 for none
+	request *request
+	status  int // of such an error; 0 for none
 }
 
 // Unwrap is for http.ResponseController, by which tusd sets deadlines.
 func (p *problemWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 func (p *problemWriter) WriteHeader(status int) {
+	if p.request.hasEnded() { // else net/http waits for the rest of the body first
+		p.Header().Set("Connection", "close")
+	}
 	if h := p.Header(); status >= http.StatusBadRequest && h.Get("Content-Type") != problemType {
 		p.status = status
 		h.Set("Content-Type", problemType)

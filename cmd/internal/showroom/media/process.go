@@ -134,6 +134,11 @@ func (s *Store) decrypt(ctx context.Context, upload tus.FileInfo, to string) (m 
 	if s.cfg.Erased(m.Session) {
 		return m, false, s.refuseErased(m.Session)
 	}
+	if may, err := s.cfg.MayKeep(ctx, upload.MetaData["owner"], m.Session); err != nil {
+		return m, false, err
+	} else if !may {
+		return m, false, refuse("%s belongs to another device", m.Session)
+	}
 	cut, err = s.writePlain(ctx, r, to)
 	if err == nil && cut && upload.MetaData["state"] != interrupted {
 		err = refuse("its end is missing or damaged, and it is not marked as interrupted")

@@ -41,17 +41,25 @@ func (s *Store) newTus() (http.Handler, error) {
 	return tus.NewHandler(tus.Config{
 		StoreComposer: composer, BasePath: BasePath, MaxSize: s.cfg.MaxSize,
 		DisableDownload: true, DisableTermination: true, DisableConcatenation: true,
-		Cors:                    &tus.CorsConfig{Disable: true},
-		PreUploadCreateCallback: func(hook tus.HookEvent) (tus.HTTPResponse, tus.FileInfoChanges, error) { return s.admit(hook.Upload) },
-		NetworkTimeout:          s.cfg.Stall, AcquireLockTimeout: lockTimeout,
+		Cors: &tus.CorsConfig{Disable: true},
+		PreUploadCreateCallback: func(hook tus.HookEvent) (tus.HTTPResponse, tus.FileInfoChanges, error) {
+			return s.admit(hook.Context, hook.Upload)
+		},
+		NetworkTimeout: s.cfg.Stall, AcquireLockTimeout: lockTimeout,
 		GracefulRequestCompletionTimeout: 100 * time.Millisecond, // files need none
 		Logger:                           slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1})),
 	})
 }
 
+// Sender is who uploads.
+type Sender struct {
+	Owner string          // may be empty
+	Until context.Context // what is still being sent is refused when it ends
+}
+
 // ServeUpload answers requests below BasePath, but for receipts. The body may be
 // as large and as slow as an upload is.
-func (s *Store) ServeUpload(w http.ResponseWriter, r *http.Request) error {
+func (s *Store) ServeUpload(w http.ResponseWriter, r *http.Request, from Sender) error {
 	id := strings.TrimPrefix(r.URL.Path, BasePath)
 	if id != "" && !spool.ValidID(id) {
 		return &Error{Status: http.StatusNotFound, Detail: "this cannot be the ID of an upload"}
@@ -67,11 +75,15 @@ func (s *Store) ServeUpload(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer s.active.Done()
 	request := newRequest(w, r)
+	request.owner = from.Owner
 	defer request.close()
 	defer context.AfterFunc(s.ending, func() { request.end(tus.ErrServerShutdown) })()
+	defer context.AfterFunc(from.Until, func() {
+		request.end(answer(http.StatusForbidden, "who sends this has lost the right to"))
+	})()
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, request))
 	r.Body = request
-	http.StripPrefix(BasePath, s.tus).ServeHTTP(&problemWriter{ResponseWriter: w}, r)
+	http.StripPrefix(BasePath, s.tus).ServeHTTP(&problemWriter{ResponseWriter: w, request: request}, r)
 	return nil
 }
 
@@ -98,7 +110,7 @@ const (
 )
 
 // admit checks the metadata of a new upload, which is all that is kept of it.
-func (s *Store) admit(info tus.FileInfo) (none tus.HTTPResponse, changes tus.FileInfoChanges, err error) {
+func (s *Store) admit(ctx context.Context, info tus.FileInfo) (none tus.HTTPResponse, changes tus.FileInfoChanges, err error) {
 	m := info.MetaData
 	switch {
 	case !spool.ValidID(m["id"]):
@@ -110,8 +122,12 @@ func (s *Store) admit(info tus.FileInfo) (none tus.HTTPResponse, changes tus.Fil
 	case len(m["audit"]) > 2*sha512.Size || !madeOf(m["audit"], hexDigits):
 		err = refuseTus(http.StatusBadRequest, "Upload-Metadata: audit must be a hash in hexadecimal digits, or empty")
 	}
+	owner := ""
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		owner = r.owner
+	}
 	return none, tus.FileInfoChanges{ID: m["id"], MetaData: tus.MetaData{
-		"id": m["id"], "sha256": m["sha256"], "state": m["state"], "audit": m["audit"],
+		"id": m["id"], "sha256": m["sha256"], "state": m["state"], "audit": m["audit"], "owner": owner,
 	}}, err
 }
 

@@ -19,7 +19,7 @@ type viewer struct {
 
 // View makes a WHEP session of an offer, while a publisher is connected
 // (ErrNothing otherwise).
-func (r *Relay) View(ctx context.Context, name, offerSDP string) (*Session, error) {
+func (r *Relay) View(ctx context.Context, name, owner, offerSDP string) (*Session, error) {
 	o, err := parseOffer(offerSDP, "recvonly")
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (r *Relay) View(ctx context.Context, name, offerSDP string) (*Session, erro
 	if err := r.reserve(); err != nil {
 		return nil, err
 	}
-	v, err := r.newViewer(ctx, p, o, offerSDP)
+	v, err := r.newViewer(ctx, p, owner, o, offerSDP)
 	if err != nil {
 		r.release()
 		return nil, err
@@ -104,12 +104,12 @@ func (o *offer) profile() profile {
 	return profileOf(o.video.chosen.parameter("profile-level-id"))
 }
 
-func (r *Relay) newViewer(ctx context.Context, p *publisher, o *offer, text string) (*viewer, error) {
+func (r *Relay) newViewer(ctx context.Context, p *publisher, owner string, o *offer, text string) (*viewer, error) {
 	api, err := r.viewerAPI(o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotAcceptable, err)
 	}
-	v := &viewer{Session: newSession(r, p.name, "", o), room: p.room, published: p.offer.profile()}
+	v := &viewer{Session: newSession(r, p.name, owner, o), room: p.room, published: p.offer.profile()}
 	if v.pc, err = api.NewPeerConnection(webrtc.Configuration{}); err != nil {
 		return nil, fmt.Errorf("make a peer connection: %w", err)
 	}

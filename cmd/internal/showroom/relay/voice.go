@@ -35,14 +35,19 @@ func (r *Relay) PublishedBy(name, owner string) bool {
 	return p != nil && p.owner == owner
 }
 
-// EndPublisher ends all that an owner publishes. Who watches waits for another
+// EndOwner ends all that an owner publishes and views. Who watches waits for another
 // publisher, as when one is lost.
-func (r *Relay) EndPublisher(owner string) {
+func (r *Relay) EndOwner(owner string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, room := range r.rooms {
 		if p := room.publisher.Load(); p != nil && p.owner == owner {
 			p.end(errOver)
+		}
+		for v := range room.viewers {
+			if v.owner == owner {
+				v.end(errOver)
+			}
 		}
 	}
 }

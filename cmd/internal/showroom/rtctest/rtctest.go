@@ -36,7 +36,7 @@ type Client struct {
 	Response *http.Response
 
 	t         *testing.T
-	roots     *x509.CertPool
+	tls       *tls.Config
 	connected chan struct{}
 }
 
@@ -49,7 +49,8 @@ type Options struct {
 
 	SoundOnly bool // no picture is offered
 
-	Roots *x509.CertPool // authorities of an endpoint over TLS; default: the system's
+	Roots       *x509.CertPool   // authorities of an endpoint over TLS; default: the system's
+	Certificate *tls.Certificate // of an enrolled device; default: none
 }
 
 // NewAPI returns pion with H.264 and Opus, loopback only, without interceptors: a
@@ -100,7 +101,10 @@ func NewClient(t *testing.T, o Options) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Client{PC: pc, t: t, roots: o.Roots, connected: make(chan struct{})}
+	c := &Client{PC: pc, t: t, tls: &tls.Config{RootCAs: o.Roots}, connected: make(chan struct{})}
+	if o.Certificate != nil {
+		c.tls.Certificates = []tls.Certificate{*o.Certificate}
+	}
 	var once sync.Once
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		if state == webrtc.PeerConnectionStateConnected {
@@ -137,7 +141,7 @@ func (c *Client) Post(endpoint, token, offer string) (status int, body string) {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	client := http.Client{Timeout: Timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.roots}}}
+	client := http.Client{Timeout: Timeout, Transport: &http.Transport{TLSClientConfig: c.tls.Clone()}}
 	defer client.CloseIdleConnections()
 	answer, err := client.Do(r)
 	if err != nil {
