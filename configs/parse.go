@@ -27,12 +27,15 @@ const (
 
 // Load reads and validates the configuration in the file at path. Its error is
 // Problems, also for a file that cannot be read.
-func Load(path string) (Config, error) {
+func Load(path string) (Config, error) { return LoadOver(Default(), path) }
+
+// LoadOver is Load for a file whose keys have other defaults than Default's.
+func LoadOver(base Config, path string) (Config, error) {
 	data, err := read(path)
 	if err != nil {
 		return Config{}, Problems{{File: path, Message: err.Error(), cause: err}}
 	}
-	return Parse(data, path)
+	return parse(base, data, path)
 }
 
 // read reads a bounded regular file; its errors leave the path to the caller.
@@ -62,9 +65,10 @@ func withoutPath(err error) error {
 //
 // Anchors, aliases, merge keys and tags are refused: what a key is set to
 // stands where the key stands.
-func Parse(data []byte, name string) (Config, error) {
+func Parse(data []byte, name string) (Config, error) { return parse(Default(), data, name) }
+
+func parse(cfg Config, data []byte, name string) (Config, error) {
 	d := decoder{file: name, lines: map[string]int{}}
-	cfg := Default()
 	if root, ok := d.document(data); ok {
 		d.value(root, reflect.ValueOf(&cfg).Elem(), "")
 	}

@@ -38,6 +38,10 @@ type Config struct {
 	Confirmed func() bool      // likewise
 	Log       *slog.Logger     // discards when nil
 
+	// Accept looks at a document before it counts; without it all are taken. What it
+	// refuses leaves the board as it was.
+	Accept func(Document) error
+
 	before func(op string) error // of tests: see folder
 }
 

@@ -86,6 +86,11 @@ func newIdentity(cfg Config, key crypto.Signer, r *record) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Accept != nil {
+		if err := cfg.Accept(doc); err != nil {
+			return nil, fmt.Errorf("the enrolment cannot be used: %w", err)
+		}
+	}
 	roots, err := doc.pool()
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ import (
 	"github.com/bril-edge/bril/hardware/power"
 	"github.com/bril-edge/bril/hardware/speaker"
 	"github.com/bril-edge/bril/uplink/calls"
+	"github.com/bril-edge/bril/uplink/enrol"
 	"github.com/bril-edge/bril/uplink/spool"
 	"github.com/bril-edge/bril/uplink/talkback"
 	"github.com/bril-edge/bril/uplink/upload"
@@ -72,6 +73,11 @@ type Agent struct {
 	microphone microphone.Memory
 	power      *power.Monitor
 
+	identity    *enrol.Identity // nil while the board is nobody
+	nobody      error           // why it is
+	nobodySince time.Time
+	anew        anew
+
 	clock    clock.Clock
 	cloud    *cloud // where photos and clips go
 	spool    *spool.Spool
@@ -111,6 +117,7 @@ func (a *Agent) open() (err error) {
 		return err
 	}
 	a.openClock()
+	a.openIdentity()
 	if a.client, err = a.newClient(); err != nil {
 		return err
 	}
@@ -127,7 +134,7 @@ func (a *Agent) open() (err error) {
 
 func (a *Agent) sessionConfig() (session.Config, error) {
 	cfg, opts := a.cfg, a.opts
-	servers, err := iceServers(cfg.Uplink.ICEServers)
+	servers, err := a.relays()
 	if err != nil {
 		return session.Config{}, err
 	}
@@ -172,10 +179,13 @@ func (a *Agent) sessionConfig() (session.Config, error) {
 // it, once the endpoint has been called for a new session: nothing waits for it.
 func (a *Agent) Run(ctx context.Context, live bool) error {
 	defer a.background.Wait()
+	ctx, over := a.anew.over(ctx)
+	defer over()
 	defer a.playCues(ctx)()
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a.runClock(own)
+	a.runIdentity(own)
 	a.runBoard(own)
 	a.watchPower(own)
 	a.runSpool(own)
@@ -183,7 +193,11 @@ func (a *Agent) Run(ctx context.Context, live bool) error {
 	if !live {
 		a.forgetCrash(ctx)
 	}
-	return a.Session.Run(ctx, live)
+	err := a.Session.Run(ctx, live)
+	if errors.Is(context.Cause(ctx), ErrAnew) {
+		return ErrAnew
+	}
+	return err
 }
 
 // forgetCrash deletes what is left at the endpoint: also by a connection whose

@@ -96,7 +96,7 @@ func (a *Agent) findCalls(ctx context.Context) *calls.Client {
 		return nil
 	}
 	ask := discover.Config{WHIPURL: a.cfg.Uplink.WHIPURL, UserAgent: "bril/" + a.opts.Version,
-		Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed}
+		Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed, Identity: a.identity.Origin()}
 	for wait := askFirst; where == ""; {
 		var err error
 		where, err = discover.Events(ctx, ask)
@@ -135,7 +135,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (a *Agent) newEvents(from string) (*calls.Client, error) {
 	cfg := calls.Config{
 		URL: from, TrustedOrigins: a.cfg.Uplink.TrustedOrigins, UserAgent: "bril/" + a.opts.Version,
-		Date: a.clock.Heard, Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed, Log: a.opts.Log,
+		Date: a.clock.Heard, Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed, Identity: a.identity.Origin(), Log: a.opts.Log,
 	}
 	var err error
 	if cfg.Token, err = token(a.cfg.Uplink); err != nil {

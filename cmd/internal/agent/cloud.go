@@ -11,6 +11,7 @@ import (
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/hardware/clock"
 	"github.com/bril-edge/bril/uplink/discover"
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 // cloud is where photos and clips go, and for whose eyes only: what the
@@ -33,7 +34,7 @@ const (
 	recipientNone       = "none"
 )
 
-func newCloud(cfg configs.Config, opts Options, time *clock.Clock) (*cloud, error) {
+func newCloud(cfg configs.Config, opts Options, time *clock.Clock, as *origin.Identity) (*cloud, error) {
 	c := &cloud{uploads: cfg.Upload.URL, trust: recipientNone}
 	if cfg.Spool.Recipient != "" {
 		recipient, err := age.ParseX25519Recipient(cfg.Spool.Recipient)
@@ -46,7 +47,7 @@ func newCloud(cfg configs.Config, opts Options, time *clock.Clock) (*cloud, erro
 	elsewhere := cfg.Upload.URL != "" && !discover.Applies(cfg.Upload.URL)
 	if discover.Applies(cfg.Uplink.WHIPURL) && !elsewhere {
 		where := discover.Config{WHIPURL: cfg.Uplink.WHIPURL, StateDir: opts.StateDir, UserAgent: "bril/" + opts.Version,
-			Time: time.TLSTime, Confirmed: time.Confirmed}
+			Time: time.TLSTime, Confirmed: time.Confirmed, Identity: as}
 		c.find = func(ctx context.Context) (discover.Found, error) { return discover.Find(ctx, where) }
 	}
 	return c, nil

@@ -54,7 +54,7 @@ func TestRecipient(t *testing.T) {
 				cfg.Uplink.WHIPURL = tt.whip
 			}
 			cfg.Spool.Recipient, cfg.Upload.URL = tt.recipient, tt.uploads
-			c, err := newCloud(cfg, Options{StateDir: t.TempDir()}, new(clock.Clock))
+			c, err := newCloud(cfg, Options{StateDir: t.TempDir()}, new(clock.Clock), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

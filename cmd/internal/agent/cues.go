@@ -69,5 +69,6 @@ func (a *Agent) Status() control.Status {
 	a.recorder.Show(&s)
 	a.showTalkback(&s)
 	a.showCall(&s)
+	a.showEnrolment(&s)
 	return s
 }

@@ -17,7 +17,7 @@ import (
 
 // openRecorder makes what takes photos and clips, and opens where they wait.
 func (a *Agent) openRecorder() (err error) {
-	if a.cloud, err = newCloud(a.cfg, a.opts, &a.clock); err != nil {
+	if a.cloud, err = newCloud(a.cfg, a.opts, &a.clock, a.identity.Origin()); err != nil {
 		return err
 	}
 	if err := a.openSpool(); err != nil {

@@ -29,7 +29,7 @@ func (a *Agent) openTalkback() error {
 	if !a.cfg.Talkback.Enabled {
 		return nil
 	}
-	servers, err := iceServers(a.cfg.Uplink.ICEServers)
+	servers, err := a.relays()
 	if err != nil {
 		return err
 	}

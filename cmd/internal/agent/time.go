@@ -34,6 +34,7 @@ func (a *Agent) runClock(ctx context.Context) {
 // phase passes on a new phase of the session.
 func (a *Agent) phase(now session.Phase) {
 	a.board.signals.phase(now)
+	a.anew.phase(now)
 	if a.opts.Phase != nil {
 		a.opts.Phase(now)
 	}

@@ -20,7 +20,8 @@ func (a *Agent) newClient() (*whip.Client, error) {
 		StateDir:       a.opts.StateDir,
 		UserAgent:      "bril/" + a.opts.Version,
 		Date:           a.clock.Heard, Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed,
-		Log: a.opts.Log,
+		Identity: a.identity.Origin(),
+		Log:      a.opts.Log,
 	}
 	var err error
 	if cfg.Token, err = token(a.cfg.Uplink); err != nil {

@@ -67,7 +67,7 @@ func (a *Agent) newUploader(to string) (*upload.Uploader, error) {
 	cfg := upload.Config{
 		Spool: a.spool, URL: to, TrustedOrigins: a.cfg.Uplink.TrustedOrigins,
 		Limit: a.uploadLimit, Audit: a.auditHead, UserAgent: "bril/" + a.opts.Version,
-		Date: a.clock.Heard, Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed, Log: a.opts.Log,
+		Date: a.clock.Heard, Time: a.clock.TLSTime, Confirmed: a.clock.Confirmed, Identity: a.identity.Origin(), Log: a.opts.Log,
 	}
 	var err error
 	if cfg.Token, err = token(a.cfg.Uplink); err != nil {

@@ -34,7 +34,8 @@ func newConfigCheck(o *options) *cobra.Command {
 		Use:   "check",
 		Short: "Check a configuration file",
 		Long: `check reads a file and names every line that is wrong, and what it allows.
-Without --config it checks the built-in defaults.
+Without --config it checks /etc/bril/bril.yaml, or the built-in defaults where
+that does not exist.
 
 ` + ExitCodes,
 		Example: "  bril config check --config /etc/bril/bril.yaml",
@@ -55,7 +56,7 @@ Without --config it checks the built-in defaults.
 					fmt.Fprintf(c.ErrOrStderr(), "bril: warning: %v\n", problem)
 				}
 				what := "configuration is valid"
-				if path == "" {
+				if configs.OSEnvironment().ConfigPath(path) == "" {
 					what = "the built-in defaults are valid; --config FILE checks a file"
 				}
 				_, err := fmt.Fprintln(w, what)
@@ -84,9 +85,12 @@ func newConfigShow(o *options) *cobra.Command {
 				_, err := io.WriteString(c.OutOrStdout(), configs.Reference())
 				return err
 			}
-			cfg, err := load(path)
+			cfg, unread, err := layered(path, unflagged)
 			if err != nil {
 				return err
+			}
+			if unread != nil {
+				fmt.Fprintf(c.ErrOrStderr(), "bril: warning: without the enrolment: %s\n", printable(unread.Error()))
 			}
 			data, err := cfg.JSON()
 			if err != nil {
@@ -107,13 +111,5 @@ func newConfigShow(o *options) *cobra.Command {
 }
 
 func configFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVar(path, "config", "", "configuration `file` (default: the built-in defaults)")
-}
-
-// load reads a configuration file; no path means the defaults.
-func load(path string) (configs.Config, error) {
-	if path == "" {
-		return configs.Default(), nil
-	}
-	return configs.Load(path)
+	c.Flags().StringVar(path, "config", "", "configuration `file` (default: /etc/bril/bril.yaml where it exists, else the built-in defaults)")
 }

@@ -47,7 +47,7 @@ accepts a call and d declines it, q quits.
 		Example: "  bril demo\n  bril demo --camera mp4:car.mp4 --loop",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := load(f.config)
+			cfg, err := loadOver(configs.Default(), f.config) // a demo is not the service
 			if err != nil {
 				return err
 			}

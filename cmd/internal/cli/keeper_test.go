@@ -19,6 +19,8 @@ import (
 // `keeper SOCKET WHAT` of the stories. WHAT is live, off (no conversation), bare
 // (no recipient) or full.
 type keeper struct {
+	control.Enroller
+
 	what string
 
 	mu    sync.Mutex

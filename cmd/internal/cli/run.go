@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -13,6 +15,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/agent"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/journal"
+	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 )
 
@@ -84,14 +87,11 @@ given. What fails is tried again and shown by ` + "`bril status`" + `; the daemo
 		Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.control = o.socket
-			cfg, err := load(f.config)
-			if err != nil {
-				return err
+			configure := func() (configs.Config, error) {
+				cfg, _, err := layered(f.config, func(cfg configs.Config) (configs.Config, error) { return f.apply(c, cfg) })
+				return cfg, err // what cannot be read of the enrolment, the agent shows
 			}
-			if cfg, err = f.apply(c, cfg); err != nil {
-				return err
-			}
-			return runDaemon(c.Context(), o, cfg, f.live)
+			return runDaemon(c.Context(), o, configure, f.live)
 		},
 	}
 	f.add(c)
@@ -104,8 +104,13 @@ given. What fails is tried again and shown by ` + "`bril status`" + `; the daemo
 // free, for a collection more every few seconds. GOGC in the environment wins.
 const heapGrowth = 50
 
-// runDaemon runs the agent and its control socket until ctx ends.
-func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) error {
+// runDaemon runs the agent and its control socket until ctx ends. When the board has
+// become somebody else it makes the agent anew, by a configuration that is read again.
+func runDaemon(ctx context.Context, o *options, configure func() (configs.Config, error), live bool) error {
+	cfg, err := configure()
+	if err != nil {
+		return err
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
@@ -127,24 +132,73 @@ func runDaemon(ctx context.Context, o *options, cfg configs.Config, live bool) e
 	}
 	manager := newManaged(socket, log)
 	defer manager.close()
-	a, err := agent.New(cfg, agent.Options{
-		Version: o.app.Version, Built: o.app.Built, StateDir: state, Stdin: o.app.Stdin, Log: log, Phase: manager.phase,
-	})
+	log.Info("bril "+o.app.Version, "state", state)
+	d := daemon{
+		options: agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Stdin: o.app.Stdin, Log: log, Phase: manager.phase},
+		socket:  listener, lines: &ring, log: log,
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.run(ctx, cfg, configure, live) })
+	g.Go(func() error { return manager.run(ctx, d.progress) })
+	return ended(g.Wait())
+}
+
+// daemon is what stays while the agent is made anew.
+type daemon struct {
+	options agent.Options
+	socket  *control.Listener
+	lines   *journal.Ring
+	log     *slog.Logger
+
+	now atomic.Pointer[agent.Agent] // nil between two
+}
+
+// progress is how far the parts of the session are.
+func (d *daemon) progress(ctx context.Context) ([]session.Part, error) {
+	if a := d.now.Load(); a != nil {
+		return a.Progress(ctx)
+	}
+	return nil, nil
+}
+
+// run runs one agent after another until ctx ends.
+func (d *daemon) run(ctx context.Context, cfg configs.Config, configure func() (configs.Config, error), live bool) error {
+	for {
+		err := d.one(ctx, cfg, live)
+		if !errors.Is(err, agent.ErrAnew) {
+			return err
+		}
+		if cfg, err = configure(); err != nil {
+			return err
+		}
+		live = false
+	}
+}
+
+// one runs an agent until ctx ends, or it is to be made anew. Commands that come
+// while there is none wait.
+func (d *daemon) one(ctx context.Context, cfg configs.Config, live bool) error {
+	a, err := agent.New(cfg, d.options)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	log.Info("bril "+o.app.Version, "endpoint", cfg.Uplink.WHIPURL, "state", state)
-	if !live {
-		log.Info("waiting: a button or `bril live on` goes live")
+	socket, err := d.socket.Lend()
+	if err != nil {
+		return err
 	}
+	d.log.Info("ready", "endpoint", cfg.Uplink.WHIPURL)
+	if !live {
+		d.log.Info("waiting: a button or `bril live on` goes live")
+	}
+	d.now.Store(a)
+	defer d.now.Store(nil)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Run(ctx, live) })
 	g.Go(func() error {
-		return control.Server{Daemon: a, Describe: Describe, Log: log, Lines: &ring}.Run(ctx, listener)
+		return control.Server{Daemon: a, Describe: Describe, Log: d.log, Lines: d.lines}.Run(ctx, socket)
 	})
-	g.Go(func() error { return manager.run(ctx, a.Progress) })
-	return ended(g.Wait())
+	return g.Wait()
 }
 
 // newLog makes what the daemon logs to: w as it is configured, and the ring, which

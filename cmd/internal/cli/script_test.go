@@ -16,7 +16,10 @@ import (
 const patience = storytest.Patience
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"bril": bril, "keeper": keeperMain, "shop": shopMain, "caller": callerMain, "crasher": crasherMain})
+	testscript.Main(m, map[string]func(){
+		"bril": bril, "keeper": keeperMain, "shop": shopMain, "caller": callerMain, "crasher": crasherMain,
+		"guild": guildMain, "member": memberMain,
+	})
 }
 
 func bril() {

@@ -101,6 +101,7 @@ func writeStatus(w io.Writer, s control.Status) error {
 	var b strings.Builder
 	writeProblems(&b, s)
 	row(&b, "state", stateLine(s))
+	writeDevice(&b, s.Device)
 	writeCall(&b, s.Call)
 	row(&b, "camera", orDash(s.Camera))
 	row(&b, "microphone", orDash(s.Microphone))
@@ -124,6 +125,17 @@ func writeStatus(w io.Writer, s control.Status) error {
 		s.Version, time.Duration(s.UptimeSeconds)*time.Second, float64(s.RSSBytes)/1e6))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeDevice(b *strings.Builder, d *control.Device) {
+	if d == nil {
+		return
+	}
+	name := d.Name
+	if d.Label != "" {
+		name += " (" + printable(d.Label) + ")"
+	}
+	row(b, "device", name+", "+enrolmentLine(d.State, d.NotAfter))
 }
 
 func writeBoard(b *strings.Builder, s control.Status) {

@@ -29,6 +29,7 @@ type Daemon interface {
 	Spool() Spool
 	// SpoolAct does what action asks for to the item, or to all for "".
 	SpoolAct(ctx context.Context, action SpoolAction, id string) error
+	Enroller
 	// Mute has the customer heard no longer, or again.
 	Mute(on bool) (Talkback, error)
 }
@@ -59,7 +60,7 @@ type Server struct {
 
 // Run serves l until ctx ends, and closes it. It returns after all its
 // goroutines have.
-func (s Server) Run(ctx context.Context, l *Listener) error {
+func (s Server) Run(ctx context.Context, l net.Listener) error {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
@@ -135,6 +136,9 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("GET /v1/spool", h.bodiless(h.spool))
 	mux.HandleFunc("POST /v1/spool", h.spoolAct)
 	mux.HandleFunc("POST /v1/talkback", h.mute)
+	mux.HandleFunc("GET /v1/enrol", h.bodiless(h.enrolment))
+	mux.HandleFunc("POST /v1/enrol", h.enrol)
+	mux.HandleFunc("DELETE /v1/enrol", h.bodiless(h.resetEnrolment))
 	mux.HandleFunc("GET /v1/log", h.bodiless(h.readLog))
 	mux.HandleFunc("/", h.unknown)
 	return mux

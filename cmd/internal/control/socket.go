@@ -206,6 +206,17 @@ func bind(path string, gid int, lock *lock) (*Listener, error) {
 	return l, nil
 }
 
+// Lend returns a listener whose Close leaves the socket to who serves it next:
+// commands that come in between wait.
+func (l *Listener) Lend() (net.Listener, error) {
+	return lent{l.UnixListener}, l.SetDeadline(time.Time{})
+}
+
+type lent struct{ *net.UnixListener }
+
+// Close has Accept return.
+func (l lent) Close() error { return l.SetDeadline(time.Unix(1, 0)) }
+
 // Close stops listening and removes the socket, unless another one has taken
 // its place. It may be called twice.
 func (l *Listener) Close() error {

@@ -11,6 +11,9 @@
 //	GET  /v1/spool                         one Spool
 //	POST /v1/spool {"action":"retry","id":""}  the Spool after it
 //	POST /v1/talkback {"muted":true}       the Talkback after it
+//	GET  /v1/enrol                         one Enrolment
+//	POST /v1/enrol {"server":"…","token":"…"}  the Enrolment after it
+//	DELETE /v1/enrol                       the Enrolment after it
 //	GET  /v1/log?lines=100                 one Log: the last lines
 //
 // Every other answer is a Problem.
@@ -33,6 +36,7 @@ type Status struct {
 
 	Light   Light    `json:"light"`             // the capture light
 	Buttons []Button `json:"buttons"`           // of the board
+	Device  *Device  `json:"device,omitempty"`  // only where the board is enrolled
 	Battery *Battery `json:"battery,omitempty"` // only where the board has one
 	Thermal *Thermal `json:"thermal,omitempty"` // only where the board tells
 
@@ -131,7 +135,7 @@ type Percentiles struct {
 
 // Fault is one component that does not work, and is being retried.
 type Fault struct {
-	Component string    `json:"component"` // camera, microphone, encoder, uplink, calls, light, spool, upload or a button's name
+	Component string    `json:"component"` // camera, microphone, encoder, uplink, calls, enrolment, light, spool, upload or a button's name
 	Message   string    `json:"message"`
 	Hint      string    `json:"hint,omitempty"`
 	Since     time.Time `json:"since"`
