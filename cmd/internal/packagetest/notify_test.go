@@ -1,15 +1,16 @@
 package packagetest
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"net"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // notices is the other end of sd_notify(3).
@@ -59,31 +60,33 @@ func TestNotify(t *testing.T) {
 	user := unitValue(t, u.read("usr/lib/systemd/system/bril.service"), "User")
 	u.run("install", "-d", "-o", user, "-g", user, "-m", "750", "/run/bril")
 	u.run("install", "-d", "-o", user, "-g", user, "-m", "700", "/var/lib/bril")
+	u.mountProc()
 	n := listenNotices(t, u.path("run/notify"))
 	u.run("chown", user, "/run/notify")
 	u.write("etc/bril/bril.yaml", "camera:\n  source: pattern\nuplink:\n  loopback: true\n", 0o644)
 
 	// No group but its own, and the environment of the unit.
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
 	args := append([]string{"--userspec=" + user + ":" + user, u.dir, "env", "-i", "NOTIFY_SOCKET=/run/notify",
 		"WATCHDOG_USEC=30000000", "STATE_DIRECTORY=/var/lib/bril", "RUNTIME_DIRECTORY=/run/bril"}, command...)
 	cmd := exec.CommandContext(ctx, "chroot", args...)
-	errOut, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	var log bytes.Buffer
+	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	said := make(chan string, 1)
-	go func() {
-		var all strings.Builder
-		for lines := bufio.NewScanner(errOut); lines.Scan(); {
-			all.WriteString(lines.Text() + "\n")
-		}
-		said <- all.String()
+	ended := make(chan error, 1)
+	go func() { // whose end also ends the wait for a notice
+		ended <- cmd.Wait()
+		_ = n.conn.SetReadDeadline(time.Now())
 	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
 	n.wait(t, "READY", time.Minute)
 	if status := u.run("bril", "status"); !strings.Contains(status, "state ") {
 		t.Errorf("it says that it is ready, and its status is %q", status)
@@ -93,10 +96,24 @@ func TestNotify(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.wait(t, "STOPPING", time.Minute)
-	log := <-said
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%s: %v\n%s", filepath.Base(command[0]), err, log)
+	err := <-ended
+	ended <- err
+	if err != nil {
+		t.Errorf("%s: %v", command[0], err)
 	}
+}
+
+// mountProc gives the userland the kernel's /proc, which tells the board.
+func (u *userland) mountProc() {
+	u.Helper()
+	if err := unix.Mount("proc", u.path("proc"), "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		u.Fatal("mount /proc: ", err)
+	}
+	u.Cleanup(func() {
+		if err := unix.Unmount(u.path("proc"), unix.MNT_DETACH); err != nil {
+			u.Error("unmount /proc: ", err)
+		}
+	})
 }
 
 // unitValue returns a setting of a unit.
