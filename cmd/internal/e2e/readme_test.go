@@ -31,6 +31,8 @@ func rules(t *testing.T) []rule {
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*) --camera auto(.*)`), as: "$1 --yes$2 --camera pattern$3 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "a machine may have no camera, and its file is not touched"},
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*--server.*)`), as: token + "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", code: 1, says: "cannot yet", why: "the file of this machine is not touched"},
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)((?: .*)?)`), as: "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "questions need a terminal, and the service systemd; the daemon of this world is live, and the file of this machine is not touched"},
+		{command: of(`((?:bin/)?bril support)`), as: "$1 --yes", why: "it asks before it writes, on a terminal"},
+		{command: of(`(showroom qr keygen --out )(.*)`), as: "${1}another-$2", why: "a key is never replaced, and other commands use that of this world"},
 		{command: of(`(bril completion zsh) > .*`), as: "$1 > _bril", why: "fpath is a variable of zsh"},
 		{command: of(`(?:bin/)?bril (?:photo|clip start|live pause|mute).*`), live: true, why: "another example ends live"},
 		{command: of(`(?:bin/)?bril call accept`), code: 1, says: "no call rings", why: "nobody calls"},
@@ -74,9 +76,14 @@ func (w *world) equip() {
 	if out, code := w.shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout privkey.pem -out fullchain.pem -days 2 -subj /CN=showroom -addext subjectAltName=IP:127.0.0.1"); code != 0 {
 		w.t.Fatalf("make a certificate: %s", out)
 	}
+	w.file("wifi.password", "correct horse\n")
+	if out, code := w.shell("showroom qr keygen --out provision.key"); code != 0 {
+		w.t.Fatalf("make a provisioning key: %s", out)
+	}
+	w.standIn("ssh", `shift; case $* in *"bril setup"*) exec sh -c "$* --camera pattern --config etc/bril.yaml --control none.sock --no-service --no-input" ;; esac; exec sh -c "$*"`)
 	w.standIn("pass", "echo correct horse battery staple")
 	w.standIn("sudo", `exec "$@"`)
-	for _, name := range []string{"systemctl", "journalctl", "apt", "dpkg"} {
+	for _, name := range []string{"systemctl", "journalctl", "timedatectl", "apt", "dpkg", "usermod"} {
 		w.standIn(name, `echo "stand-in for `+name+`: $*"`)
 		w.t.Logf("stand-in: a program of the name %s that only says how it was called", name)
 	}
