@@ -72,6 +72,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 	until, done := s.uploading.begin(owner)
 	defer done()
 	if err := s.stillEnrolled(r, owner); err != nil {
+		w.Header().Set("Connection", "close") // else net/http waits for the body first
 		return err
 	}
 	return s.media.ServeUpload(w, r, media.Sender{Owner: owner, Until: until})
