@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -72,7 +73,12 @@ func (p Problems) Unwrap() []error {
 func (p Problems) Is(target error) bool { return target == ErrInvalid }
 
 // Hint says where the keys and their limits are explained.
-func (p Problems) Hint() string { return "bril config show --reference explains every key" }
+func (p Problems) Hint() string {
+	if len(p) == 1 && errors.Is(p[0].cause, fs.ErrNotExist) {
+		return "bril config show --reference prints a file to begin with"
+	}
+	return "bril config show --reference explains every key"
+}
 
 // orNil sorts and bounds the list, and keeps an empty one from becoming a
 // non-nil error.

@@ -60,6 +60,11 @@ type unusable struct{ error }
 func (u unusable) Unwrap() error        { return u.error }
 func (u unusable) Is(target error) bool { return target == ErrInvalid }
 
+// Hint says what the file should be.
+func (u unusable) Hint() string {
+	return "the file holds the token on a line of its own, readable by the daemon's user: chmod 600"
+}
+
 func readSecret(path string) ([]byte, error) {
 	// O_NONBLOCK: opening a FIFO must not wait for its writer.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)

@@ -182,8 +182,14 @@ func (a *Agent) Call(ctx context.Context, action control.CallAction) (string, er
 		control.AcceptCall: call.Accept{}, control.DeclineCall: call.Decline{}, control.EndCall: call.Hangup{},
 	}[action]
 	err := a.call.Press(ctx, press)
+	if err == nil && action == control.DeclineCall {
+		return declined, nil // idle would say that nobody waits, and a customer who has booked does
+	}
 	return string(a.call.State().Phase), err
 }
+
+// declined is how it is with a call that was declined, for whoever has done it.
+const declined = "declined"
 
 // answerCall does what a button asks for while a call rings. That it cannot be done,
 // the advisor hears from the call.

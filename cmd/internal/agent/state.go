@@ -32,15 +32,18 @@ func (l *stateLock) close() error {
 // process ends.
 func openState(dir string) (*stateLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state directory: %w", err)
+		return nil, hinted{fmt.Errorf("make the state directory: %w", err), otherState}
 	}
 	name := filepath.Join(dir, "lock")
 	lock, err := os.OpenFile(name, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the state directory: %w", err)
+		return nil, hinted{fmt.Errorf("lock the state directory: %w", err), otherState}
 	}
-	return hold(lock, ErrStateInUse, "--state DIR chooses another directory")
+	return hold(lock, ErrStateInUse, otherState)
 }
+
+// otherState is what to do about a state directory that cannot serve.
+const otherState = "--state DIR chooses another directory"
 
 // hold locks a file, or closes it. It says inUse when another process has the lock.
 func hold(file *os.File, inUse error, hint string) (*stateLock, error) {

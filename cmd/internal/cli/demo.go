@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -47,6 +48,10 @@ accepts a call and d declines it, q quits.
 		Example: "  bril demo\n  bril demo --camera mp4:car.mp4 --loop",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, _, err := net.SplitHostPort(listen); err != nil {
+				return WithHint(&UsageError{c.CommandPath(), fmt.Errorf("--listen takes an address such as 127.0.0.1:8080, not %q", listen)},
+					c.CommandPath()+" --listen 127.0.0.1:0 takes a port that is free")
+			}
 			cfg, err := loadOver(configs.Default(), f.config) // a demo is not the service
 			if err != nil {
 				return err

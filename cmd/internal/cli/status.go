@@ -21,10 +21,10 @@ func newStatus(o *options) *cobra.Command {
 		Short: "Show what the daemon is doing",
 		Long: `status shows problems first, then what is captured, encoded and sent. With
 --json the fields are those of schema_version 1. --watch shows it once a second:
-on a terminal as a screen with graphs of the last minute, which q quits and which
-waits for a daemon that ends; elsewhere one after another, until interrupted. It
-has no colour where NO_COLOR is set, and no other characters than ASCII where the
-locale is not one of UTF-8.
+on a terminal as a screen with graphs of the last minute, which q quits and
+which waits for a daemon that ends; elsewhere one after another, until
+interrupted. The screen has no colour where NO_COLOR is set, and is ASCII where
+the locale is not one of UTF-8.
 
 ` + ExitCodes,
 		Example: "  bril status\n  bril status --watch\n  bril status --json | jq .uplink.rtt_ms",
