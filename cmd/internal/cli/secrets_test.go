@@ -128,7 +128,7 @@ func newBoard(t *testing.T) *board {
 	}
 	write("token", b.secrets["token file"]+"\n")
 	write("credential", b.secrets["relay credential"]+"\n")
-	write("state/enrolment/key.pem", "-----BEGIN EC PRIVATE KEY-----\n"+b.secrets["enrolment key"]+"\n-----END EC PRIVATE KEY-----\n")
+	write("state/enrolment/key-planted.pem", "-----BEGIN EC PRIVATE KEY-----\n"+b.secrets["enrolment key"]+"\n-----END EC PRIVATE KEY-----\n")
 	write("state/notes", b.secrets["other file of state"])
 	endpoint, heard := hostile(t, b.secrets)
 	write("bril.yaml", fmt.Sprintf(`# %s

@@ -146,19 +146,16 @@ func withConfig(c support.Configuration, args ...string) []string {
 }
 
 // configuration finds what the daemon is configured by: the file that is given, or
-// else that of the service.
+// else that of the service, over what the enrolment says.
 func (o *options) configuration(path string) support.Configuration {
-	if _, err := os.Stat(setup.UnitConfig); path == "" && !errors.Is(err, os.ErrNotExist) {
-		path = setup.UnitConfig
-	}
 	places := configs.OSEnvironment()
-	c := support.Configuration{Path: path, Control: places.FindSocket(o.socket)}
-	if c.Config, c.Err = load(path); c.Err != nil {
+	c := support.Configuration{Path: places.ConfigPath(path), Control: places.FindSocket(o.socket)}
+	if c.Config, c.Unread, c.Err = layered(path, unflagged); c.Err != nil {
 		return c
 	}
 	if state, err := places.StatePath(c.Config.Control.StateDir); err == nil {
 		c.StateDir = state
-		keys, _ := filepath.Glob(filepath.Join(state, "enrolment", "*key*")) // the pattern is right
+		keys, _ := filepath.Glob(filepath.Join(configs.EnrolmentPath(state), "*key*")) // the pattern is right
 		c.Private = keys
 	}
 	return c

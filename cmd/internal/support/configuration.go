@@ -18,6 +18,7 @@ type Configuration struct {
 	Path     string // of the file; "" for the built-in defaults
 	Config   configs.Config
 	Err      error    // why the file cannot be used; nil if it can
+	Unread   error    // why the enrolment, which lies below the file, is not part of it
 	StateDir string   // "" where it is not known
 	Control  string   // the socket
 	Private  []string // more files whose contents are secrets
@@ -49,14 +50,18 @@ func (c Configuration) effective(context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte("# "+c.source()+"\n"), text...), nil
+	head := "# " + c.source() + "\n"
+	if c.Unread != nil {
+		head += "# without the enrolment: " + oneLine(c.Unread.Error()) + "\n"
+	}
+	return append([]byte(head), text...), nil
 }
 
 func (c Configuration) source() string {
 	if c.Path == "" {
-		return "the built-in defaults"
+		return "the enrolment, if there is one, over the built-in defaults"
 	}
-	return c.Path + " over the built-in defaults"
+	return c.Path + " over the enrolment, if there is one, over the built-in defaults"
 }
 
 // secretFiles are those whose contents are secrets.
