@@ -68,6 +68,7 @@ func (a *Agent) Status() control.Status {
 	a.showSpool(&s)
 	a.recorder.Show(&s)
 	a.showTalkback(&s)
+	a.showUpdate(&s)
 	a.showCall(&s)
 	a.showEnrolment(&s)
 	return s

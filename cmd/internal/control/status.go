@@ -52,6 +52,8 @@ type Status struct {
 
 	Talkback *Talkback `json:"talkback,omitempty"` // only where it is enabled
 
+	Update *Update `json:"update,omitempty"` // only where the package's timer has looked
+
 	RSSBytes      int64   `json:"rss_bytes"`
 	UptimeSeconds float64 `json:"uptime_s"`
 	Goroutines    int     `json:"goroutines"`

@@ -33,6 +33,7 @@ func rules(t *testing.T) []rule {
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)((?: .*)?)`), as: "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "questions need a terminal, and the service systemd; the daemon of this world is live, and the file of this machine is not touched"},
 		{command: of(`((?:bin/)?bril support)`), as: "$1 --yes", why: "it asks before it writes, on a terminal"},
 		{command: of(`(showroom qr keygen --out )(.*)`), as: "${1}another-$2", why: "a key is never replaced, and other commands use that of this world"},
+		{command: of(`(?:sudo )?((?:bin/)?bril update.*)`), as: "$1", code: 1, says: "not installed as a package", why: "it is not, here"},
 		{command: of(`(bril completion zsh) > .*`), as: "$1 > _bril", why: "fpath is a variable of zsh"},
 		{command: of(`(?:bin/)?bril (?:photo|clip start|live pause|mute).*`), live: true, why: "another example ends live"},
 		{command: of(`(?:bin/)?bril call accept`), code: 1, says: "no call rings", why: "nobody calls"},
