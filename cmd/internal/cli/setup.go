@@ -14,6 +14,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/setup"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/uplink/enrol"
 )
 
 type setupFlags struct {
@@ -109,7 +110,7 @@ func (o *options) setup(c *cobra.Command, f setupFlags) setup.Config {
 		}
 	}
 	cfg.Board = machine{}
-	cfg.Enrol = notEnrolling{}
+	cfg.Enrol = setupEnrolment{c, o, enrolFlags{config: f.Path, tokenFile: f.tokenFile}}
 	cfg.Manager = setup.Systemd{Status: o.daemonStatus, Config: f.Path}
 	return cfg
 }
@@ -179,6 +180,9 @@ func writeStep(w io.Writer, s setup.Step) error {
 		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("%-*s%s%s", labelWidth, map[bool]string{true: string(s.Status)}[i == 0], what, line), " "))
 	}
 	for _, line := range s.Lines {
+		if s.Status != setup.Changed {
+			break // nothing is new
+		}
 		row(&b, "", fmt.Sprintf("%s: %s", line.Key, printable(line.Value)))
 		row(&b, "", "  "+printable(line.Reason))
 	}
@@ -189,10 +193,41 @@ func writeStep(w io.Writer, s setup.Step) error {
 	return err
 }
 
-// notEnrolling stands in until there is enrolment.
-type notEnrolling struct{}
+// setupEnrolment is what `bril enrol` does, by the daemon or without one.
+type setupEnrolment struct {
+	command *cobra.Command
+	options *options
+	flags   enrolFlags
+}
 
-func (notEnrolling) Enrolled(context.Context) (name, server string, err error) { return "", "", nil }
-func (notEnrolling) Enrol(context.Context, string) (string, error) {
-	return "", errors.New("enrol: this program cannot yet")
+// Enrolled tells who the board is.
+func (e setupEnrolment) Enrolled(ctx context.Context) (name, server string, err error) {
+	by, end, err := e.flags.enroller(e.command, e.options)
+	if err != nil {
+		return "", "", err
+	}
+	defer end()
+	is, err := by.Enrolment(ctx)
+	if err == nil && is.Enrolled && is.Problem != "" {
+		err = WithHint(errors.New(is.Problem), is.Hint)
+	}
+	return is.Name, is.Server, err
+}
+
+// Enrol reads the token, or asks for it.
+func (e setupEnrolment) Enrol(ctx context.Context, server string) (name string, err error) {
+	if _, err := enrol.ParseServer(server); err != nil {
+		return "", &UsageError{e.command.CommandPath(), fmt.Errorf("--server %q: %w", server, err)}
+	}
+	t, err := e.flags.token(e.command, e.options.app.Stdin)
+	if err != nil {
+		return "", err
+	}
+	by, end, err := e.flags.enroller(e.command, e.options)
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	is, err := by.Enrol(ctx, server, t)
+	return is.Name, err
 }
