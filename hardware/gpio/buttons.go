@@ -63,6 +63,7 @@ type ButtonStatus struct {
 	Since time.Time
 	// Stuck is a button that has been down for longer than anyone presses it.
 	Stuck bool
+	Down  bool // now
 }
 
 // NewButton returns a button; Run reads it. log may be nil.
@@ -74,10 +75,11 @@ func newButton(cfg ButtonConfig, log *slog.Logger, open func() (pin, error)) *Bu
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Button{cfg: cfg, open: open, log: log, status: ButtonStatus{Name: cfg.Name, Line: cfg.place(), Err: errNotRead, Since: time.Now()}}
+	return &Button{cfg: cfg, open: open, log: log, status: ButtonStatus{Name: cfg.Name, Line: cfg.place(), Err: ErrNotRead, Since: time.Now()}}
 }
 
-var errNotRead = errors.New("not read yet")
+// ErrNotRead is the state of a button before its Run has come to read it.
+var ErrNotRead = errors.New("not read yet")
 
 func (c ButtonConfig) place() string {
 	if c.Line != "" {
@@ -144,6 +146,7 @@ func (b *Button) read(ctx context.Context, press func(hardware.Press)) (worked b
 	}
 	b.works(p)
 	r := newRecogniser(b.cfg.Double, down, monotonic.Now())
+	b.stuck(r.stuck, down)
 	for ctx.Err() == nil {
 		if err := b.one(p, &r, press); err != nil {
 			return true, err
@@ -174,7 +177,7 @@ func (b *Button) one(p pin, r *recogniser, press func(hardware.Press)) error {
 		at = monotonic.Now()
 		gesture = r.wake(at)
 	}
-	b.stuck(r.stuck)
+	b.stuck(r.stuck, r.down)
 	if gesture != "" {
 		press(hardware.Press{Button: b.cfg.Name, Gesture: gesture, At: at})
 	}
@@ -214,14 +217,14 @@ func (b *Button) failed(err error) {
 	if b.status.Err == nil {
 		b.status.Since = time.Now()
 	}
-	b.status.Err, b.status.Stuck = err, false
+	b.status.Err, b.status.Stuck, b.status.Down = err, false, false
 }
 
-func (b *Button) stuck(stuck bool) {
+func (b *Button) stuck(stuck, down bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if stuck && !b.status.Stuck {
 		b.log.Warn("button is stuck: it has been down for longer than anyone presses it", "button", b.cfg.Name)
 	}
-	b.status.Stuck = stuck
+	b.status.Stuck, b.status.Down = stuck, down
 }

@@ -243,7 +243,7 @@ func TestButtonOnAnyPin(t *testing.T) {
 
 func TestButtonWithoutItsLine(t *testing.T) {
 	r := run(t, NewButton(ButtonConfig{Name: "b", Line: "gpiochip99/1"}, nil))
-	s := r.until(func(s ButtonStatus) bool { return s.Err != nil && s.Err != errNotRead })
+	s := r.until(func(s ButtonStatus) bool { return s.Err != nil && s.Err != ErrNotRead })
 	if !errors.Is(s.Err, os.ErrNotExist) || s.Line != "gpiochip99/1" {
 		t.Errorf("status %+v", s)
 	}

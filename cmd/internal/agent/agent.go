@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,13 +40,17 @@ type Options struct {
 	Version  string
 	Built    string // when, RFC 3339; "" where nobody knows
 	StateDir string
-	Stdin    *os.File // read for the source y4m:-
-	Log      *slog.Logger
-	Phase    func(session.Phase) // hears of each new phase of the session, and returns at once; may be nil
+	// ConfigPath is where the configuration was read; "" is its defaults.
+	ConfigPath string
+	Stdin      *os.File // read for the source y4m:-
+	Log        *slog.Logger
+	Phase      func(session.Phase) // hears of each new phase of the session, and returns at once; may be nil
 
-	board  *board      // of tests; nil is this machine's
-	system *lit.System // of tests; nil is this machine
-	sysfs  fs.FS       // of tests; nil is /sys
+	board  *board         // of tests; nil is this machine's
+	system *lit.System    // of tests; nil is this machine
+	sysfs  fs.FS          // of tests; nil is /sys
+	probes probes         // likewise
+	roots  *x509.CertPool // of tests; nil is the system's
 }
 
 // Agent is a session with what it is made of. Close frees what outlives
@@ -85,6 +90,8 @@ type Agent struct {
 	recorder *recorder.Recorder
 	uploader atomic.Pointer[upload.Uploader] // nil until it is known where to
 	found    chan struct{}                   // holds one value once that may be known
+
+	exams exams // of Doctor
 
 	background sync.WaitGroup
 }
@@ -138,7 +145,7 @@ func (a *Agent) sessionConfig() (session.Config, error) {
 	if err != nil {
 		return session.Config{}, err
 	}
-	dialer := dialer{client: a.client, cfg: cfg.Uplink, servers: servers, called: a.forgetCrash, stands: a.hearCustomer, log: opts.Log}
+	dialer := dialer{client: a.client, cfg: cfg.Uplink, servers: servers, yield: a.exams.yield, called: a.forgetCrash, stands: a.hearCustomer, log: opts.Log}
 	s := session.Config{
 		NewVideoEncoder: a.newVideoEncoder,
 		NewAudioEncoder: a.newAudioEncoder,

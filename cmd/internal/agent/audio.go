@@ -14,7 +14,8 @@ import (
 )
 
 // openAudio opens the configured source.
-func (a *Agent) openAudio(context.Context) (session.Audio, error) {
+func (a *Agent) openAudio(ctx context.Context) (session.Audio, error) {
+	a.exams.yield(ctx)
 	source, err := a.audioSource()
 	if err != nil {
 		return session.Audio{}, err

@@ -173,6 +173,9 @@ const (
 
 // press does what a gesture is for, as `bril live` would.
 func (a *Agent) press(ctx context.Context, p hardware.Press) {
+	if a.exams.takes(p) {
+		return
+	}
 	does := action(a.cfg.Board.Buttons, p.Button, p.Gesture)
 	answers := false
 	if a.call.State().Phase == call.Ringing {

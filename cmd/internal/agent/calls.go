@@ -78,6 +78,9 @@ func (a *Agent) runCalls(ctx context.Context) {
 			a.events.Store(c)
 			_ = c.Run(ctx, func(e calls.Event) {
 				a.call.Tell(e)
+				if a.call.State().Phase == call.Ringing {
+					a.exams.yield(ctx)
+				}
 				a.hearSoon(e)
 			}) // likewise
 		}

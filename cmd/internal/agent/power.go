@@ -12,8 +12,12 @@ import (
 // newPower makes what looks at battery and temperature. A machine without a
 // device tree is a PC, which has a fan and is not worn: its heat is only shown.
 func (a *Agent) newPower() *power.Monitor {
+	return power.NewMonitor(a.powerConfig())
+}
+
+func (a *Agent) powerConfig() power.Config {
 	p := a.cfg.Power
-	return power.NewMonitor(power.Config{
+	return power.Config{
 		Zones: a.board.zones,
 		Limits: power.Limits{
 			Low: p.BatteryLow, VeryLow: p.BatteryVeryLow, Empty: p.BatteryEmpty,
@@ -21,7 +25,7 @@ func (a *Agent) newPower() *power.Monitor {
 		},
 		Cooled: a.board.cooled,
 		Root:   a.opts.sysfs,
-	})
+	}
 }
 
 // watchPower tells session and lights of battery and heat, in the background,

@@ -64,12 +64,14 @@ type dialer struct {
 	client  *whip.Client
 	cfg     configs.Uplink
 	servers []whip.ICEServer
+	yield   func(context.Context)                 // before each call
 	called  func(context.Context)                 // after each call, whatever came of it
 	stands  func(context.Context, *rtc.Publisher) // after one that was answered
 	log     *slog.Logger
 }
 
 func (d dialer) connect(ctx context.Context, offer session.Offer) (session.Publisher, error) {
+	d.yield(ctx)
 	p, err := rtc.Dial(ctx, d.client, rtc.Config{
 		Video:      rtc.VideoConfig{ProfileLevelID: offer.ProfileLevelID},
 		Audio:      offer.Audio,

@@ -21,6 +21,7 @@ import (
 // openVideo opens the configured source and what brings its pictures to an
 // encoder.
 func (a *Agent) openVideo(ctx context.Context) (session.Video, error) {
+	a.exams.yield(ctx)
 	chips := a.chips()
 	source, err := a.videoSource(chips)
 	if err != nil {

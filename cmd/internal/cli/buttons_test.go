@@ -15,7 +15,7 @@ import (
 // pressed is a daemon that notes what is asked of it.
 type pressed struct {
 	control.Enroller
-
+	control.Examined
 	status control.Status
 	err    error
 	hold   chan struct{} // what Photo waits for, if it does

@@ -20,7 +20,7 @@ import (
 // (no recipient) or full.
 type keeper struct {
 	control.Enroller
-
+	unexamined
 	what string
 
 	mu    sync.Mutex

@@ -116,7 +116,7 @@ through any endpoint that speaks WHIP (RFC 9725).
 	root.SetArgs(app.Args)
 	root.AddCommand(
 		newRun(o), newLive(o), newCall(o), newPhoto(o), newClip(o), newSpool(o), newStatus(o), newMute(o),
-		newDevices(o), newCue(o), newConfig(o), newVersion(o),
+		newDevices(o), newDoctor(o), newCue(o), newConfig(o), newVersion(o),
 		newSetup(o), newSupport(o), newEnrol(o), newUpdate(o),
 	)
 	root.AddCommand(demoCommands(o)...)

@@ -32,6 +32,7 @@ type Daemon interface {
 	Enroller
 	// Mute has the customer heard no longer, or again.
 	Mute(on bool) (Talkback, error)
+	Examined
 }
 
 // The bounds of what a client can take up.
@@ -139,6 +140,7 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("GET /v1/enrol", h.bodiless(h.enrolment))
 	mux.HandleFunc("POST /v1/enrol", h.enrol)
 	mux.HandleFunc("DELETE /v1/enrol", h.bodiless(h.resetEnrolment))
+	mux.HandleFunc("POST /v1/doctor", h.doctor)
 	mux.HandleFunc("GET /v1/log", h.bodiless(h.readLog))
 	mux.HandleFunc("/", h.unknown)
 	return mux

@@ -14,6 +14,7 @@
 //	GET  /v1/enrol                         one Enrolment
 //	POST /v1/enrol {"server":"…","token":"…"}  the Enrolment after it
 //	DELETE /v1/enrol                       the Enrolment after it
+//	POST /v1/doctor {"only":[],"no_input":true}  one DoctorLine a line, the last one with the report
 //	GET  /v1/log?lines=100                 one Log: the last lines
 //
 // Every other answer is a Problem.

@@ -55,8 +55,8 @@ func (s *Server) register(add func(pattern string, h handler)) {
 
 // registerMedia is for what flows: pictures and sound, photos and clips.
 func (s *Server) registerMedia(add func(pattern string, h handler)) {
-	add("/whip/{name}", cors(named(s.whip)))
-	add("/whip/{name}/{id}", cors(named(s.whipResource)))
+	add("/whip/{name}", cors(testable(s.whip)))
+	add("/whip/{name}/{id}", cors(testable(s.whipResource)))
 	add("/whep/{name}", cors(named(s.whep)))
 	add("/whep/{name}/{id}", cors(named(s.whepResource)))
 	add("/talk/{name}", named(s.talk))
@@ -169,7 +169,7 @@ const maxName = 64
 // named refuses names that could be anything but one path segment of ours.
 func named(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if !validName(r.PathValue("name")) {
+		if !validName(r.PathValue("name")) || isTest(r.PathValue("name")) {
 			return failure(http.StatusNotFound, "names have 1 to 64 letters, digits, - and _")
 		}
 		return next(w, r)

@@ -46,6 +46,9 @@ func (s *Server) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if isTest(r.PathValue("name")) {
+		return s.publishTest(w, r, owner)
+	}
 	if err := s.mayUse(r.Context(), r.PathValue("name"), owner); err != nil {
 		return err
 	}

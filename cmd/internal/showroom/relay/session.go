@@ -19,6 +19,7 @@ var (
 	errLost       = errors.New("the connection was lost")
 	errAbandoned  = errors.New("its publisher did not return")
 	errOver       = errors.New("the conversation is over")
+	errOld        = errors.New("its time is over")
 	errRefused    = errors.New("refused")
 	errUnsuitable = errors.New("the new publisher's H.264 profile is not what was agreed on")
 )
@@ -75,6 +76,19 @@ func (s *Session) ETag() string {
 func (s *Session) Delete() {
 	s.end(errDeleted)
 	<-s.freed
+}
+
+// EndAfter ends the session when it is that old, if it still runs.
+func (s *Session) EndAfter(age time.Duration) {
+	s.start(func() {
+		timer := time.NewTimer(age)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			s.end(errOld)
+		case <-s.done:
+		}
+	})
 }
 
 func newSession(r *Relay, name, owner string, o *offer) *Session {
