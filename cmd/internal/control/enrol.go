@@ -94,13 +94,38 @@ func (c *Client) Enrolment(ctx context.Context) (e Enrolment, err error) {
 	return e, nil
 }
 
-// Enrol has the board enrolled, and returns once it is.
+// The daemon makes its agent anew at once, unless a conversation has begun meanwhile.
+const (
+	takeUpTime = 5 * time.Second
+	takeUpPoll = 50 * time.Millisecond
+)
+
+// Enrol has the board enrolled, and returns once the daemon goes by it: a command that
+// follows meets who the board is now. After a conversation it does so later.
 func (c *Client) Enrol(ctx context.Context, server string, t token.Token) (Enrolment, error) {
 	e, err := post[Enrolment](ctx, c, c.patient, "/v1/enrol", enrolRequest{server, private(t.Text())})
 	if err != nil {
 		return Enrolment{}, c.explain("enrol", err)
 	}
-	return e, nil
+	return e, c.taken(ctx, e.Device)
+}
+
+// taken waits until the daemon is the device, for a while.
+func (c *Client) taken(ctx context.Context, device string) error {
+	waiting, cancel := context.WithTimeout(ctx, takeUpTime)
+	defer cancel()
+	poll := time.NewTicker(takeUpPoll)
+	defer poll.Stop()
+	for {
+		if e, err := c.Enrolment(waiting); err == nil && e.Device == device {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-waiting.Done():
+			return ctx.Err() // it has enrolled; the rest is shown by the status
+		}
+	}
 }
 
 // ResetEnrolment has the board be a bare one again.
