@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -51,10 +50,10 @@ package calls it; ` + "`bril status`" + ` shows what it did last.
 				return WithHint(fmt.Errorf("update: packages are root's: %w", os.ErrPermission), "sudo bril update; bril status shows what waits")
 			}
 			r, err := do(c.Context(), cfg)
-			if err != nil && !errors.Is(err, upgrade.ErrBack) {
+			if err != nil {
 				return err
 			}
-			return errors.Join(err, o.print(c, updateOf(r), func(w io.Writer) error { return writeUpdate(w, r) }))
+			return o.print(c, updateOf(r), func(w io.Writer) error { return writeUpdate(w, r) })
 		},
 	}
 	c.Flags().BoolVar(&check, "check", false, "only look what there is")
