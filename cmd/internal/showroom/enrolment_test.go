@@ -224,6 +224,8 @@ func TestEnrolment(t *testing.T) {
 	wants(t, "the same board, late", status, answer, 410, "token-used")
 	status, answer = b.board().ask("GET", "/api/device", "", "")
 	wants(t, "nobody asks", status, answer, 401, "not-enrolled")
+	status, answer = b.board().ask("POST", "/api/device/renew", jsonType, renewal(t, d.key))
+	wants(t, "nobody renews", status, answer, 401, "not-enrolled")
 }
 
 func TestEnrolmentRefuses(t *testing.T) {
