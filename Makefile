@@ -72,7 +72,7 @@ manual: toolchain ## write the man pages of bril and showroom to dist/man
 repository: ## sign the packages of dist into an apt repository, dist/repository, by the key REPOSITORY_KEY of GNUPGHOME
 	@REPOSITORY_KEY='$(REPOSITORY_KEY)' configs/package/repository
 
-test-package: package ## install the packages in Debian userlands and from a signed repository, as root
+test-package: package build ## install the packages in Debian userlands and from a signed repository, as root
 	BRIL_PACKAGES=$(CURDIR)/dist $(GO) run ./cmd/internal/gotest -p 1 -count 1 -timeout 20m ./cmd/internal/packagetest
 
 # The version is what git describes; PROVISION_KEY=FILE puts in the public key of
