@@ -31,6 +31,7 @@ func rules(t *testing.T) []rule {
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*) --camera auto(.*)`), as: "$1 --yes$2 --camera pattern$3 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "a machine may have no camera, and its file is not touched"},
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*--server.*)`), as: token + "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "the file of this machine is not touched, and its service"},
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)((?: .*)?)`), as: "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "questions need a terminal, and the service systemd; the daemon of this world is live, and the file of this machine is not touched"},
+		{command: of(`(?:sudo )?(?:bin/)?bril update.*`), code: 1, says: "not installed as a package", why: "apt and dpkg are stand-ins here, which know no package"},
 		{command: of(`((?:bin/)?bril support)`), as: "$1 --yes", why: "it asks before it writes, on a terminal"},
 		{command: of(`(showroom qr keygen --out )(.*)`), as: "${1}another-$2", why: "a key is never replaced, and other commands use that of this world"},
 		{command: of(`(?:sudo )?((?:bin/)?bril update.*)`), as: "$1", code: 1, says: "not installed as a package", why: "it is not, here"},
@@ -83,6 +84,9 @@ func (w *world) equip() {
 		w.t.Fatalf("make a provisioning key: %s", out)
 	}
 	w.standIn("ssh", `shift; case $* in *"bril setup"*) exec sh -c "$* --camera pattern --config etc/bril.yaml --control none.sock --no-service --no-input" ;; esac; exec sh -c "$*"`)
+	for _, name := range []string{"dpkg-query", "apt-get", "apt-cache", "dpkg-deb"} {
+		w.standIn(name, "exit 1") // no update of this machine
+	}
 	w.standIn("pass", "echo correct horse battery staple")
 	w.standIn("sudo", `exec "$@"`)
 	for _, name := range []string{"systemctl", "journalctl", "timedatectl", "apt", "dpkg", "usermod"} {
