@@ -12,6 +12,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/agent"
 	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/doctor"
 	"github.com/bril-edge/bril/cmd/internal/setup"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/uplink/enrol"
@@ -21,6 +22,7 @@ type setupFlags struct {
 	setup.Config
 	yes       bool
 	noService bool
+	noDoctor  bool
 	tokenFile string
 }
 
@@ -69,6 +71,7 @@ func (f *setupFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.Server, "server", "", "enrol at this server, an https `URL`")
 	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the enrolment token, - for standard input")
 	flags.BoolVar(&f.noService, "no-service", false, "leave the service as it is")
+	flags.BoolVar(&f.noDoctor, "no-doctor", false, "test nothing, neither light and buttons nor the rest")
 }
 
 // check looks at the flags before anything is done.
@@ -111,6 +114,9 @@ func (o *options) setup(c *cobra.Command, f setupFlags) setup.Config {
 	}
 	cfg.Board = machine{}
 	cfg.Enrol = setupEnrolment{c, o, enrolFlags{config: f.Path, tokenFile: f.tokenFile}}
+	if !f.noDoctor {
+		cfg.Doctor = setupDoctor{c, o, f.Path}
+	}
 	cfg.Manager = setup.Systemd{Status: o.daemonStatus, Config: f.Path}
 	return cfg
 }
@@ -186,6 +192,11 @@ func writeStep(w io.Writer, s setup.Step) error {
 		row(&b, "", fmt.Sprintf("%s: %s", line.Key, printable(line.Value)))
 		row(&b, "", "  "+printable(line.Reason))
 	}
+	for _, check := range s.Checks {
+		if check.Status == string(doctor.Fail) || check.Status == string(doctor.Warn) {
+			row(&b, "", fmt.Sprintf("%s: %s: %s", check.Status, check.ID, printable(check.Message)))
+		}
+	}
 	if s.Hint != "" && s.Status != setup.Failed {
 		row(&b, "", "hint: "+printable(s.Hint))
 	}
@@ -230,4 +241,30 @@ func (e setupEnrolment) Enrol(ctx context.Context, server string) (name string, 
 	defer end()
 	is, err := by.Enrol(ctx, server, t)
 	return is.Name, err
+}
+
+// setupDoctor is what `bril doctor` does, by the daemon or without one.
+type setupDoctor struct {
+	command *cobra.Command
+	options *options
+	config  string
+}
+
+// Check examines.
+func (d setupDoctor) Check(_ context.Context, only []string, input bool) (checks []setup.Check, err error) {
+	request := control.DoctorRequest{NoInput: !input}
+	for _, id := range only {
+		request.Only = append(request.Only, doctor.ID(id))
+	}
+	view := doctorView{ask: d.command.ErrOrStderr()}
+	tell := func(l control.DoctorLine) {
+		if l.Result == nil {
+			view.line(l) // a question
+		}
+	}
+	report, err := d.options.examine(d.command, daemonFlags{config: d.config, control: d.options.socket}, request, tell)
+	for _, c := range report.Checks {
+		checks = append(checks, setup.Check{ID: string(c.ID), Status: string(c.Status), Message: c.Message, Hint: c.Hint})
+	}
+	return checks, err
 }

@@ -28,9 +28,9 @@ func rules(t *testing.T) []rule {
 		{command: of(`(?:bin/)?bril (?:status|spool list) --watch.*`), lasts: "s", why: "it goes on until it is ended"},
 
 		{command: of(`(?:sudo )?((?:bin/)?bril setup --print)`), as: "$1 --config etc/bril.yaml", why: "the file of this machine is not touched"},
-		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*) --camera auto(.*)`), as: "$1 --yes$2 --camera pattern$3 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "a machine may have no camera, and its file is not touched"},
-		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*--server.*)`), as: token + "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "the file of this machine is not touched, and its service"},
-		{command: of(`(?:sudo )?((?:bin/)?bril setup)((?: .*)?)`), as: "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input", why: "questions need a terminal, and the service systemd; the daemon of this world is live, and the file of this machine is not touched"},
+		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*) --camera auto(.*)`), as: "$1 --yes$2 --camera pattern$3 --config etc/bril.yaml --control none.sock --no-service --no-input --no-doctor", why: "a machine may have no camera, and its file is not touched"},
+		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*--server.*)`), as: token + "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input --no-doctor", why: "the file of this machine is not touched, and its service"},
+		{command: of(`(?:sudo )?((?:bin/)?bril setup)((?: .*)?)`), as: "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input --no-doctor", why: "questions need a terminal, and the service systemd; the daemon of this world is live, and the file of this machine is not touched"},
 		{command: of(`(?:sudo )?(?:bin/)?bril update.*`), code: 1, says: "not installed as a package", why: "apt and dpkg are stand-ins here, which know no package"},
 		{command: of(`((?:bin/)?bril support)`), as: "$1 --yes", why: "it asks before it writes, on a terminal"},
 		{command: of(`(showroom qr keygen --out )(.*)`), as: "${1}another-$2", why: "a key is never replaced, and other commands use that of this world"},
@@ -83,10 +83,11 @@ func (w *world) equip() {
 	if out, code := w.shell("showroom qr keygen --out provision.key"); code != 0 {
 		w.t.Fatalf("make a provisioning key: %s", out)
 	}
-	w.standIn("ssh", `shift; case $* in *"bril setup"*) exec sh -c "$* --camera pattern --config etc/bril.yaml --control none.sock --no-service --no-input" ;; esac; exec sh -c "$*"`)
-	for _, name := range []string{"dpkg-query", "apt-get", "apt-cache", "dpkg-deb"} {
+	w.standIn("ssh", `shift; case $* in *"bril setup"*) exec sh -c "$* --camera pattern --config etc/bril.yaml --control none.sock --no-service --no-input --no-doctor" ;; esac; exec sh -c "$*"`)
+	for _, name := range []string{"dpkg-query", "apt-get", "dpkg-deb"} {
 		w.standIn(name, "exit 1") // no update of this machine
 	}
+	w.standIn("apt-cache", "exit 0")
 	w.standIn("pass", "echo correct horse battery staple")
 	w.standIn("sudo", `exec "$@"`)
 	for _, name := range []string{"systemctl", "journalctl", "timedatectl", "apt", "dpkg", "usermod"} {

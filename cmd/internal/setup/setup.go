@@ -144,7 +144,9 @@ type setup struct {
 	devices agent.Devices
 	cfg     configs.Config // that is in effect at the end
 	report  Report
-	fresh   bool // the configuration or the enrolment is not the one of before
+	fresh   bool // the configuration is not the one of before
+
+	enrolled bool
 }
 
 // Run goes through the steps. Its error is that of the step that ended it, or of the

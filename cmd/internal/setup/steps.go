@@ -136,7 +136,7 @@ func (s *setup) test(ctx context.Context) (Step, error) {
 	b := s.devices.Board
 	switch {
 	case s.Doctor == nil:
-		return Step{Status: Skipped, Message: "this program has no doctor"}, nil
+		return Step{Status: Skipped, Message: "no test was wanted"}, nil
 	case b.Light == nil && len(b.Buttons) == 0:
 		return Step{Status: Skipped, Message: "the board has no light and no buttons"}, nil
 	}
@@ -162,6 +162,7 @@ func (s *setup) enrolment(ctx context.Context) (Step, error) {
 		if s.Server != "" && !sameServer(s.Server, at) {
 			return Step{}, hinted{fmt.Errorf("enrol at %s: the board is enrolled at %s already", s.Server, at), "bril enrol --reset, and bril setup once more"}
 		}
+		s.enrolled = true
 		return Step{Status: OK, Message: fmt.Sprintf("enrolled as %s at %s", name, at)}, nil
 	}
 	server := s.Server
@@ -176,6 +177,7 @@ func (s *setup) enrolment(ctx context.Context) (Step, error) {
 	if name, err = s.Enrol.Enrol(ctx, server); err != nil {
 		return Step{}, err
 	}
+	s.enrolled = true
 	return Step{Status: Changed, Message: fmt.Sprintf("enrolled as %s at %s", name, server)}, nil
 }
 
@@ -207,12 +209,22 @@ func (s *setup) service(ctx context.Context) (Step, error) {
 	return s.Manager.Start(ctx, s.fresh)
 }
 
-// examine lets the doctor look at everything.
+// board is what the doctor looks at where the board knows no endpoint yet.
+var board = []string{
+	"kernel", "permissions", "camera", "encoder", "microphone", "output", "battery", "temperature", "disk", "configuration", "spool",
+}
+
+// examine lets the doctor look at everything, but for an endpoint that nobody has
+// named.
 func (s *setup) examine(ctx context.Context) (Step, error) {
 	if s.Doctor == nil {
-		return Step{Status: Skipped, Message: "this program has no doctor"}, nil
+		return Step{Status: Skipped, Message: "no test was wanted"}, nil
 	}
-	checks, err := s.Doctor.Check(ctx, nil, false)
+	only := []string(nil)
+	if !s.enrolled {
+		only = board
+	}
+	checks, err := s.Doctor.Check(ctx, only, false)
 	done := examined(checks)
 	if err == nil && done.Status == Failed {
 		err = hinted{errors.New("the doctor is not content: " + done.Message), done.Hint}
