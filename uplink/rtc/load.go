@@ -13,7 +13,7 @@ import (
 // Load is what the far end reported of what was sent to it.
 type Load struct {
 	Sent    encoder.BitRate // that left, on average
-	Lost    float64         // share, by the far end's reports
+	Lost    float64         // share of packets, before they are sent again
 	Reports int
 	RTT     time.Duration // the longest
 }
@@ -71,12 +71,16 @@ func (g *Gauge) Measure(ctx context.Context, p *Publisher, picture []byte, rate 
 	case <-ctx.Done():
 		return Load{}, ctx.Err()
 	}
+	packets, lost := p.video.losses()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := Load{Sent: encoder.BitRate(float64(8*sent) / took.Seconds()), Reports: g.reports, RTT: g.rtt}
 	if g.reports > 0 {
 		l.Lost = g.lost / float64(g.reports)
 	}
+	// What was sent again in time is not missing in a report. What is asked for again
+	// was lost.
+	l.Lost = max(l.Lost, float64(lost)/float64(max(packets, 1)))
 	return l, nil
 }
 

@@ -63,6 +63,7 @@ type track struct {
 	octets     uint32
 	nextReport time.Duration
 	nacked     uint64 // packets asked for again
+	lost       uint64 // packets that were, each counted once
 }
 
 func newTrack(kind webrtc.RTPCodecType, codec webrtc.RTPCodecCapability, streamID string) *track {
@@ -205,6 +206,9 @@ func (t *track) resend(sequence uint16, now time.Duration) {
 	defer t.mu.Unlock()
 	t.nacked++
 	p := t.history.find(sequence)
+	if p != nil && p.resent == 0 {
+		t.lost++
+	}
 	if p == nil || t.writer == nil || !p.due(now) {
 		return
 	}
@@ -236,6 +240,13 @@ func (t *track) report(now time.Duration) *rtcp.SenderReport {
 		PacketCount: t.packets,
 		OctetCount:  t.octets,
 	}
+}
+
+// losses are the packets that were sent, and those that did not come at first.
+func (t *track) losses() (packets, lost uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return uint64(t.packets), t.lost
 }
 
 func (t *track) ssrc() uint32 {

@@ -15,7 +15,6 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/hardware"
-	"github.com/bril-edge/bril/uplink/origin"
 )
 
 // Doctor examines the daemon, its board and its way to the endpoint. It changes
@@ -41,6 +40,7 @@ func Examine(ctx context.Context, cfg configs.Config, broken error, opts Options
 	}
 	defer a.board.close() //nolint:errcheck // the check of the light has told
 	a.ear = newEar(cfg, opts.Log)
+	a.openIdentity()
 	e := newExam(a, request, tell)
 	e.alone, e.broken = true, broken
 	return e.run(ctx, false)
@@ -132,7 +132,6 @@ type exam struct {
 
 	published func(ctx context.Context) *published // the one test of publishing
 	looks     func(ctx context.Context) []look     // at each endpoint
-	known     identity
 }
 
 // probes are what tests put faults into.
@@ -172,7 +171,6 @@ func once[T any](f func(context.Context) T) func(context.Context) T {
 func (e *exam) run(ctx context.Context, live bool) (doctor.Report, error) {
 	e.live = live
 	e.secrets = e.readSecrets()
-	e.known = e.identify()
 	tell := func(r doctor.Result) { e.line(control.DoctorLine{Result: &r}) }
 	return doctor.Run(ctx, e.checks(), doctor.Options{Only: e.request.Only, Live: live}, tell)
 }
@@ -235,10 +233,4 @@ func (e *exam) asTheSessionHasIt(list []doctor.Check) {
 			return doctor.Verdict{Status: doctor.Fail, Message: fault.Message, Hint: fault.Hint}
 		}
 	}
-}
-
-// identity is as whom the endpoint is asked.
-type identity struct {
-	origin  *origin.Identity
-	reading doctor.EnrolmentReading
 }

@@ -54,6 +54,9 @@ func (e *exam) permissions(context.Context) doctor.Verdict {
 	r := doctor.PermissionsReading{User: userName()}
 	for _, path := range e.needed() {
 		info, err := os.Stat(path)
+		if errors.Is(err, os.ErrPermission) {
+			r.Denied = append(r.Denied, doctor.Denied{Path: path})
+		}
 		if err != nil {
 			continue // it is not there: the check of the device says so
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/doctor"
 	"github.com/bril-edge/bril/encoder"
 	"github.com/bril-edge/bril/hardware/clock"
+	"github.com/bril-edge/bril/uplink/enrol"
 	"github.com/bril-edge/bril/uplink/origin"
 	"github.com/bril-edge/bril/uplink/rtc"
 	"github.com/bril-edge/bril/uplink/whip"
@@ -56,7 +57,7 @@ func (e *exam) look(ctx context.Context) (list []look) {
 
 // roots are the authorities that count at an endpoint; nil are the system's.
 func (e *exam) roots(u *url.URL) *x509.CertPool {
-	if id := e.known.origin; id != nil && slices.Contains(id.Origins, origin.Of(u)) {
+	if id := e.identity.Origin(); id != nil && slices.Contains(id.Origins, origin.Of(u)) {
 		return id.Roots
 	}
 	return e.opts.roots
@@ -151,7 +152,7 @@ func (e *exam) checkTLS(ctx context.Context) doctor.Verdict {
 
 // servers are those of the configuration that are, or are not, TURN's.
 func (e *exam) servers(turn bool) (list []whip.ICEServer) {
-	all, _ := iceServers(e.cfg.Uplink.ICEServers) // without the secrets the configuration has failed
+	all, _ := e.relays() // without the secrets the configuration has failed
 	for _, s := range all {
 		if strings.HasPrefix(s.URL, "turn") == turn {
 			list = append(list, s)
@@ -223,7 +224,7 @@ func (e *exam) publish(ctx context.Context) *published {
 		return p
 	}
 	defer client.Close()
-	servers, _ := iceServers(e.cfg.Uplink.ICEServers) // read before, for the configuration
+	servers, _ := e.relays() // read before, for the configuration
 	var gauge rtc.Gauge
 	begun := time.Now()
 	connection, err := rtc.Dial(ctx, client, rtc.Config{
@@ -278,7 +279,7 @@ func (e *exam) testClient(where string) (*whip.Client, error) {
 	}
 	return whip.New(whip.Config{
 		URL: where, Token: secret, TrustedOrigins: e.cfg.Uplink.TrustedOrigins, UserAgent: "bril/" + e.opts.Version,
-		Time: e.probes.now, RootCAs: e.opts.roots, Identity: e.known.origin, Log: e.opts.Log,
+		Time: e.probes.now, RootCAs: e.opts.roots, Identity: e.identity.Origin(), Log: e.opts.Log,
 	})
 }
 
@@ -316,11 +317,16 @@ func (e *exam) testPicture(ctx context.Context) (picture []byte, err error) {
 	return picture, errors.Join(enc.Encode(f), enc.Close())
 }
 
-func (e *exam) checkEnrolment(context.Context) doctor.Verdict {
-	return doctor.JudgeEnrolment(e.known.reading, e.probes.now())
-}
-
-// identify finds out as whom the endpoint is asked.
-func (e *exam) identify() identity {
-	return identity{reading: doctor.EnrolmentReading{State: "not-enrolled"}}
+func (e *exam) checkEnrolment(ctx context.Context) doctor.Verdict {
+	if e.identity == nil && !errors.Is(e.nobody, enrol.ErrNotEnrolled) {
+		return doctor.JudgeEnrolment(doctor.EnrolmentReading{State: "damaged", Err: e.nobody}, e.probes.now())
+	}
+	shown := e.Enrolment()
+	r := doctor.EnrolmentReading{State: shown.State, Name: shown.Name, Server: shown.Server, NotAfter: shown.NotAfter, Problem: shown.Problem}
+	if e.identity != nil && r.State != string(enrol.Expired) {
+		if r.Err = e.identity.Known(ctx); errors.Is(r.Err, enrol.ErrRevoked) {
+			r.State = string(enrol.Revoked)
+		}
+	}
+	return doctor.JudgeEnrolment(r, e.probes.now())
 }

@@ -106,10 +106,7 @@ func (o *options) examine(c *cobra.Command, f daemonFlags, request control.Docto
 }
 
 func (o *options) examineAlone(c *cobra.Command, f daemonFlags, request control.DoctorRequest, tell func(control.DoctorLine)) (doctor.Report, error) {
-	cfg, broken := load(f.config)
-	if broken == nil {
-		cfg, broken = f.apply(c, cfg)
-	}
+	cfg, _, broken := layered(f.config, func(cfg configs.Config) (configs.Config, error) { return f.apply(c, cfg) })
 	if errors.As(broken, new(*UsageError)) {
 		return doctor.Report{}, broken
 	}
@@ -121,7 +118,7 @@ func (o *options) examineAlone(c *cobra.Command, f daemonFlags, request control.
 		return doctor.Report{}, err
 	}
 	opts := agent.Options{
-		Version: o.app.Version, Built: o.app.Built, StateDir: state, ConfigPath: f.config, Stdin: o.app.Stdin,
+		Version: o.app.Version, Built: o.app.Built, StateDir: state, ConfigPath: configs.OSEnvironment().ConfigPath(f.config), Stdin: o.app.Stdin,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	return agent.Examine(c.Context(), cfg, broken, opts, request, tell)

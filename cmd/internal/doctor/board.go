@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/bril-edge/bril/uplink/origin"
 )
 
 // KernelReading is what the kernel is, and what it has made of the board.
@@ -277,7 +279,7 @@ func device(what string, err error) Verdict {
 	if !strings.Contains(text, what) {
 		text = what + ": " + text
 	}
-	return bad(text, hintOf(err)).code(code)
+	return bad(text, orElse(hintOf(err), "is another program using it? bril devices lists what there is")).code(code)
 }
 
 func hintOf(err error) string {
@@ -285,7 +287,7 @@ func hintOf(err error) string {
 	if errors.As(err, &h) {
 		return h.Hint()
 	}
-	return ""
+	return origin.Hint(err)
 }
 
 func tenth(v float64) float64 { return float64(int(v*10+0.5*sign(v))) / 10 }
