@@ -46,7 +46,7 @@ func rules(t *testing.T) []rule {
 		{command: of(`(showroom staff (?:revoke|remove|sessions) .*anna .*)`), as: "showroom staff add anna --role advisor --password-file password --data closed-data >added 2>&1; $1", why: "another example removes the account"},
 		{command: of(`(?:bin/)?showroom privacy (?:export|erase) .*`), code: 1, says: "nothing is stored of a customer", why: "there was no customer"},
 		{command: of(`showroom token revoke \S+ (.*)`), as: `showroom token revoke "$(showroom token list --json $1 | jq -r '.tokens[0].id')" $1`, why: "the token is an example"},
-		{command: of(`(?:bin/)?showroom devices revoke .*`), code: 1, says: "anna", why: "no board of this name is enrolled"},
+		{command: of(`(?:bin/)?showroom devices revoke .*`), as: "$0 2>&1 | grep anna", why: "only some documents enrol a board of this name"},
 	}
 	if found, _ := filepath.Glob("/dev/snd/pcmC*p"); len(found) == 0 {
 		list = append(list, rule{command: of(`(?:bin/)?bril cue (?:live|all).*`), code: 5, says: "no sound output", why: "this machine has no sound output"})
