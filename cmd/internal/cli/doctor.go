@@ -185,12 +185,22 @@ func (v *doctorView) end(r doctor.Report) error {
 	words := "all is well"
 	switch {
 	case counts[doctor.Fail] > 0:
-		words = fmt.Sprintf("%d of %d fail; the first one says where to begin", counts[doctor.Fail], len(r.Checks))
+		words = fmt.Sprintf("%d of %d fail. Begin with the first:\n\n%s", counts[doctor.Fail], len(r.Checks), v.first(r))
 	case counts[doctor.Warn] > 0:
 		words = fmt.Sprintf("it works; %d of %d deserve a look", counts[doctor.Warn], len(r.Checks))
 	}
 	if v.err == nil {
-		_, v.err = fmt.Fprintf(v.out, "\n%s\n", words)
+		_, v.err = fmt.Fprintf(v.out, "\n%s\n", strings.TrimSuffix(words, "\n"))
 	}
 	return v.err
+}
+
+// first is the first failure once more: on a small terminal it has left the screen.
+func (v *doctorView) first(r doctor.Report) string {
+	for _, c := range r.Checks {
+		if c.Status == doctor.Fail {
+			return doctorLines(c, v.colour)
+		}
+	}
+	return ""
 }
