@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // Untold returns what no story of a directory tells, of a program whose commands root
