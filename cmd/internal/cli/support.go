@@ -112,7 +112,7 @@ func (o *options) supportConfig(f supportFlags) support.Config {
 	configuration := o.configuration(f.config)
 	items := []support.Item{
 		{Name: "status.json", What: "what the daemon does", Gather: o.printed("status")},
-		{Name: "doctor.json", What: "what bril doctor finds", Gather: o.printed("doctor", "--no-input"), Limit: time.Minute},
+		{Name: "doctor.json", What: "what bril doctor finds", Gather: o.printed(withConfig(configuration, "doctor", "--no-input")...), Limit: time.Minute},
 		{Name: "log.txt", What: "the daemon's last lines", Gather: o.daemonLog},
 		{Name: "enrolment.json", What: "whether it is enrolled, without keys", Gather: o.printed("enrol", "--status")},
 		{Name: "spool.json", What: "what waits for its upload, without contents", Gather: o.printed("spool", "list")},
