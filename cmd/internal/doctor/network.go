@@ -113,8 +113,8 @@ func JudgeTLS(list []Certified, now time.Time) Verdict {
 	}
 	left := first.NotAfter.Sub(now)
 	v := good(fmt.Sprintf("%s and its certificate is good until %s", names(list), first.NotAfter.UTC().Format(time.DateOnly)))
-	if left < soonExpired && left < 24*time.Hour {
-		v = look(v.Message, "the endpoint's operator has to renew it")
+	if left < soonExpired {
+		v = look(v.Message, "the endpoint's operator has to renew it, unless it renews itself")
 	}
 	return v.with(float64(int(left.Hours()/24)), "days")
 }
