@@ -33,7 +33,11 @@ func (e *exam) checkConfiguration(context.Context) doctor.Verdict {
 			warnings = append(warnings, w.Error())
 		}
 	}
-	return doctor.JudgeConfiguration(e.opts.ConfigPath, cmp.Or(e.broken, e.secrets), warnings)
+	path := e.opts.ConfigPath
+	if path == "" && !e.alone { // it was told what is in it
+		path = "that of the daemon"
+	}
+	return doctor.JudgeConfiguration(path, cmp.Or(e.broken, e.secrets), warnings)
 }
 
 const syncs = 5
