@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/bril-edge/bril/uplink/enrol/enroltest"
 )
 
@@ -233,6 +235,51 @@ func TestNews(t *testing.T) {
 	loaded, err := Load(cfg)
 	if err != nil || loaded.Document().UploadsURL != "https://uploads.example/api/uploads/" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestDiskFull: what cannot be kept is not gone by, nobody is told of it, and it is
+// asked for again.
+func TestDiskFull(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(e *enroltest.Endpoint)
+		taken  func(now, old *Identity) bool
+	}{
+		{"a certificate", func(e *enroltest.Endpoint) { e.Sleep(70 * 24 * time.Hour) },
+			func(now, old *Identity) bool { return !now.Certificate().Leaf.Equal(old.Certificate().Leaf) }},
+		{"news", func(e *enroltest.Endpoint) { e.Move("https://uploads.example/api/uploads/") },
+			func(now, old *Identity) bool { return now.Document().UploadsURL != old.Document().UploadsURL }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg, e, old := enrolled(t)
+			full := true
+			failing := cfg
+			failing.before = func(op string) error {
+				if full && op == "write "+recordFile {
+					return unix.ENOSPC
+				}
+				return nil
+			}
+			i, err := Load(failing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.change(e)
+			if err := i.Tend(t.Context()); !errors.Is(err, unix.ENOSPC) || i.Status().Count != 1 {
+				t.Fatalf("%v, %+v", err, i.Status())
+			}
+			if test.taken(i, old) || len(i.Changed()) != 0 {
+				t.Error("taken, and not kept")
+			}
+			full = false
+			if err := i.Tend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if loaded, err := Load(cfg); err != nil || !test.taken(i, old) || !test.taken(loaded, old) {
+				t.Errorf("once there is room: %v", err)
+			}
+		})
 	}
 }
 

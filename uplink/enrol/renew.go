@@ -185,6 +185,11 @@ func (i *Identity) update(body json.RawMessage, renewed bool) error {
 	if !renewed && !other {
 		return nil
 	}
+	// The disk first: who hears of a change reads it there, and what could not be kept
+	// is asked for again.
+	if err := i.keep(r); err != nil {
+		return err
+	}
 	i.mu.Lock()
 	i.record, i.doc, i.roots, i.certificate = r, fresh.doc, fresh.roots, fresh.certificate
 	i.mu.Unlock()
@@ -197,7 +202,7 @@ func (i *Identity) update(body json.RawMessage, renewed bool) error {
 		default:
 		}
 	}
-	return i.keep(r)
+	return nil
 }
 
 func (i *Identity) shown() record {
