@@ -159,9 +159,9 @@ func (s *Server) endpointOf(base, name string) devices.Endpoint {
 }
 
 // dismiss ends what a device that is revoked has running.
-func (s *Server) dismiss(device records.Device) {
-	owner := deviceOwner + device.ID
-	s.desk.Dismiss(device.Name, owner)
+func (s *Server) dismiss(id, name string) {
+	owner := deviceOwner + id
+	s.desk.Dismiss(name, owner)
 	s.relay.EndOwner(owner)
 	s.uploading.end(owner)
 }
@@ -172,7 +172,8 @@ func (s *Server) stillEnrolled(r *http.Request, owner string) error {
 	if !strings.HasPrefix(owner, deviceOwner) {
 		return nil
 	}
-	_, err := s.publisher(r)
+	// A client that hangs up would otherwise end what else its device has running.
+	_, err := s.publisher(r.WithContext(context.WithoutCancel(r.Context())))
 	if err != nil {
 		s.relay.EndOwner(owner)
 	}

@@ -2,6 +2,7 @@ package showroom
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -258,6 +259,25 @@ func TestRevokedWhileLive(t *testing.T) {
 	}
 	status, answer = p.Post(b.url+"/whip/anna", "", p.PC.LocalDescription().SDP)
 	wants(t, "live again", status, answer, 403, "device-revoked")
+}
+
+// TestWhoHangsUp: a client that has gone has not lost its right to what its device has
+// running.
+func TestWhoHangsUp(t *testing.T) {
+	b := startAuthority(t, func(c *Config) { c.Clock = nil })
+	d := b.board()
+	document := d.enrol(b.token(devices.Wanted{}))
+	owner := deviceOwner + document.Device
+	leaf, err := x509.ParseCertificate(d.certificate)
+	check(t, err)
+	p := rtctest.NewPublisher(t, rtctest.Options{Roots: b.server.authority.Pool(), Certificate: &d.tls().Certificates[0]})
+	p.Connect(b.url+"/whip/anna", "")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := (&http.Request{TLS: &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}}).WithContext(gone)
+	if err := b.server.stillEnrolled(r, owner); err != nil || !b.server.relay.PublishedBy("anna", owner) {
+		t.Errorf("it is live no longer: %v", err)
+	}
 }
 
 // dribble sends the beginning of an upload and no more, and returns the answer.

@@ -40,6 +40,9 @@ func (s *Server) publishTest(w http.ResponseWriter, r *http.Request, owner strin
 	if err != nil {
 		return err
 	}
+	if err := s.stillEnrolled(r, owner); err != nil {
+		return err
+	}
 	session.EndAfter(testTime)
 	return created(w, "/whip/"+name, session)
 }

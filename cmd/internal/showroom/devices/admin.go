@@ -95,7 +95,7 @@ type Admin struct {
 	pin     func() ([32]byte, error)
 	clock   func() time.Time
 	log     *slog.Logger
-	revoked func(records.Device) // nil where nothing runs
+	revoked func(id, name string) // nil where nothing runs
 }
 
 // NewAdmin returns an admin without a server, of a data directory whose records are
@@ -217,7 +217,7 @@ func (a Admin) Revoke(ctx context.Context, who string) (ListedDevice, error) {
 	}
 	a.log.Info("a device was revoked", "device", v.ID, "name", v.Name)
 	if a.revoked != nil {
-		a.revoked(v)
+		a.revoked(v.ID, v.Name)
 	}
 	return a.listed(v), nil
 }

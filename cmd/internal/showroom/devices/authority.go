@@ -131,7 +131,7 @@ func loadRoot(path string, key *ecdsa.PrivateKey, now time.Time) (*x509.Certific
 		return nil, fmt.Errorf("read the authority's certificate in %s: %w", path, err)
 	}
 	if !key.PublicKey.Equal(root.PublicKey) {
-		return nil, fmt.Errorf("read the authority's certificate: %s is of another key than %s", path, keyFile)
+		return nil, fmt.Errorf("read the authority's certificate: %s is of another key than %s beside it: restore both from one backup", path, keyFile)
 	}
 	return root, nil
 }
@@ -214,6 +214,11 @@ func (a *Authority) ServerCertificate(*tls.ClientHelloInfo) (*tls.Certificate, e
 func (a *Authority) sign(template *x509.Certificate, key crypto.PublicKey) (*x509.Certificate, error) {
 	now := a.clock()
 	template.SerialNumber, template.NotBefore, template.NotAfter = serial(), now.Add(-backdated), now.Add(certificateLife)
+	if end := a.root.NotAfter; now.After(end) {
+		return nil, fmt.Errorf("sign a certificate: the authority ended on %s; move its directory away, then the server makes another one, at which all boards are enrolled again", end.Format(time.DateOnly))
+	} else if template.NotAfter.After(end) {
+		template.NotAfter = end // one that outlives it is of no authority
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.root, key, a.key)
 	if err != nil {
 		return nil, fmt.Errorf("sign a certificate: %w", err)

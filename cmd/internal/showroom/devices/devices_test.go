@@ -195,6 +195,48 @@ func TestWanted(t *testing.T) {
 	}
 }
 
+// TestReplaced: the device that loses its name loses what it has running, with nothing
+// to be asked for it first that may fail.
+func TestReplaced(t *testing.T) {
+	b := newBench(t)
+	ended := ""
+	b.cfg.Revoked = func(id, name string) { ended += id + " " + name }
+	enrol := func() Document {
+		tk := b.token(t)
+		document, err := b.Enrol(t.Context(), Question{TokenID: tk.IDText(), Secret: tk.SecretText(), CSR: csrOf(t, newKey(t, elliptic.P256()))})
+		check(t, err)
+		return document
+	}
+	first := enrol()
+	if ended != "" {
+		t.Errorf("%s ended by a first device", ended)
+	}
+	enrol()
+	if ended != first.Device+" anna" {
+		t.Errorf("ended %q, want what %s has running", ended, first.Device)
+	}
+}
+
+// TestEndOfTheAuthority: no certificate outlives it, and one of its last days is good
+// to its end.
+func TestEndOfTheAuthority(t *testing.T) {
+	b := newBench(t)
+	end := b.authority.root.NotAfter
+	b.now = end.Add(-10 * 24 * time.Hour)
+	leaf, err := b.authority.device("a", "anna", &newKey(t, elliptic.P256()).PublicKey)
+	check(t, err)
+	if !leaf.NotAfter.Equal(end) {
+		t.Errorf("good until %v, the authority until %v", leaf.NotAfter, end)
+	}
+	if _, err := b.authority.holder(leaf); err != nil {
+		t.Error(err)
+	}
+	b.now = end.Add(time.Second)
+	if _, err := b.authority.device("a", "anna", &newKey(t, elliptic.P256()).PublicKey); err == nil {
+		t.Error("it signs after its end")
+	}
+}
+
 // FuzzEnrol asks without the secret, in every way: nobody is enrolled.
 func FuzzEnrol(f *testing.F) {
 	b := newBench(f)

@@ -35,7 +35,7 @@ type Config struct {
 	Records   *records.DB
 	Authority *Authority
 	Endpoint  func(name string) Endpoint // what a device of that name is told
-	Revoked   func(records.Device)       // is called when one is revoked; it ends what the device has running
+	Revoked   func(id, name string)      // is called when one is revoked; it ends what the device has running
 	Clock     func() time.Time
 	Log       *slog.Logger
 }
@@ -73,7 +73,10 @@ func (r *Registry) Enrol(ctx context.Context, q Question) (Document, error) {
 		return Document{}, err
 	}
 	if replaced != "" {
-		r.revoked(ctx, replaced)
+		r.cfg.Log.Info("a device was revoked", "device", replaced, "name", device.Name, "for", device.ID)
+		if r.cfg.Revoked != nil { // whatever else fails from here on
+			r.cfg.Revoked(replaced, device.Name)
+		}
 	}
 	leaf, err := r.cfg.Authority.device(device.ID, device.Name, key)
 	if err != nil {
@@ -98,8 +101,11 @@ func (r *Registry) Renew(ctx context.Context, device records.Device, csr, versio
 	if err != nil {
 		return Document{}, err
 	}
-	r.cfg.Log.Info("a device's certificate was renewed", "device", device.ID, "name", device.Name)
-	return r.certified(ctx, device, leaf, hash, version)
+	document, err := r.certified(ctx, device, leaf, hash, version)
+	if err == nil {
+		r.cfg.Log.Info("a device's certificate was renewed", "device", device.ID, "name", device.Name)
+	}
+	return document, err
 }
 
 func (r *Registry) certified(ctx context.Context, device records.Device, leaf *x509.Certificate, key, version string) (Document, error) {
@@ -158,14 +164,6 @@ func (r *Registry) Held(ctx context.Context, name string) (device records.Device
 		return device, false, nil
 	}
 	return device, err == nil, err
-}
-
-func (r *Registry) revoked(ctx context.Context, id string) {
-	device, err := r.cfg.Records.Device(ctx, id)
-	if err == nil && r.cfg.Revoked != nil {
-		r.cfg.Revoked(device)
-	}
-	r.cfg.Log.Info("a device was revoked", "device", id, "name", device.Name)
 }
 
 // known makes an error of the records one of ours.
