@@ -111,7 +111,7 @@ it when the token is used.
 		Example: `  showroom token new --name anna --data /var/lib/showroom > token
   showroom token new --name anna --valid 1h --json --data /var/lib/showroom`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := w.Check(showroom.ValidName); err != nil {
+			if err := w.Check(showroom.GlassesName); err != nil {
 				return usageError{err}
 			}
 			return d.with("token", func(e enrolments) error {

@@ -92,7 +92,7 @@ func (q *qrCommand) run(c *cobra.Command) error {
 
 // ticket returns what the flags ask for, without a token.
 func (q *qrCommand) ticket(stdin io.Reader) (t ticket.Ticket, key ed25519.PrivateKey, err error) {
-	if err := q.wanted.Check(showroom.ValidName); err != nil {
+	if err := q.wanted.Check(showroom.GlassesName); err != nil {
 		return t, nil, usageError{err}
 	}
 	if q.key == "" {

@@ -93,7 +93,7 @@ func (s *Server) adminRoutes() http.Handler {
 	for pattern, h := range staff.NewAdmin(s.records).Routes() {
 		mux.Handle(pattern, s.answering(h))
 	}
-	for pattern, h := range s.deviceAdmin().Routes(validName) {
+	for pattern, h := range s.deviceAdmin().Routes(GlassesName) {
 		mux.Handle(pattern, s.answering(h))
 	}
 	return mux

@@ -192,6 +192,10 @@ func validName(name string) bool {
 // ValidName says whether a conversation can have the name.
 func ValidName(name string) bool { return validName(name) }
 
+// GlassesName says whether a device can have the name: one of a test or of a
+// conversation would never be its own.
+func GlassesName(name string) bool { return validName(name) && !isTest(name) && !isConversation(name) }
+
 func notAllowed(w http.ResponseWriter, allow string) error {
 	w.Header().Set("Allow", allow)
 	return failure(http.StatusMethodNotAllowed, "allowed here: "+allow)

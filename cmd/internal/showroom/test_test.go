@@ -4,8 +4,21 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	"github.com/bril-edge/bril/cmd/internal/showroom/rtctest"
 )
+
+// TestGlassesName: a device gets no name under which it could never be seen.
+func TestGlassesName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"anna": true, "bril-testing": true, "bril-test": false, "bril-test-9k": false, "api": false, "an/na": false, "": false,
+		records.NewID(): false,
+	} {
+		if got := GlassesName(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}
 
 // A test is an ordinary WHIP session that nobody can see.
 func TestTestsAreNotShown(t *testing.T) {

@@ -40,7 +40,7 @@ type Wanted struct {
 func (w Wanted) Check(validName func(string) bool) error {
 	switch {
 	case !validName(w.Name):
-		return fmt.Errorf("%w: %q; it has 1 to 64 letters, digits, - and _", ErrName, w.Name)
+		return fmt.Errorf("%w: %q; it has 1 to 64 letters, digits, - and _, and is none that the server uses itself", ErrName, w.Name)
 	case len([]rune(w.Label)) > maxLabel || strings.ContainsFunc(w.Label, unicode.IsControl):
 		return fmt.Errorf("a label has at most %d characters on one line", maxLabel)
 	case len(w.Serial) > maxSerial || strings.ContainsFunc(w.Serial, func(r rune) bool { return r <= ' ' || r > '~' }):
