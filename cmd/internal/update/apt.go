@@ -84,18 +84,39 @@ func (a Apt) Fetch(ctx context.Context, version string) (string, error) {
 	if file, ok := a.Kept(version); ok {
 		return file, nil
 	}
-	if err := os.MkdirAll(a.Dir, 0o755); err != nil {
-		return "", err
+	// apt copies into the folder that it is run in, and does not sync: a power cut must
+	// not leave half a package among those that are kept, maybe the way back.
+	half := filepath.Join(a.Dir, "half")
+	if err := errors.Join(os.RemoveAll(half), os.MkdirAll(half, 0o755)); err != nil {
+		return "", fmt.Errorf("keep version %s: %w", version, err)
 	}
 	// apt's own user may not write in the folder.
-	if _, err := a.in(ctx, a.Dir, "apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", debian+"="+version); err != nil {
+	if _, err := a.in(ctx, half, "apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", debian+"="+version); err != nil {
 		return "", err
 	}
-	file, ok := a.Kept(version)
+	brought, ok := Apt{Dir: half}.Kept(version)
 	if !ok {
 		return "", fmt.Errorf("apt-get download %s=%s brought no file of that version", debian, version)
 	}
+	file := filepath.Join(a.Dir, filepath.Base(brought))
+	err := sync(brought)
+	if err == nil {
+		err = errors.Join(os.Rename(brought, file), os.Remove(half))
+	}
+	if err = errors.Join(err, sync(a.Dir)); err != nil {
+		return "", fmt.Errorf("keep version %s: %w", version, err)
+	}
 	return file, nil
+}
+
+// sync returns when a file, or the names in a folder, are on the disk.
+func sync(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // Kept looks for the file. apt writes a colon as %3a in its name.

@@ -63,12 +63,7 @@ func save(dir string, s State) error {
 	if err := renameio.WriteFile(path, append(data, '\n'), 0o644, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o644)); err != nil {
 		return fmt.Errorf("keep the state of updates: %w", err)
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return sync(dir)
 }
 
 // worse notes that a version was gone back from.

@@ -193,7 +193,12 @@ func (u *updater) resume(ctx context.Context, r Result) (Result, error) {
 	to := u.state.Installing
 	u.Log.Warn("an update was cut short", "version", to)
 	err := u.System.Repair(ctx)
-	if file, ok := u.System.Kept(to); err == nil && r.Installed != to && ok {
+	if err == nil && r.Installed != to {
+		file, ok := u.System.Kept(to)
+		if !ok { // nothing was changed, and there is nothing to go back from
+			u.state.Installing = ""
+			return r, fmt.Errorf("go on with version %s, which was cut short: its package is gone; it is fetched again at the next look", to)
+		}
 		err = u.System.Install(ctx, file)
 	}
 	return u.prove(ctx, r, to, err)

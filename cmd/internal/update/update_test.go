@@ -150,6 +150,8 @@ func TestRun(t *testing.T) {
 			did: "install 2", after: State{Installed: "2"}},
 		{name: "cut short before it was installed", change: func(b *board) { b.kept = []string{"1", "2"} },
 			state: State{Installing: "2", Previous: "1"}, want: Install, runs: "2", did: "install 2", after: State{Installed: "2", Previous: "1"}},
+		{name: "cut short, and the package is gone", state: State{Installing: "2", Previous: "1"}, want: Resume, runs: "1",
+			err: "its package is gone", after: State{Installed: "1", Previous: "1"}},
 		{name: "cut short after it", change: func(b *board) { b.kept, b.installed, b.runs = []string{"1", "2"}, "2", "2" },
 			state: State{Installing: "2", Previous: "1"}, want: Install, runs: "2", after: State{Installed: "2", Previous: "1"}},
 	} {
@@ -253,6 +255,28 @@ func TestApt(t *testing.T) {
 			t.Errorf("kept of %q is %q, want %q", version, file, want)
 		}
 	}
+	a.run = func(_ context.Context, dir, _ string, args ...string) ([]byte, error) {
+		half := filepath.Join(dir, "bril_"+strings.TrimPrefix(args[len(args)-1], "bril=")+"_arm64.deb")
+		if file, there := a.Kept("2.0"); there {
+			t.Errorf("%s is kept before it is all there", file)
+		}
+		return nil, os.WriteFile(half, []byte("x"), 0o644)
+	}
+	for range 2 {
+		if file, err := a.Fetch(t.Context(), "2.0"); err != nil || file != filepath.Join(dir, "bril_2.0_arm64.deb") {
+			t.Errorf("fetched %q, %v", file, err)
+		}
+	}
+	a.run = func(_ context.Context, dir, _ string, _ ...string) ([]byte, error) {
+		return nil, errors.Join(os.WriteFile(filepath.Join(dir, "bril_3.0_arm64.deb"), nil, 0o644), errors.New("killed"))
+	}
+	if _, err := a.Fetch(t.Context(), "3.0"); err == nil {
+		t.Error("half a package is fetched")
+	}
+	if file, there := a.Kept("3.0"); there {
+		t.Errorf("half a package is kept as %s", file)
+	}
+	a.run = func(context.Context, string, string, ...string) ([]byte, error) { return []byte(said), nil }
 	if err := a.Forget("1.0", ""); err != nil || len(a.files()) != 1 {
 		t.Errorf("left %q, %v", a.files(), err)
 	}
