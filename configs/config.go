@@ -8,24 +8,25 @@ import "time"
 // Config is the whole configuration. Every key has a default, so that an empty
 // file is a complete configuration; see bril.yaml for what each key means.
 type Config struct {
-	Uplink     Uplink     `json:"uplink"`
-	Camera     Camera     `json:"camera"`
-	Microphone Microphone `json:"microphone"`
-	Video      Video      `json:"video"`
-	Audio      Audio      `json:"audio"`
-	Session    Session    `json:"session"`
-	Media      Media      `json:"media"`
-	Photo      Photo      `json:"photo"`
-	Clip       Clip       `json:"clip"`
-	Spool      Spool      `json:"spool"`
-	Upload     Upload     `json:"upload"`
-	Board      Board      `json:"board"`
-	Power      Power      `json:"power"`
-	Cues       Cues       `json:"cues"`
-	Talkback   Talkback   `json:"talkback"`
-	Calls      Calls      `json:"calls"`
-	Control    Control    `json:"control"`
-	Log        Log        `json:"log"`
+	Uplink       Uplink       `json:"uplink"`
+	Camera       Camera       `json:"camera"`
+	Microphone   Microphone   `json:"microphone"`
+	Video        Video        `json:"video"`
+	Audio        Audio        `json:"audio"`
+	Session      Session      `json:"session"`
+	Media        Media        `json:"media"`
+	Photo        Photo        `json:"photo"`
+	Clip         Clip         `json:"clip"`
+	Spool        Spool        `json:"spool"`
+	Upload       Upload       `json:"upload"`
+	Board        Board        `json:"board"`
+	Power        Power        `json:"power"`
+	Cues         Cues         `json:"cues"`
+	Talkback     Talkback     `json:"talkback"`
+	Calls        Calls        `json:"calls"`
+	Provisioning Provisioning `json:"provisioning"`
+	Control      Control      `json:"control"`
+	Log          Log          `json:"log"`
 }
 
 // Uplink says where the stream goes and over which way.
@@ -222,12 +223,13 @@ func Default() Config {
 			MaxLive:         Duration(2 * time.Hour),
 			WarnBefore:      Duration(2 * time.Minute),
 		},
-		Photo:    Photo{Quality: 90},
-		Clip:     Clip{PreRoll: Duration(5 * time.Second), MaxLength: Duration(time.Minute)},
-		Spool:    Spool{Quota: 2_000_000_000, Retention: Duration(7 * day)},
-		Upload:   Upload{LiveShare: 40},
-		Cues:     Cues{Device: string(Auto), Language: string(None)},
-		Talkback: Talkback{Enabled: true, Output: OutputOpen},
+		Photo:        Photo{Quality: 90},
+		Clip:         Clip{PreRoll: Duration(5 * time.Second), MaxLength: Duration(time.Minute)},
+		Spool:        Spool{Quota: 2_000_000_000, Retention: Duration(7 * day)},
+		Upload:       Upload{LiveShare: 40},
+		Cues:         Cues{Device: string(Auto), Language: string(None)},
+		Provisioning: Provisioning{KeyFile: ProvisionKeyFile},
+		Talkback:     Talkback{Enabled: true, Output: OutputOpen},
 		Board: Board{
 			Profile: ProfileAuto,
 			Buttons: Buttons{

@@ -87,6 +87,7 @@ func lower(words []string) []string {
 func (c Config) paths() Problems {
 	var v checker
 	v.absolute("uplink.token_file", c.Uplink.TokenFile)
+	v.absolute("provisioning.key_file", c.Provisioning.KeyFile)
 	for i, server := range c.Uplink.ICEServers {
 		v.absolute(fmt.Sprintf("uplink.ice_servers[%d].credential_file", i), server.CredentialFile)
 	}

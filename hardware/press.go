@@ -14,6 +14,9 @@ const (
 	Short  Gesture = "short"
 	Double Gesture = "double"
 	Long   Gesture = "long"
+
+	// HeldAtStart is a button that is down when it is read first.
+	HeldAtStart Gesture = "held-at-start"
 )
 
 // Press is one gesture on one button.

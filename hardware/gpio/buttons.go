@@ -50,6 +50,8 @@ type Button struct {
 	open func() (pin, error)
 	log  *slog.Logger
 
+	wasRead bool // once; Run's
+
 	mu     sync.Mutex
 	status ButtonStatus
 }
@@ -145,6 +147,12 @@ func (b *Button) read(ctx context.Context, press func(hardware.Press)) (worked b
 		return false, err
 	}
 	b.works(p)
+	if !b.wasRead {
+		b.wasRead = true
+		if down {
+			press(hardware.Press{Button: b.cfg.Name, Gesture: hardware.HeldAtStart})
+		}
+	}
 	r := newRecogniser(b.cfg.Double, down, monotonic.Now())
 	b.stuck(r.stuck, down)
 	for ctx.Err() == nil {

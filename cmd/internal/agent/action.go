@@ -37,6 +37,9 @@ func (a *Agent) do(ctx context.Context, does string) error {
 		_, err := a.Photo(ctx, does == configs.ActionPhotoShow)
 		return err
 	case configs.ActionClip:
+		if err := a.refusedByProvisioning(); err != nil {
+			return err
+		}
 		return a.recorder.ToggleClip(ctx)
 	case configs.ActionMute:
 		_, err := a.Mute(a.talk != nil && !a.talk.Muted())

@@ -91,7 +91,8 @@ type Agent struct {
 	uploader atomic.Pointer[upload.Uploader] // nil until it is known where to
 	found    chan struct{}                   // holds one value once that may be known
 
-	exams exams // of Doctor
+	exams        exams // of Doctor
+	provisioning provisioning
 
 	background sync.WaitGroup
 }
@@ -191,6 +192,7 @@ func (a *Agent) Run(ctx context.Context, live bool) error {
 	defer a.playCues(ctx)()
 	own, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer a.mayProvision(own)()
 	a.runClock(own)
 	a.runIdentity(own)
 	a.runBoard(own)

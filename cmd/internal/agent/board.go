@@ -176,6 +176,10 @@ func (a *Agent) press(ctx context.Context, p hardware.Press) {
 	if a.exams.takes(p) {
 		return
 	}
+	if p.Gesture == hardware.HeldAtStart {
+		a.provisionByButton(p.Button)
+		return
+	}
 	does := action(a.cfg.Board.Buttons, p.Button, p.Gesture)
 	answers := false
 	if a.call.State().Phase == call.Ringing {

@@ -166,6 +166,9 @@ func (a *Agent) conversationName() string {
 // when it is called. To end it is to have no call go live that was taken meanwhile.
 func (a *Agent) Live(ctx context.Context, action control.Action) (string, error) {
 	now := a.call.State()
+	if err := a.refusedByProvisioning(); err != nil && action == control.On {
+		return "", err
+	}
 	switch {
 	case action == control.On && now.Phase == call.Ringing:
 		if err := a.call.Press(ctx, call.Accept{}); err != nil && !errors.Is(err, call.ErrUndelivered) {
@@ -181,6 +184,9 @@ func (a *Agent) Live(ctx context.Context, action control.Action) (string, error)
 
 // Call does what `bril call` asks for and returns how it is with the call after it.
 func (a *Agent) Call(ctx context.Context, action control.CallAction) (string, error) {
+	if err := a.refusedByProvisioning(); err != nil && action == control.AcceptCall {
+		return "", err
+	}
 	press := map[control.CallAction]call.Event{
 		control.AcceptCall: call.Accept{}, control.DeclineCall: call.Decline{}, control.EndCall: call.Hangup{},
 	}[action]

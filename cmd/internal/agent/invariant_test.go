@@ -131,8 +131,8 @@ func yaml(key []string, value string) string {
 // No control call and no press does, in whatever order: every action, every path
 // of the socket, every gesture on every button.
 func TestNoControlCallTurnsTheLightOff(t *testing.T) {
-	if n := reflect.TypeFor[control.Daemon]().NumMethod(); n != 11 {
-		t.Errorf("the daemon takes %d calls; this test knows Status, Live, Call, Photo, Clip, Spool, SpoolAct, Mute and those of Enroller", n)
+	if n := reflect.TypeFor[control.Daemon]().NumMethod(); n != 13 {
+		t.Errorf("the daemon takes %d calls; this test knows Status, Live, Call, Photo, Clip, Spool, SpoolAct, Mute and those of Enroller and Provisioner", n)
 	}
 	g := newGlasses(t)
 	cfg := glassesConfig(startEndpoint(t))
@@ -145,7 +145,7 @@ func TestNoControlCallTurnsTheLightOff(t *testing.T) {
 	client := http.Client{Transport: socket, Timeout: patience}
 	calls := []func(){}
 	for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
-		for _, path := range []string{"status", "live", "light", "light/off", "board", "config", "devices", "photo", "clip", "spool", "talkback", "call", "enrol"} {
+		for _, path := range []string{"status", "live", "light", "light/off", "board", "config", "devices", "photo", "clip", "spool", "talkback", "call", "enrol", "provision"} {
 			for _, body := range []string{"", `{"action":"on"}`, `{"action":"off"}`, `{"action":"pause"}`, `{"action":"dark"}`, `{"light":"off"}`, `{"action":"on","light":"off"}`, `{"show":true}`, `{"action":"start"}`, `{"action":"stop"}`, `{"action":"accept"}`, `{"muted":true}`} {
 				calls = append(calls, func() {
 					request, err := http.NewRequestWithContext(t.Context(), method, "http://bril/v1/"+path, strings.NewReader(body))
@@ -160,7 +160,7 @@ func TestNoControlCallTurnsTheLightOff(t *testing.T) {
 		}
 	}
 	for _, b := range []*fakeButton{g.button1, g.button2} {
-		for _, gesture := range []hardware.Gesture{hardware.Short, hardware.Double, hardware.Long} {
+		for _, gesture := range []hardware.Gesture{hardware.Short, hardware.Double, hardware.Long, hardware.HeldAtStart} {
 			calls = append(calls, func() { b.gesture <- gesture })
 		}
 	}
@@ -173,6 +173,9 @@ func TestNoControlCallTurnsTheLightOff(t *testing.T) {
 				wasOn++
 			}
 		}
+	}
+	if err := r.StopProvision(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := r.Live(t.Context(), control.On); err != nil {
 		t.Fatal(err)

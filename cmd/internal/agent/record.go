@@ -80,6 +80,9 @@ func (a *Agent) openSpool() (err error) {
 
 // Photo takes a photo and returns once it is safe.
 func (a *Agent) Photo(ctx context.Context, show bool) (control.Photo, error) {
+	if err := a.refusedByProvisioning(); err != nil {
+		return control.Photo{}, err
+	}
 	return a.recorder.Photo(ctx, show)
 }
 
@@ -87,6 +90,9 @@ func (a *Agent) Photo(ctx context.Context, show bool) (control.Photo, error) {
 func (a *Agent) Clip(ctx context.Context, action control.ClipAction) (control.Clip, error) {
 	if action == control.StopClip {
 		return a.recorder.StopClip(ctx)
+	}
+	if err := a.refusedByProvisioning(); err != nil {
+		return control.Clip{}, err
 	}
 	return a.recorder.StartClip(ctx)
 }

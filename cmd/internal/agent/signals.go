@@ -36,11 +36,12 @@ type signals struct {
 	lamp *hardware.Light
 	log  *slog.Logger
 
-	mu      sync.Mutex
-	shown   hardware.Pattern
-	now     session.Phase
-	battery bool
-	changed chan struct{}
+	mu        sync.Mutex
+	shown     hardware.Pattern
+	now       session.Phase
+	battery   bool
+	searching bool // for a QR code
+	changed   chan struct{}
 }
 
 func newSignals(lamp *hardware.Light, log *slog.Logger) *signals {
@@ -65,8 +66,20 @@ func (s *signals) lowBattery(low bool) {
 	}
 }
 
+// provisioning shows that a QR code is looked for, or no longer: quick short flashes,
+// which a board with one lamp shows before and after the camera only.
+func (s *signals) provisioning(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.searching = on
+	s.change()
+}
+
 func (s *signals) change() {
 	s.shown = patternOf(s.now, s.battery)
+	if s.searching {
+		s.shown = hardware.Pattern{50 * ms, 200 * ms}
+	}
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

@@ -16,6 +16,8 @@ import (
 type pressed struct {
 	control.Enroller
 	control.Examined
+	control.Provisioner
+
 	status control.Status
 	err    error
 	hold   chan struct{} // what Photo waits for, if it does

@@ -21,6 +21,8 @@ import (
 type keeper struct {
 	control.Enroller
 	unexamined
+	control.Provisioner
+
 	what string
 
 	mu    sync.Mutex

@@ -117,7 +117,7 @@ through any endpoint that speaks WHIP (RFC 9725).
 	root.AddCommand(
 		newRun(o), newLive(o), newCall(o), newPhoto(o), newClip(o), newSpool(o), newStatus(o), newMute(o),
 		newDevices(o), newDoctor(o), newCue(o), newConfig(o), newVersion(o),
-		newSetup(o), newSupport(o), newEnrol(o), newUpdate(o),
+		newSetup(o), newSupport(o), newEnrol(o), newUpdate(o), newProvision(o),
 	)
 	root.AddCommand(demoCommands(o)...)
 	addCompletion(root, app.Args)

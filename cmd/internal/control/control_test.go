@@ -28,6 +28,20 @@ type fake struct {
 	spool []SpoolItem                     // default: one item
 }
 
+func (f *fake) Provision(ctx context.Context, each func(Provisioning) error) error {
+	if f.err != nil {
+		return f.err
+	}
+	for _, phase := range []string{"looking", "enrolling", "done"} {
+		if err := each(Provisioning{Phase: phase}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fake) StopProvision(context.Context) error { return f.err }
+
 func (f *fake) Status() Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()

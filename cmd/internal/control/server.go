@@ -14,6 +14,7 @@ import (
 
 // Daemon is what the server needs of the session.
 type Daemon interface {
+	Provisioner
 	// Status returns at once.
 	Status() Status
 	// Live does what action asks for and returns the state after it. It need
@@ -142,6 +143,7 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("DELETE /v1/enrol", h.bodiless(h.resetEnrolment))
 	mux.HandleFunc("POST /v1/doctor", h.doctor)
 	mux.HandleFunc("GET /v1/log", h.bodiless(h.readLog))
+	mux.HandleFunc("POST /v1/provision", h.provision)
 	mux.HandleFunc("/", h.unknown)
 	return mux
 }
