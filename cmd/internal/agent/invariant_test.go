@@ -140,12 +140,16 @@ func TestNoControlCallTurnsTheLightOff(t *testing.T) {
 		Button1: configs.Gestures{Short: configs.ActionLive, Double: configs.ActionPause, Long: configs.ActionPhoto},
 		Button2: configs.Gestures{Short: configs.ActionPhotoShow, Double: configs.ActionClip, Long: configs.ActionMute},
 	}
+	cfg.Provisioning.KeyFile = provisionKey(t)
 	r := startGlasses(t, g, cfg, true)
 	socket := serve(t, r)
 	client := http.Client{Transport: socket, Timeout: patience}
 	calls := []func(){}
 	for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
 		for _, path := range []string{"status", "live", "light", "light/off", "board", "config", "devices", "photo", "clip", "spool", "talkback", "call", "enrol", "provision"} {
+			if method == "DELETE" && path == "enrol" {
+				continue // it has the agent made anew, where nothing is live
+			}
 			for _, body := range []string{"", `{"action":"on"}`, `{"action":"off"}`, `{"action":"pause"}`, `{"action":"dark"}`, `{"light":"off"}`, `{"action":"on","light":"off"}`, `{"show":true}`, `{"action":"start"}`, `{"action":"stop"}`, `{"action":"accept"}`, `{"muted":true}`} {
 				calls = append(calls, func() {
 					request, err := http.NewRequestWithContext(t.Context(), method, "http://bril/v1/"+path, strings.NewReader(body))
