@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/hardware"
 )
 
 // The page that advisors read shows each pattern of the status light as it is: four
@@ -37,21 +39,30 @@ func TestLightPage(t *testing.T) {
 		{session.Fault, false, "something does not work: `bril status` says what"},
 		{session.Ready, true, "the battery is low"},
 	}
-	if rows != len(list) {
-		t.Errorf("%s has %d rows of patterns, want %d", page, rows, len(list))
-	}
+	want := []string{}
 	for _, p := range list {
-		row := fmt.Sprintf("| `%s` | %s |\n", drawn(p.phase, p.battery), p.means)
+		want = append(want, fmt.Sprintf("| `%s` | %s |\n", drawn(patternOf(p.phase, p.battery)), p.means))
+	}
+	searching := newSignals(hardware.NoLight(), slog.New(slog.DiscardHandler))
+	searching.provisioning(true)
+	pattern, _ := searching.current()
+	want = append(want, fmt.Sprintf("| `%s` | looking for a QR code, to be set up |\n", drawn(pattern)))
+	if rows != len(want) {
+		t.Errorf("%s has %d rows of patterns, want %d", page, rows, len(want))
+	}
+	for _, row := range want {
 		if !strings.Contains(string(data), row) {
 			t.Errorf("%s lacks the row\n%s", page, row)
 		}
 	}
 }
 
-func drawn(phase session.Phase, battery bool) string {
+func drawn(pattern hardware.Pattern) string {
 	var b strings.Builder
 	for at := time.Duration(0); at < 4*time.Second; at += 100 * ms {
-		if on, _ := patternOf(phase, battery).At(at); on {
+		early, _ := pattern.At(at)
+		late, _ := pattern.At(at + 50*ms) // none is lit for less
+		if early || late {
 			b.WriteRune('█')
 		} else {
 			b.WriteRune('·')

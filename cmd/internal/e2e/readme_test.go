@@ -32,6 +32,7 @@ func rules(t *testing.T) []rule {
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)(.*--server.*)`), as: token + "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input --no-doctor", why: "the file of this machine is not touched, and its service"},
 		{command: of(`(?:sudo )?((?:bin/)?bril setup)((?: .*)?)`), as: "$1 --yes$2 --config etc/bril.yaml --control none.sock --no-service --no-input --no-doctor", why: "questions need a terminal, and the service systemd; the daemon of this world is live, and the file of this machine is not touched"},
 		{command: of(`(?:sudo )?(?:bin/)?bril update.*`), code: 1, says: "not installed as a package", why: "apt and dpkg are stand-ins here, which know no package"},
+		{command: of(`(?:bin/)?bril provision`), code: 1, says: "QR codes are off", why: "this machine has no brand's key"},
 		{command: of(`((?:bin/)?bril support)`), as: "$1 --yes", why: "it asks before it writes, on a terminal"},
 		{command: of(`(showroom qr keygen --out )(.*)`), as: "${1}another-$2", why: "a key is never replaced, and other commands use that of this world"},
 		{command: of(`(?:sudo )?((?:bin/)?bril update.*)`), as: "$1", code: 1, says: "not installed as a package", why: "it is not, here"},
