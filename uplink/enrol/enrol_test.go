@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -359,6 +360,90 @@ func TestEachStepFails(t *testing.T) {
 				t.Errorf("only %d steps", at)
 			}
 			return
+		}
+	}
+}
+
+// TestSwapped: who owns the folder around cannot have root write or remove elsewhere.
+func TestSwapped(t *testing.T) {
+	elsewhere := t.TempDir()
+	for _, name := range []string{".profile", recordFile, keyPrefix + "a" + keySuffix} {
+		if err := os.WriteFile(filepath.Join(elsewhere, name), []byte("old"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	untouched := func(when string) {
+		t.Helper()
+		entries, err := os.ReadDir(elsewhere)
+		if err != nil || len(entries) != 3 {
+			t.Errorf("%s: %v, %v", when, entries, err)
+		}
+		if text, err := os.ReadFile(filepath.Join(elsewhere, recordFile)); string(text) != "old" {
+			t.Errorf("%s: %q, %v", when, text, err)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "enrolment")
+	if err := os.Symlink(elsewhere, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := Reset(Config{Dir: dir}); err == nil {
+		t.Error("a link is followed out of the state directory")
+	}
+	untouched("a link from the start")
+
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	f, err := openFolder(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	if err := errors.Join(os.Rename(dir, dir+"-away"), os.Symlink(elsewhere, dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.write(recordFile, []byte("new")); err != nil {
+		t.Error(err)
+	}
+	if err := f.sweep(func(string) bool { return true }); err != nil {
+		t.Error(err)
+	}
+	untouched("a link in between")
+}
+
+// TestOwner: what root enrols is the daemon's user's, also after a crash before the
+// last step.
+func TestOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	const daemon = 65534
+	cfg, e := board(t)
+	if err := os.Chown(filepath.Dir(cfg.Dir), daemon, daemon); err != nil {
+		t.Fatal(err)
+	}
+	named := false
+	cfg.before = func(op string) error {
+		if named { // enrolment.json has its name
+			return errors.New("crashed")
+		}
+		named = op == "name "+recordFile
+		return nil
+	}
+	if _, err := Enrol(t.Context(), cfg, e.URL, e.Token("anna")); err == nil {
+		t.Error("it has not crashed")
+	}
+	files, err := filepath.Glob(filepath.Join(cfg.Dir, "*"))
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v, %v", files, err)
+	}
+	for _, file := range append(files, cfg.Dir) {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if of, ok := info.Sys().(*syscall.Stat_t); !ok || of.Uid != daemon || of.Gid != daemon {
+			t.Errorf("%s is of %v", file, info.Sys())
 		}
 	}
 }

@@ -164,7 +164,7 @@ func TestPanic(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg := Config{Dir: filepath.Join(t.TempDir(), "enrolment"), before: func(op string) error {
-			if strings.HasPrefix(op, "own key-") {
+			if strings.HasPrefix(op, "name key-") {
 				command, _ := os.ReadFile("/proc/self/cmdline")
 				environment, _ := os.ReadFile("/proc/self/environ")
 				fmt.Fprintf(os.Stderr, "%s\n%s\n", command, environment)
