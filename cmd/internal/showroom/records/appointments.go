@@ -42,8 +42,9 @@ func scanAppointment(row scanner) (a Appointment, err error) {
 }
 
 // Book takes a slot for a customer, who is found by e-mail address or made. One who
-// is known stays as known: that somebody knows the address proves nothing. Of code and token only hashes are stored, of exactly what is given. ErrTaken: the
-// glasses have a booked appointment in that time.
+// is known stays as known: that somebody knows the address proves nothing. Of code and
+// token only hashes are stored, of exactly what is given. ErrTaken: the glasses have a
+// booked appointment in that time.
 func (d *DB) Book(ctx context.Context, c Customer, a Appointment, code, manageToken string) (Appointment, error) {
 	if !a.Start.Before(a.End) || a.End.Sub(a.Start) > longest {
 		return Appointment{}, fmt.Errorf("book an appointment from %v to %v: it has more than 0 and at most 24 hours", a.Start, a.End)

@@ -5,7 +5,7 @@ const operators = "who runs the server"
 func enrolmentTokensTable() Table {
 	return Table{
 		Name: "enrolment_tokens", What: "tokens by which boards are enrolled, once each",
-		Purpose: Purpose{Why: "only boards that were meant become glasses of this endpoint", Ground: NotPersonal, Kept: "a day after they are used or expired", Who: operators},
+		Purpose: Purpose{Why: "only boards that were meant become glasses of this endpoint", Ground: NotPersonal, Kept: "a day after they expire", Who: operators},
 		Columns: []Column{
 			column("id", "a random number", "names the token where it is revoked"),
 			secretColumn("secret_hash", "a hash of the token's secret", "recognises the token without storing it"),

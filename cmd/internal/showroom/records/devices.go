@@ -62,15 +62,11 @@ func scanDevice(row scanner) (v Device, err error) {
 }
 
 // AddEnrolmentToken takes down a token; t.Created is now. Of the secret only the
-// hash is stored. Tokens that are over since yesterday go.
+// hash is stored.
 func (d *DB) AddEnrolmentToken(ctx context.Context, t EnrolmentToken, secret string) error {
 	return d.tx(ctx, "take down an enrolment token", func(tx *sql.Tx) error {
-		now := d.clock()
-		if _, err := tx.Exec("DELETE FROM enrolment_tokens WHERE expires < ?", millis(now.Add(-tokensKept))); err != nil {
-			return err
-		}
 		_, err := tx.Exec("INSERT INTO enrolment_tokens ("+tokenColumns+", secret_hash) VALUES (?, ?, ?, ?, ?, ?, 0, '', ?)",
-			t.ID, t.Name, t.Label, t.Serial, millis(now), millis(t.Expires), hash(secret))
+			t.ID, t.Name, t.Label, t.Serial, millis(d.clock()), millis(t.Expires), hash(secret))
 		return err
 	})
 }

@@ -276,6 +276,24 @@ func TestStaff(t *testing.T) {
 	}
 }
 
+// TestOldTokens go by themselves, whether another one is made or not.
+func TestOldTokens(t *testing.T) {
+	c := monday()
+	d := open(t, t.TempDir(), c)
+	check(t, d.AddEnrolmentToken(t.Context(), EnrolmentToken{ID: "one", Name: "anna", Expires: c.now.Add(time.Hour)}, "secret"))
+	for _, step := range []struct {
+		after time.Duration
+		left  int
+	}{{tokensKept, 1}, {2 * time.Hour, 0}} {
+		c.now = c.now.Add(step.after)
+		_, err := d.Purge(t.Context(), time.Time{}, nil)
+		check(t, err)
+		if list, err := d.EnrolmentTokens(t.Context()); err != nil || len(list) != step.left {
+			t.Errorf("%v, %v; want %d", list, err, step.left)
+		}
+	}
+}
+
 func TestNoAppointmentIsLongerThanADay(t *testing.T) {
 	c := monday()
 	d := open(t, t.TempDir(), c)

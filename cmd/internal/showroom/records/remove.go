@@ -341,6 +341,7 @@ func (d *DB) sweep(ctx context.Context, tx *sql.Tx, before time.Time) (Counts, e
 		{"wishes", "asked < ?", before},
 		{"erased", "at < ?", before},
 		{"staff_sessions", "expires <= ?", d.clock()},
+		{"enrolment_tokens", "expires < ?", d.clock().Add(-tokensKept)},
 	} {
 		n, err := deleted(ctx, tx, "DELETE FROM "+s.table+" WHERE "+s.where, millis(s.at))
 		if err != nil {
