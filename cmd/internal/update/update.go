@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	waitEvery   = 30 * time.Second // between two looks for a good moment
+	waitEvery   = 5 * time.Second // between two questions to the daemon, which cost no network
 	healthEvery = time.Second
 	// steady is how long a new version has to answer until it counts as one that works.
 	steady = 20 * time.Second
@@ -77,7 +77,7 @@ func (errNoWayBack) Hint() string {
 // Check looks for a newer version and installs nothing.
 func Check(ctx context.Context, cfg Config) (Result, error) {
 	u := updater{Config: cfg}
-	return u.check(ctx)
+	return u.check(ctx, true)
 }
 
 // Run updates. Its error is kept in State, too.
@@ -101,8 +101,8 @@ type updater struct {
 
 func (u *updater) run(ctx context.Context) (Result, error) {
 	end := time.Now().Add(u.Wait)
-	for {
-		r, err := u.check(ctx)
+	for refresh := true; ; refresh = false { // who talks needs the network
+		r, err := u.check(ctx, refresh)
 		if err != nil {
 			return r, err
 		}
@@ -111,30 +111,50 @@ func (u *updater) run(ctx context.Context) (Result, error) {
 			return u.resume(ctx, r)
 		case r.Action == Install:
 			return u.install(ctx, r)
-		case r.Action != Wait || time.Now().After(end):
+		case r.Action != Wait || !time.Now().Before(end):
 			return r, nil
 		}
 		u.Log.Info("a newer version waits", "version", r.Candidate, "for", r.Why)
 		if err := save(u.Dir, u.state); err != nil {
 			return r, err
 		}
-		if err := sleep(ctx, waitEvery); err != nil {
+		if err := u.pause(ctx, r.Why, end); err != nil {
 			return r, err
 		}
 	}
 }
 
+// pause waits until why does not hold any more, or the end.
+func (u *updater) pause(ctx context.Context, why string, end time.Time) error {
+	for now := why; now == why && time.Now().Before(end); now = unsafe(u.ask(ctx)) {
+		if err := sleep(ctx, waitEvery); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask asks the daemon, and where none answers whether it should.
+func (u *updater) ask(ctx context.Context) (seen Seen) {
+	if status, err := u.Status(ctx); err == nil {
+		seen.Daemon = &status
+	} else {
+		seen.Running = u.System.Running(ctx)
+	}
+	return seen
+}
+
 // check looks what there is, and decides.
-func (u *updater) check(ctx context.Context) (r Result, err error) {
+func (u *updater) check(ctx context.Context, refresh bool) (r Result, err error) {
 	if u.state, err = Load(u.Dir); err != nil {
 		return r, err
 	}
-	if u.state.Installing == "" {
+	if refresh && u.state.Installing == "" {
 		if err := u.System.Refresh(ctx); err != nil {
 			return r, err
 		}
 	}
-	seen := Seen{Running: u.System.Running(ctx)}
+	seen := u.ask(ctx)
 	if seen.Installed, seen.Candidate, err = u.System.Versions(ctx); err != nil {
 		return r, err
 	}
@@ -142,9 +162,6 @@ func (u *updater) check(ctx context.Context) (r Result, err error) {
 		if seen.Newer, err = u.System.Newer(ctx, seen.Candidate, seen.Installed); err != nil {
 			return r, err
 		}
-	}
-	if status, err := u.Status(ctx); err == nil {
-		seen.Daemon = &status
 	}
 	r = Result{Installed: seen.Installed, Previous: u.state.Previous, Candidate: seen.Candidate}
 	r.Action, r.Why = Decide(u.state, seen)
@@ -236,6 +253,13 @@ func (u *updater) back(ctx context.Context, r Result, bad string, why error) (Re
 	}
 	u.state.Installing, u.state.Previous = "", ""
 	u.state.Installed, r.Installed, r.Previous = before, before, ""
+	// systemd does not try again what has ended with 3 or 4, and nobody talks through a
+	// daemon that does not answer.
+	if seen := u.ask(ctx); seen.Daemon == nil && seen.Running {
+		if err := u.System.Restart(ctx); err != nil {
+			u.Log.Warn("restart the service", "error", err)
+		}
+	}
 	if err := u.healthy(ctx, before); err != nil {
 		return r, fmt.Errorf("back to version %s from %s (%w): %w", before, bad, why, err)
 	}
