@@ -59,6 +59,7 @@ func (u *userland) boot(args ...string) *booted {
 		if leader == "" {
 			lacking(u.T, "systemd does not come up in systemd-nspawn within a minute")
 		}
+		go n.drain()
 		return &booted{u, leader}
 	case <-ended:
 		lacking(u.T, "systemd-nspawn does not run here: ", err, "\n", said.String())
@@ -86,6 +87,19 @@ func (n notices) try(name, until string, patience time.Duration) (value string) 
 		}
 	}
 	return value
+}
+
+// drain reads on until the socket is closed: its systemd stops where nobody hears of
+// what it reloads.
+func (n notices) drain() {
+	if n.conn.SetReadDeadline(time.Time{}) != nil {
+		return
+	}
+	for buffer := make([]byte, 8<<10); ; {
+		if _, err := n.conn.Read(buffer); err != nil {
+			return
+		}
+	}
 }
 
 func (b *booted) run(args ...string) string {

@@ -8,7 +8,7 @@ import (
 )
 
 // TestService has a booted Debian install the package, run its service, upgrade it
-// during a conversation, and purge it.
+// during a conversation, update by itself, and purge it.
 func TestService(t *testing.T) {
 	arch := hostArch(t)
 	u := newUserland(t, arch)
@@ -25,6 +25,7 @@ func TestService(t *testing.T) {
 	b.talks()
 	b.upgradedWhileLive(before) // a version back, as after a bad one
 	b.restarts()
+	b.updates(before)
 	b.purged()
 }
 

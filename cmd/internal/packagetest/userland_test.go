@@ -229,13 +229,19 @@ func built(t *testing.T, arch string) string {
 	return newest
 }
 
-// older makes a version before of a package. It ships another comment in its
-// configuration file, as versions do.
+// older makes a version before of a package.
 func older(t *testing.T, deb string) string {
 	t.Helper()
+	return remade(t, deb, "0~0", func(string) {})
+}
+
+// remade makes another version of a package. What is in it can be edited.
+func remade(t *testing.T, deb, version string, edit func(tree string)) string {
+	t.Helper()
 	dir := t.TempDir()
-	host(t, "dpkg-deb", "-R", deb, dir+"/tree")
-	control := filepath.Join(dir, "tree", "DEBIAN", "control")
+	tree := filepath.Join(dir, "tree")
+	host(t, "dpkg-deb", "-R", deb, tree)
+	control := filepath.Join(tree, "DEBIAN", "control")
 	text, err := os.ReadFile(control)
 	if err != nil {
 		t.Fatal(err)
@@ -243,14 +249,15 @@ func older(t *testing.T, deb string) string {
 	lines := strings.Split(string(text), "\n")
 	for i, line := range lines {
 		if strings.HasPrefix(line, "Version: ") {
-			lines[i] = "Version: 0~0"
+			lines[i] = "Version: " + version
 		}
 	}
 	if err := os.WriteFile(control, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(dir, "bril_0~0_"+architecture(string(text))+".deb")
-	host(t, "dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", dir+"/tree", out)
+	edit(tree)
+	out := filepath.Join(dir, "bril_"+version+"_"+architecture(string(text))+".deb")
+	host(t, "dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", tree, out)
 	return out
 }
 
