@@ -149,6 +149,26 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// TestKeepAtTheEnd: what was told just before the end is written, too. The order of the
+// two is nobody's, hence the tries.
+func TestKeepAtTheEnd(t *testing.T) {
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "time")
+		m := machine{wall: may}
+		c := m.clock()
+		if err := c.Open(path); err != nil {
+			t.Fatal(err)
+		}
+		c.Heard(may)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		c.Run(ctx, func(err error) { t.Error(err) })
+		if _, err := os.Stat(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestKeepFails: a clock without a disk is a clock.
 func TestKeepFails(t *testing.T) {
 	dir := t.TempDir()

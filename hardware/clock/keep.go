@@ -40,13 +40,19 @@ func (c *Clock) Open(path string) error {
 }
 
 // Run writes what servers tell to the file of Open, at most once an hour, until ctx
-// ends. What cannot be written it tells failed, and tries again with the next.
+// ends, and what was told before that: an enrolment tells the time, and ends the run
+// that it was asked in. What cannot be written it tells failed, and tries again with
+// the next.
 func (c *Clock) Run(ctx context.Context, failed func(error)) {
 	for {
 		select {
 		case <-c.raised:
 		case <-ctx.Done():
-			return
+			select {
+			case <-c.raised:
+			default:
+				return
+			}
 		}
 		if err := c.keep(); err != nil {
 			failed(err)

@@ -227,21 +227,23 @@ func writeEnrolment(w io.Writer, done string, e control.Enrolment) error {
 	}
 	if !e.Enrolled {
 		_, err := fmt.Fprintln(w, "this board is not enrolled")
-		if e.Problem != "" && err == nil {
-			_, err = fmt.Fprintf(w, "PROBLEM  %s\n         hint: %s\n", printable(e.Problem), printable(e.Hint))
-		}
-		return err
+		return errors.Join(err, writeProblem(w, e))
 	}
 	name := e.Name
 	if e.Label != "" {
 		name += " (" + printable(e.Label) + ")"
 	}
 	_, err := fmt.Fprintf(w, "name     %s\ndevice   %s\nserver   %s\nstate    %s\n", name, e.Device, printable(e.Server), enrolmentLine(e.State, e.NotAfter))
-	if e.Problem != "" && err == nil {
-		_, err = fmt.Fprintf(w, "PROBLEM  %s\n", printable(e.Problem))
-		if e.Hint != "" && err == nil {
-			_, err = fmt.Fprintf(w, "         hint: %s\n", printable(e.Hint))
-		}
+	return errors.Join(err, writeProblem(w, e))
+}
+
+func writeProblem(w io.Writer, e control.Enrolment) error {
+	if e.Problem == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "PROBLEM  %s\n", printable(e.Problem))
+	if e.Hint != "" && err == nil {
+		_, err = fmt.Fprintf(w, "         hint: %s\n", printable(e.Hint))
 	}
 	return err
 }
