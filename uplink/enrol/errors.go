@@ -37,7 +37,7 @@ const (
 func refused(c *origin.Client, q origin.Request, r *origin.Reply) *origin.Error {
 	e := c.Refused(q, r, "", ErrNotEndpoint)
 	hint := ""
-	e.Err, hint = verdict(r.Status, e.Problem.Type)
+	hint, e.Err = verdict(r.Status, e.Problem.Type)
 	if hint != "" {
 		e.Hint = hint
 	}
@@ -45,28 +45,28 @@ func refused(c *origin.Client, q origin.Request, r *origin.Reply) *origin.Error 
 }
 
 // verdict says what a refusal means, and what helps.
-func verdict(status int, problem string) (cause error, hint string) {
+func verdict(status int, problem string) (hint string, cause error) {
 	switch problem {
 	case "urn:bril:problem:token-unknown":
-		return fmt.Errorf("%w: the endpoint does not know it", ErrToken), "was all of it copied, and is it for this endpoint? else " + freshHint
+		return "was all of it copied, and is it for this endpoint? else " + freshHint, fmt.Errorf("%w: the endpoint does not know it", ErrToken)
 	case "urn:bril:problem:token-used":
-		return fmt.Errorf("%w: another board has used it", ErrToken), freshHint
+		return freshHint, fmt.Errorf("%w: another board has used it", ErrToken)
 	case "urn:bril:problem:token-expired":
-		return fmt.Errorf("%w: its time is over", ErrToken), freshHint
+		return freshHint, fmt.Errorf("%w: its time is over", ErrToken)
 	case "urn:bril:problem:token-bound":
-		return fmt.Errorf("%w: it is for a board with another serial number", ErrToken), "bril version --json shows this board's; " + freshHint
+		return "bril version --json shows this board's; " + freshHint, fmt.Errorf("%w: it is for a board with another serial number", ErrToken)
 	case origin.ProblemRevoked, origin.ProblemUnknown, origin.ProblemNotEnrolled:
-		return ErrRevoked, againHint
+		return againHint, ErrRevoked
 	case origin.ProblemExpired:
-		return ErrExpired, againHint
+		return againHint, ErrExpired
 	}
 	switch {
 	case status == http.StatusTooManyRequests || status >= 500:
-		return errors.New("the endpoint cannot do it now"), "try again in a moment"
+		return "try again in a moment", errors.New("the endpoint cannot do it now")
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
-		return ErrNotEndpoint, "does the endpoint enrol boards? a showroom needs TLS and --data for that"
+		return "does the endpoint enrol boards? a showroom needs TLS and --data for that", ErrNotEndpoint
 	}
-	return errors.New("the endpoint refuses"), ""
+	return "", errors.New("the endpoint refuses")
 }
 
 // hide takes the secret out of what an endpoint says.

@@ -48,7 +48,7 @@ const https = "https://"
 
 // What is wrong with a text that Read refuses, found by errors.Is.
 var (
-	ErrForeign   = errors.New("it is none of Bril's: it does not begin with " + Prefix)
+	ErrForeign   = errors.New("it does not begin with " + Prefix + " and so is none of Bril's")
 	ErrMalformed = errors.New("it is damaged")
 	ErrSignature = errors.New("it is not signed with the brand's provisioning key")
 )

@@ -49,7 +49,7 @@ var encoding = base64.RawURLEncoding.Strict()
 
 // What is wrong with a text that Parse refuses, found by errors.Is.
 var (
-	ErrVersion   = errors.New("it is none of Bril's: it does not begin with " + Version + ".")
+	ErrVersion   = errors.New("it does not begin with " + Version + ". and so is none of Bril's")
 	ErrTruncated = errors.New("a part of it is missing")
 	ErrMalformed = errors.New("it has a character too many or a wrong one")
 )
