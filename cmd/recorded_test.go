@@ -23,7 +23,7 @@ import (
 // it make values of them, and the session its black and silence.
 var (
 	recordable = []string{"capture.Frame", "capture.Sound", "encoder.AccessUnit", "encoder.Packet"}
-	makers     = []string{"capture", "encoder", "cmd/internal/session/blank.go"}
+	makers     = []string{"capture", "encoder", "cmd/internal/session/blank.go", "uplink/rtc/load.go"} // the last pads a picture that it is given
 )
 
 // takers are where it is recorded. What they are given is recordable, or is no

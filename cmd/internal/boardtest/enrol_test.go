@@ -1,16 +1,23 @@
 package boardtest
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"crypto/x509"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/skip2/go-qrcode"
+
 	"github.com/bril-edge/bril/cmd/internal/showroom"
 	"github.com/bril-edge/bril/cmd/internal/showroom/devices"
 	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
 	"github.com/bril-edge/bril/cmd/internal/showroom/rtctest"
+	"github.com/bril-edge/bril/uplink/enrol/ticket"
+	"github.com/bril-edge/bril/uplink/enrol/token"
 )
 
 // enrolling is an endpoint that takes enrolled devices only.
@@ -82,4 +89,69 @@ func TestEnrolsByToken(t *testing.T) {
 	r.until("refused", func(s status) bool {
 		return s.Uplink.State != "connected" && len(s.Errors) > 0 && strings.Contains(s.Errors[0].Message+s.Errors[0].Hint, "revoked")
 	})
+}
+
+// TestEnrolsByCode holds a QR code in front of a bare board's camera, which is a file.
+func TestEnrolsByCode(t *testing.T) {
+	r := board(t)
+	e := r.enrolling()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := ticket.PublicFile(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.set("/tmp/provision.pub", string(file))
+	r.set("/tmp/bril.yaml", "provisioning: {key_file: /tmp/provision.pub}\n")
+	tk, err := token.Parse(e.token())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := url.Parse(e.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := ticket.Ticket{Server: server, Token: tk}.Sign(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFilm(t, filepath.Join(r.share, "code.y4m"), text)
+	r.bare("--config", "/tmp/bril.yaml", "--camera", "y4m:/host/code.y4m", "--loop", "--microphone", "none")
+	r.until("ready", func(s status) bool { return s.State == "ready" })
+	t.Log(r.run("bril", "provision", "--control", socket))
+	r.run("bril", "live", "on", "--control", socket)
+	r.until("live", live)
+	e.viewer().pictures(5)
+}
+
+// writeFilm writes two seconds of a QR code as YUV4MPEG2, 640x480 at 5 pictures a
+// second.
+func writeFilm(t *testing.T, path, text string) {
+	t.Helper()
+	const width, height, pictures = 640, 480, 10
+	code, err := qrcode.New(text, qrcode.Low)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := code.Bitmap() // with its quiet zone
+	side := height / len(modules)
+	luma := bytes.Repeat([]byte{235}, width*height)
+	for y := range side * len(modules) {
+		for x := range side * len(modules) {
+			if modules[y/side][x/side] {
+				luma[(y+(height-side*len(modules))/2)*width+x+(width-side*len(modules))/2] = 16
+			}
+		}
+	}
+	film := []byte("YUV4MPEG2 W640 H480 F5:1 Ip A1:1 C420jpeg\n")
+	for range pictures {
+		film = append(film, "FRAME\n"...)
+		film = append(film, luma...)
+		film = append(film, bytes.Repeat([]byte{128}, width*height/2)...)
+	}
+	if err := os.WriteFile(path, film, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
