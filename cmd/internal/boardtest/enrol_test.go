@@ -63,10 +63,12 @@ func (e enrolling) viewer() *viewer {
 	return e.r.watchWith(e.endpoint, rtctest.Options{NoRTX: true, Roots: roots})
 }
 
-// bare starts `bril run` in the guest, which knows no endpoint.
+// bare starts `bril run` in the guest, which knows no endpoint: its state is a new one
+// with each.
 func (r *rig) bare(args ...string) *daemon {
 	r.Helper()
-	return r.start(append([]string{"bril", "run", "--control", socket, "--state", "/tmp/state", "--interface", "eth0"}, args...)...)
+	state := strings.TrimSpace(r.run("mktemp", "-d", "/tmp/bare.XXXXXX"))
+	return r.start(append([]string{"bril", "run", "--control", socket, "--state", state, "--interface", "eth0"}, args...)...)
 }
 
 // TestEnrolsByToken takes a bare board to live: a token, and nothing else.

@@ -96,7 +96,7 @@ func (c *Client) Enrolment(ctx context.Context) (e Enrolment, err error) {
 
 // The daemon makes its agent anew at once, unless a conversation has begun meanwhile.
 const (
-	takeUpTime = 5 * time.Second
+	takeUpTime = 15 * time.Second // of a slow board
 	takeUpPoll = 50 * time.Millisecond
 )
 
@@ -107,17 +107,18 @@ func (c *Client) Enrol(ctx context.Context, server string, t token.Token) (Enrol
 	if err != nil {
 		return Enrolment{}, c.explain("enrol", err)
 	}
-	return e, c.taken(ctx, e.Device)
+	return e, c.taken(ctx, func(now Enrolment) bool { return now.Device == e.Device })
 }
 
-// taken waits until the daemon is the device, for a while.
-func (c *Client) taken(ctx context.Context, device string) error {
+// taken waits, for a while, until the enrolment that the daemon goes by is the one
+// that is meant.
+func (c *Client) taken(ctx context.Context, meant func(Enrolment) bool) error {
 	waiting, cancel := context.WithTimeout(ctx, takeUpTime)
 	defer cancel()
 	poll := time.NewTicker(takeUpPoll)
 	defer poll.Stop()
 	for {
-		if e, err := c.Enrolment(waiting); err == nil && e.Device == device {
+		if e, err := c.Enrolment(waiting); err == nil && meant(e) {
 			return nil
 		}
 		select {

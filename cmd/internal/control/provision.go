@@ -78,6 +78,10 @@ func (h *handler) provision(w http.ResponseWriter, r *http.Request) {
 
 // Provision begins the mode and calls each with how it goes, until it has ended.
 func (c *Client) Provision(ctx context.Context, each func(Provisioning) error) error {
+	before, err := c.Enrolment(ctx)
+	if err != nil {
+		return err
+	}
 	response, err := c.do(ctx, c.http, http.MethodPost, "/v1/provision", []byte(`{"action":"start"}`))
 	if err != nil {
 		return c.explain("provision", err)
@@ -90,8 +94,14 @@ func (c *Client) Provision(ctx context.Context, each func(Provisioning) error) e
 		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
 			return c.explain("provision", err)
 		}
-		if err := each(p); err != nil || p.Over() {
+		if err := each(p); err != nil {
 			return err
+		}
+		if p.Phase == "done" { // as after Enrol
+			return c.taken(ctx, func(now Enrolment) bool { return now.Device != before.Device })
+		}
+		if p.Over() {
+			return nil
 		}
 	}
 	if ctx.Err() != nil {
