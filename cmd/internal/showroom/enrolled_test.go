@@ -332,3 +332,39 @@ func (u *underway) has(owner string) bool {
 	defer u.mu.Unlock()
 	return len(u.running[owner]) > 0
 }
+
+func TestEnrolmentIsLimited(t *testing.T) {
+	b := startAuthority(t, nil)
+	for _, ask := range []struct{ method, path string }{{"POST", "/api/enrol"}, {"GET", "/api/device"}, {"POST", "/api/device/renew"}} {
+		limited := false
+		for range 1000 {
+			if status, _ := b.board().ask(ask.method, ask.path, "text/plain", "x"); status == 429 {
+				limited = true
+				break
+			}
+		}
+		if !limited {
+			t.Errorf("%s: a thousand questions are answered", ask.path)
+		}
+	}
+}
+
+// TestServerCertificate is made anew in time, of the same key.
+func TestServerCertificate(t *testing.T) {
+	b := startAuthority(t, nil)
+	shown := func() *x509.Certificate {
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), &tls.Config{RootCAs: b.server.authority.Pool(), ServerName: "localhost", Time: b.clock})
+		check(t, err)
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0]
+	}
+	first := shown()
+	b.move(65 * 24 * time.Hour)
+	second := shown()
+	if !second.NotAfter.After(first.NotAfter) || token.PinOf(second) != token.PinOf(first) {
+		t.Errorf("%v, then %v", first.NotAfter, second.NotAfter)
+	}
+	if !slices.Contains(first.DNSNames, "localhost") || len(first.IPAddresses) == 0 {
+		t.Errorf("it is for %v and %v", first.DNSNames, first.IPAddresses)
+	}
+}

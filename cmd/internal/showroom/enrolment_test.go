@@ -14,7 +14,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -469,40 +468,4 @@ func TestOpenEndpointKeepsNames(t *testing.T) {
 	wants(t, "a stranger under a device's name", status, answer, 403, "other-name")
 	status, answer = b.board().ask("POST", "/whip/carl", sdpType, "v=0\r\n")
 	wants(t, "a stranger under a free name", status, answer, 400, "")
-}
-
-func TestEnrolmentIsLimited(t *testing.T) {
-	b := startAuthority(t, nil)
-	for _, ask := range []struct{ method, path string }{{"POST", "/api/enrol"}, {"GET", "/api/device"}, {"POST", "/api/device/renew"}} {
-		limited := false
-		for range 1000 {
-			if status, _ := b.board().ask(ask.method, ask.path, "text/plain", "x"); status == 429 {
-				limited = true
-				break
-			}
-		}
-		if !limited {
-			t.Errorf("%s: a thousand questions are answered", ask.path)
-		}
-	}
-}
-
-// TestServerCertificate is made anew in time, of the same key.
-func TestServerCertificate(t *testing.T) {
-	b := startAuthority(t, nil)
-	shown := func() *x509.Certificate {
-		conn, err := tls.Dial("tcp", strings.TrimPrefix(b.url, "https://"), &tls.Config{RootCAs: b.server.authority.Pool(), ServerName: "localhost", Time: b.clock})
-		check(t, err)
-		defer conn.Close()
-		return conn.ConnectionState().PeerCertificates[0]
-	}
-	first := shown()
-	b.move(65 * 24 * time.Hour)
-	second := shown()
-	if !second.NotAfter.After(first.NotAfter) || token.PinOf(second) != token.PinOf(first) {
-		t.Errorf("%v, then %v", first.NotAfter, second.NotAfter)
-	}
-	if !slices.Contains(first.DNSNames, "localhost") || len(first.IPAddresses) == 0 {
-		t.Errorf("it is for %v and %v", first.DNSNames, first.IPAddresses)
-	}
 }
