@@ -1,21 +1,17 @@
 package cli_test
 
 import (
-	"net"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 )
 
 // TestDemoCalls answers customers by the keys of the demo, which is live in a room of
 // its own meanwhile.
 func TestDemoCalls(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := porttest.Address(t)
 	s, slave := newScreen(t)
 	done := start(t, slave, "demo", "--listen", address, "--camera", "pattern:320x180@15", "--microphone", "none")
 	s.expect("in a browser.")

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 )
 
 // world is where the commands of documents are run: an empty directory with the
@@ -119,7 +121,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	w := &world{t: t, dir: dir, open: freeAddress(t), closed: freeAddress(t)}
+	w := &world{t: t, dir: dir, open: porttest.Address(t), closed: porttest.Address(t)}
 	for _, name := range []string{"bin", "stand-in", "run", "etc", "tmp", ".config/fish/completions", ".local/share/bash-completion/completions"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)

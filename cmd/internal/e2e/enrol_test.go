@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/showroom/rtctest"
@@ -164,7 +165,7 @@ func TestManInTheMiddle(t *testing.T) {
 		t.Errorf("the other endpoint was told something:\n%s", said)
 	}
 	e.restart(t)
-	a.waitLive()
+	a.waitLong(30*time.Second+patience, "live again", isLive) // of a certificate the agent does not expect that it changes soon
 }
 
 // TestTokensThatAreRefused are not good, each for its reason, and say what to do.

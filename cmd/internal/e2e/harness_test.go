@@ -9,7 +9,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 )
 
 // patience is how long anything may take before a test fails. It is no target.
@@ -172,7 +172,7 @@ type endpoint struct {
 
 func startEndpoint(t *testing.T, args ...string) *endpoint {
 	t.Helper()
-	e := &endpoint{listen: freeAddress(t), data: t.TempDir(), args: args}
+	e := &endpoint{listen: porttest.Address(t), data: t.TempDir(), args: args}
 	e.restart(t)
 	return e
 }
@@ -185,17 +185,6 @@ func (e *endpoint) restart(t *testing.T) {
 }
 
 func (e *endpoint) url(path string) string { return "http://" + e.listen + path }
-
-// freeAddress returns an address that was free a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // agent is a running `bril run`.
 type agent struct {
@@ -248,6 +237,11 @@ var errSeen = errors.New("seen")
 // wait returns the first status that is as asked for.
 func (a *agent) wait(what string, is func(control.Status) bool) control.Status {
 	a.t.Helper()
+	return a.waitLong(patience, what, is)
+}
+
+func (a *agent) waitLong(patience time.Duration, what string, is func(control.Status) bool) control.Status {
+	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
 	defer cancel()
 	var last control.Status
@@ -264,9 +258,11 @@ func (a *agent) wait(what string, is func(control.Status) bool) control.Status {
 	return last
 }
 
+func isLive(s control.Status) bool { return s.State == "live" && s.Video.Sent > 0 }
+
 func (a *agent) waitLive() control.Status {
 	a.t.Helper()
-	return a.wait("live", func(s control.Status) bool { return s.State == "live" && s.Video.Sent > 0 })
+	return a.wait("live", isLive)
 }
 
 // descriptors counts the open file descriptors of a process.

@@ -26,6 +26,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
 )
 
@@ -194,7 +195,7 @@ func nothingPopsUp(t *testing.T, ctx context.Context, glasses device) {
 // A page that lost the server for a moment shows what it missed, and only that.
 func TestGalleryAfterAnInterruption(t *testing.T) {
 	ctx := chromiumtest.Start(t)
-	address, dir := freeAddress(t), t.TempDir()
+	address, dir := porttest.Address(t), t.TempDir()
 	server := func(listen string) (url string, stop func()) {
 		s, err := New(Config{Listen: listen, DataDir: dir})
 		check(t, err)

@@ -3,7 +3,6 @@ package showroom
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
 )
 
@@ -73,7 +73,7 @@ func TestPage(t *testing.T) {
 
 func TestPageSurvivesTheServer(t *testing.T) {
 	ctx := chromiumtest.Start(t)
-	address := freeAddress(t)
+	address := porttest.Address(t)
 	server := func() (url string, stop func()) {
 		s, err := New(Config{Listen: address})
 		check(t, err)
@@ -119,15 +119,6 @@ func TestPageWithAnAccessKey(t *testing.T) {
 	if cookie := chromiumtest.Eval[string](t, ctx, `document.cookie`); cookie != "" {
 		t.Errorf("scripts can read %q", cookie)
 	}
-}
-
-// freeAddress returns a loopback address that nobody listens on just now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // shoot takes the page as a phone and as a desktop browser show it.

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 )
 
@@ -149,20 +149,9 @@ type endpoint struct {
 
 func newEndpoint(t *testing.T) *endpoint {
 	t.Helper()
-	e := &endpoint{address: freeAddress(t), data: t.TempDir()}
+	e := &endpoint{address: porttest.Address(t), data: t.TempDir()}
 	e.program = newProgram(t, binaries.showroom, "--listen", e.address, "--data", e.data)
 	return e
-}
-
-// freeAddress returns an address that was free a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (e *endpoint) url(path string) string { return "http://" + e.address + path }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 )
 
 // proxy stands before the endpoint's uploads and fails as it is told.
@@ -34,7 +36,7 @@ func newProxy(t *testing.T, to string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{address: freeAddress(t), next: httputil.NewSingleHostReverseProxy(target)}
+	p := &proxy{address: porttest.Address(t), next: httputil.NewSingleHostReverseProxy(target)}
 	p.next.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) } // closes the connection
 	p.listen(t)
 	t.Cleanup(p.refuse)

@@ -6,7 +6,6 @@ package storytest
 import (
 	"bytes"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 )
 
 // Patience is how long a story waits for anything.
@@ -50,7 +51,7 @@ func Setup(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(func() { os.RemoveAll(dir) })
-	dead, err := deadAddress()
+	dead, err := porttest.Find()
 	if err != nil {
 		return err
 	}
@@ -63,15 +64,6 @@ func Setup(env *testscript.Env) error {
 	}
 	env.Values[running{}] = map[string]*background{}
 	return nil
-}
-
-// deadAddress is one at which nobody listens.
-func deadAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 func need(ts *testscript.TestScript, neg bool, args []string, n int, usage string) {
