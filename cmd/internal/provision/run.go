@@ -24,6 +24,9 @@ const (
 	// joinTime is how long a Wi-Fi may take, and askTime a time server.
 	joinTime = 60 * time.Second
 	askTime  = 10 * time.Second
+	// keepTime is how long the network may take to be kept, also when the mode ends: a
+	// NetworkManager that hangs must not hold the daemon's end up.
+	keepTime = 10 * time.Second
 )
 
 // ErrStopped is why the mode ended as it was asked to; it is the cause that the
@@ -264,7 +267,9 @@ func (r *run) keep(ctx context.Context) {
 	if r.network == nil {
 		return
 	}
-	if err := r.network.Keep(context.WithoutCancel(ctx)); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
+	if err := r.network.Keep(ctx); err != nil {
 		r.Log.Error("the Wi-Fi will be forgotten at the next start", "error", err)
 	}
 	r.network = nil
