@@ -204,11 +204,24 @@ func (a Apt) Restart(ctx context.Context) error {
 // AskRestart leaves the file that the daemon looks for. Where it does not run there
 // is no folder for it, and nobody to be asked.
 func (a Apt) AskRestart() error {
-	err := os.WriteFile(wish, nil, 0o644)
+	err := leave(wish)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	return err
+}
+
+// leave makes an empty file where none is. The folder is the daemon's user's: root
+// follows no link out of it, and empties nothing.
+func leave(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil // it is asked for already
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func (a Apt) do(ctx context.Context, name string, args ...string) ([]byte, error) {

@@ -285,3 +285,39 @@ func TestApt(t *testing.T) {
 		t.Errorf("not a package: %v", err)
 	}
 }
+
+// TestLeave: the folder of the wish is the daemon's user's, and root follows no link
+// out of it.
+func TestLeave(t *testing.T) {
+	dir := t.TempDir()
+	wish, other := filepath.Join(dir, "wish"), filepath.Join(dir, "other")
+	for range 2 {
+		if err := leave(wish); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(wish); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(other, []byte("root's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{other, filepath.Join(dir, "new")} {
+		link := target + ".link"
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		if err := leave(link); err != nil {
+			t.Error(err)
+		}
+	}
+	if data, err := os.ReadFile(other); err != nil || string(data) != "root's" {
+		t.Errorf("what a link leads to holds %q, %v", data, err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "new")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a link has made a file: %v", err)
+	}
+	if err := leave(filepath.Join(dir, "gone", "wish")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a folder: %v", err)
+	}
+}
