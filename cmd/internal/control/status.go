@@ -15,12 +15,16 @@
 //	POST /v1/enrol {"server":"…","token":"…"}  the Enrolment after it
 //	DELETE /v1/enrol                       the Enrolment after it
 //	POST /v1/doctor {"only":[],"no_input":true}  one DoctorLine a line, the last one with the report
+//	POST /v1/provision {"action":"start"}  one Provisioning a line, until the mode has ended
 //	GET  /v1/log?lines=100                 one Log: the last lines
 //
 // Every other answer is a Problem.
 package control
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // SchemaVersion counts the incompatible changes of Status.
 const SchemaVersion = 1
@@ -64,6 +68,20 @@ type Status struct {
 
 	Errors   []Fault  `json:"errors"`   // what does not work now
 	Warnings []string `json:"warnings"` // what works but deserves a look
+}
+
+// Busy says what the daemon is at that its end would cut off, such as live or in a
+// call; "" for nothing.
+func (s Status) Busy() string {
+	switch {
+	case s.State != "ready" && s.State != "off":
+		return cmp.Or(s.State, "in a state that is not known")
+	case s.Call != nil && s.Call.State != "idle":
+		return "in a call"
+	case s.Recording.Clip != "":
+		return "making a clip"
+	}
+	return ""
 }
 
 // Light is the capture light, which is on while a camera or microphone runs. It

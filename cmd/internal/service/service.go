@@ -152,7 +152,7 @@ func (w *watch) look(ctx context.Context) (idle bool) {
 	case news != "":
 		w.tell(news[1:])
 	}
-	return resting(status) && (w.Busy == nil || !w.Busy())
+	return status.Busy() == "" && (w.Busy == nil || !w.Busy())
 }
 
 func (w *watch) status(ctx context.Context) (control.Status, error) {
@@ -203,12 +203,6 @@ func (w *watch) forget() bool {
 		w.Log.Warn("a restart is asked for and does not happen", "error", err)
 	}
 	return err == nil
-}
-
-// resting says that a restart cuts nobody off.
-func resting(s control.Status) bool {
-	return (s.State == string(session.Off) || s.State == string(session.Ready)) &&
-		(s.Call == nil || s.Call.State == "idle") && s.Recording.Clip == ""
 }
 
 // line is the state for `systemctl status`.

@@ -166,12 +166,8 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 
 func (s *setup) run(ctx context.Context) error {
 	if !s.Print {
-		doing, err := s.Manager.Busy(ctx)
-		if err != nil {
+		if err := s.free(ctx); err != nil {
 			return err
-		}
-		if doing != "" {
-			return hinted{fmt.Errorf("set up: the daemon is %s, which setup would cut", doing), "bril live off"}
 		}
 	}
 	for _, step := range []struct {
@@ -199,6 +195,16 @@ func (s *setup) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// free says why the daemon must not be ended now. It is asked at the beginning, and
+// before each end of the daemon: answers take their time, and a call may have come.
+func (s *setup) free(ctx context.Context) error {
+	doing, err := s.Manager.Busy(ctx)
+	if err != nil || doing == "" {
+		return err
+	}
+	return hinted{fmt.Errorf("set up: the daemon is %s, which setup would cut", doing), "bril live off"}
 }
 
 // result is the worst of the steps.

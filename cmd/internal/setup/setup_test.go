@@ -252,6 +252,17 @@ func TestPrint(t *testing.T) {
 	}
 }
 
+// liveAfter has a conversation begin once a step is done.
+func (b *bench) liveAfter(c *Config, id string) {
+	b.down, b.status.State = false, "ready"
+	tell := c.Tell
+	c.Tell = func(s Step) {
+		if tell(s); s.ID == id {
+			b.status.State = "live"
+		}
+	}
+}
+
 func TestEnds(t *testing.T) {
 	refused := errors.New("the token is not known")
 	for _, c := range []struct {
@@ -260,6 +271,11 @@ func TestEnds(t *testing.T) {
 		last       string
 	}{
 		{"live", "the daemon is live", func(b *bench, _ *Config) { b.down, b.status.State = false, "live" }, ""},
+		{"called", "the daemon is in a call", func(b *bench, _ *Config) {
+			b.down, b.status = false, control.Status{State: "ready", Call: &control.Call{State: "ringing"}}
+		}, ""},
+		{"live before the picture", "the daemon is live", func(b *bench, c *Config) { c.Picture = "no.jpg"; b.liveAfter(c, StepConfiguration) }, "snapshot failed"},
+		{"live before the restart", "the daemon is live", func(b *bench, c *Config) { b.liveAfter(c, StepEnrolment) }, "service failed"},
 		{"hidden board", "no /proc", func(b *bench, _ *Config) { b.listed = errors.New("no /proc") }, "hardware failed"},
 		{"no such profile", "board.profile", func(_ *bench, c *Config) { c.Choices.Profile = "bogus" }, "hardware failed"},
 		{"a refused token", "the token is not known", func(b *bench, c *Config) { b.refuses, c.Server = refused, "https://a.example" }, "enrolment failed"},

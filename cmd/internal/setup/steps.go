@@ -111,7 +111,10 @@ func (s *setup) snapshot(ctx context.Context) (Step, error) {
 	}
 	back := func(context.Context) error { return nil }
 	if s.Manager.Running(ctx) {
-		var err error
+		err := s.free(ctx)
+		if err != nil {
+			return Step{}, err
+		}
 		switch back, err = s.Manager.Stop(ctx); {
 		case err != nil:
 			return Step{}, err
@@ -205,6 +208,9 @@ func (s *setup) service(ctx context.Context) (Step, error) {
 	}
 	if !start {
 		return Step{Status: Skipped, Message: "the service is left as it is", Hint: "systemctl enable --now bril"}, nil
+	}
+	if err := s.free(ctx); err != nil && s.fresh {
+		return Step{}, err
 	}
 	return s.Manager.Start(ctx, s.fresh)
 }

@@ -32,17 +32,13 @@ type Systemd struct {
 // Busy asks the daemon.
 func (s Systemd) Busy(ctx context.Context) (string, error) {
 	status, err := s.Status(ctx)
-	switch {
-	case errors.Is(err, control.ErrNotRunning):
+	if errors.Is(err, control.ErrNotRunning) {
 		return "", nil
-	case err != nil:
+	}
+	if err != nil {
 		return "", err
 	}
-	switch status.State {
-	case "live", "paused", "connecting", "stopping", "fault":
-		return status.State, nil
-	}
-	return "", nil
+	return status.Busy(), nil
 }
 
 // Running asks the daemon.

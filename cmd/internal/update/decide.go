@@ -1,7 +1,6 @@
 package update
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
@@ -53,12 +52,8 @@ func unsafe(now Seen) string {
 		return "the daemon does not answer"
 	case s == nil:
 		return ""
-	case s.State != "ready" && s.State != "off":
-		return "the daemon is " + cmp.Or(s.State, "not known")
-	case s.Call != nil && s.Call.State != "idle":
-		return "there is a call"
-	case s.Recording.Clip != "":
-		return "a clip is being made"
+	case s.Busy() != "":
+		return "the daemon is " + s.Busy()
 	case s.Battery != nil && !s.Battery.Charging && s.Battery.State != "fine":
 		return "the battery is low"
 	}
