@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -121,5 +122,27 @@ func (c Configuration) Known() redact.Known {
 	for _, server := range c.Config.Uplink.ICEServers {
 		known.Add(server.Username)
 	}
+	known.Add(streamKeys(c.Config.Uplink.WHIPURL, c.Config.Upload.URL, c.Config.Calls.EventsURL)...)
 	return known
+}
+
+// leastKey is the length from where a part of an address may be a key: UUIDs have 36
+// characters, and names that people give are mostly shorter.
+const leastKey = 16
+
+// streamKeys are the parts of addresses that look like keys: of many WHIP services
+// the address alone lets whoever has it publish.
+func streamKeys(addresses ...string) (keys []string) {
+	for _, address := range addresses {
+		u, err := url.Parse(address)
+		if err != nil {
+			continue // redact does not parse, and has looked at it
+		}
+		for part := range strings.SplitSeq(u.Path, "/") {
+			if len(part) >= leastKey && strings.ContainsAny(part, "0123456789") {
+				keys = append(keys, part)
+			}
+		}
+	}
+	return keys
 }

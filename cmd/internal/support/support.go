@@ -66,7 +66,7 @@ const (
 
 // Gather asks each item, several at once. Nothing is written.
 func Gather(ctx context.Context, cfg Config) (*Bundle, error) {
-	b := &Bundle{Name: bundleName(cfg.Board, cfg.Now), Time: cfg.Now}
+	b := &Bundle{Name: bundleName(cfg.Known.Text(cfg.Board), cfg.Now), Time: cfg.Now}
 	results := make([]result, len(cfg.Items))
 	var gathering sync.WaitGroup
 	for i, item := range cfg.Items {
@@ -114,8 +114,10 @@ func gather(ctx context.Context, item Item) result {
 func clean(known redact.Known, text string) string {
 	text = redact.Text(known.Text(text))
 	if len(text) > maxEntry {
-		text = text[len(text)-maxEntry:]
-		_, text, _ = strings.Cut(text, "\n")
+		text = strings.ToValidUTF8(text[len(text)-maxEntry:], "")
+		if _, whole, found := strings.Cut(text, "\n"); found && whole != "" {
+			text = whole // without half a line
+		}
 		text = "(the beginning is left out)\n" + text
 	}
 	return text

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bril-edge/bril/cmd/internal/redact"
 	"github.com/bril-edge/bril/configs"
@@ -194,6 +195,41 @@ func TestConfiguration(t *testing.T) {
 	c.Err = errors.New("line 3 is wrong")
 	if _, err := c.effective(t.Context()); err != c.Err {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The address of many a service is all that is needed to publish there.
+func TestStreamKey(t *testing.T) {
+	const key = "d41d8cd9-8f00-b204-e980-0998ecf8427e"
+	c := Configuration{Config: configs.Default()}
+	c.Config.Uplink.WHIPURL = "https://live.example/app/" + key + "/whip"
+	bundle, err := Gather(t.Context(), Config{Board: key, Now: noon, Known: c.Known(), Items: append(c.Items(), Item{Name: "log", Gather: says("published as " + key)})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := unpack(t, bundle)
+	files["the name"] = bundle.Name
+	for name, text := range files {
+		if strings.Contains(text, key) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if text := files["configuration.yaml"]; !strings.Contains(text, "https://live.example/app/"+redact.Mark+"/whip") {
+		t.Errorf("the rest of the address is gone:\n%s", text)
+	}
+	if keys := streamKeys("https://a.example/whip/anna", "https://a.example/whip/showroom-antwerp-two", "http://%", ""); len(keys) != 0 {
+		t.Errorf("%q are taken for keys", keys)
+	}
+}
+
+// Of one long line the end is kept, too.
+func TestCutLine(t *testing.T) {
+	bundle, err := Gather(t.Context(), Config{Now: noon, Items: []Item{{Name: "x", Gather: says(strings.Repeat("é", maxEntry) + "the end")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := unpack(t, bundle)["x"]; !strings.HasSuffix(text, "the end") || !utf8.ValidString(text) {
+		t.Errorf("%d bytes, which end in %q", len(text), text[max(len(text)-20, 0):])
 	}
 }
 
