@@ -25,6 +25,9 @@ func (a *Agent) Doctor(ctx context.Context, request control.DoctorRequest, tell 
 		return doctor.Report{}, err
 	}
 	defer end()
+	if err := a.refusedByProvisioning(); err != nil { // it has the camera
+		return doctor.Report{}, err
+	}
 	return newExam(a, request, tell).run(ctx, a.inConversation())
 }
 
@@ -80,6 +83,12 @@ func (x *exams) begin(ctx context.Context) (context.Context, func(), error) {
 		x.cancel, x.press = nil, nil
 		close(done)
 	}, nil
+}
+
+func (x *exams) running() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.cancel != nil
 }
 
 // examEnds bounds the wait for an examination that is told to end: a camera that does

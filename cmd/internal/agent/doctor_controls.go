@@ -22,26 +22,15 @@ const (
 func (e *exam) checkButtons(ctx context.Context) doctor.Verdict {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	presses := make(chan hardware.Press, 8)
-	take := func(p hardware.Press) bool {
-		select {
-		case presses <- p:
-		default:
-		}
-		return true
-	}
 	if e.alone {
-		defer e.readButtons(ctx, cancel, take)()
-	} else {
-		defer e.exams.wait(nil)
-		e.exams.wait(take)
+		defer e.readButtons(ctx, cancel)()
 	}
 	var list []doctor.ButtonReading
 	for _, b := range e.board.buttons {
 		of := e.settled(ctx, b)
 		r := doctor.ButtonReading{Name: of.Name, Line: of.Line, Err: of.Err, Stuck: of.Stuck || of.Err == nil && of.Down}
 		if r.Err == nil && !r.Stuck && !e.request.NoInput {
-			r.Asked, r.Pressed = true, e.pressed(ctx, r.Name, presses)
+			r.Asked, r.Pressed = true, e.pressed(ctx, r.Name)
 		}
 		list = append(list, r)
 	}
@@ -50,9 +39,9 @@ func (e *exam) checkButtons(ctx context.Context) doctor.Verdict {
 
 // readButtons reads the buttons as a daemon would, until the function that it returns
 // is called.
-func (e *exam) readButtons(ctx context.Context, cancel func(), take func(hardware.Press) bool) (end func()) {
+func (e *exam) readButtons(ctx context.Context, cancel func()) (end func()) {
 	for _, b := range e.board.buttons {
-		e.background.Go(func() { b.Run(ctx, func(p hardware.Press) { take(p) }) })
+		e.background.Go(func() { b.Run(ctx, func(p hardware.Press) { e.exams.takes(p) }) })
 	}
 	return func() {
 		cancel()
@@ -77,22 +66,31 @@ func (e *exam) settled(ctx context.Context, b button) gpio.ButtonStatus {
 	}
 }
 
-func (e *exam) pressed(ctx context.Context, name string, presses <-chan hardware.Press) bool {
+// pressed asks for a press of one button, and takes that one. Every other button does
+// what it is for, as between two questions.
+func (e *exam) pressed(ctx context.Context, name string) bool {
+	press := make(chan struct{}, 1)
+	defer e.exams.wait(nil)
+	e.exams.wait(func(p hardware.Press) bool {
+		if p.Button != name {
+			return false
+		}
+		select {
+		case press <- struct{}{}:
+		default: // a second one
+		}
+		return true
+	})
 	e.line(control.DoctorLine{Ask: "press " + name})
 	timer := time.NewTimer(pressTime)
 	defer timer.Stop()
-	for {
-		select {
-		case p := <-presses:
-			if p.Button == name {
-				return true
-			}
-		case <-timer.C:
-			return false
-		case <-ctx.Done():
-			return false
-		}
+	select {
+	case <-press:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
 	}
+	return false
 }
 
 // checkLight drives the light as a capture does, and reads it back.

@@ -12,6 +12,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom"
 	"github.com/bril-edge/bril/cmd/internal/showroom/devices"
 	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
+	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/hardware"
 	"github.com/bril-edge/bril/uplink/enrol"
 	secret "github.com/bril-edge/bril/uplink/enrol/token"
@@ -57,7 +58,10 @@ func TestDoctorOfTheDaemon(t *testing.T) {
 // camera at once.
 func TestDoctorLeavesAConversationAlone(t *testing.T) {
 	g := newGlasses(t)
-	r := startGlasses(t, g, glassesConfig(startEndpoint(t)), true)
+	cfg := glassesConfig(startEndpoint(t))
+	cfg.Provisioning.KeyFile = provisionKey(t)
+	cfg.Board.Buttons.Button2.Long = configs.ActionLive
+	r := startGlasses(t, g, cfg, true)
 	r.until("live", func(s control.Status) bool { return s.State == "live" })
 	before := r.Status().Video.Captured
 	report, err := r.Doctor(t.Context(), control.DoctorRequest{}, func(control.DoctorLine) {})
@@ -78,7 +82,7 @@ func TestDoctorLeavesAConversationAlone(t *testing.T) {
 	}
 	r.until("ready", func(s control.Status) bool { return s.State == "ready" && s.Camera == "" })
 
-	// The examination waits for a press when somebody goes live.
+	// The examination waits for a press of another button when somebody goes live.
 	asked, told := make(chan struct{}, 2), make(chan doctor.Report, 1)
 	go func() {
 		report, err := r.Doctor(context.WithoutCancel(t.Context()), control.DoctorRequest{Only: []doctor.ID{doctor.Buttons}}, func(l control.DoctorLine) {
@@ -92,12 +96,13 @@ func TestDoctorLeavesAConversationAlone(t *testing.T) {
 		told <- report
 	}()
 	<-asked
+	if err := r.Provision(t.Context(), func(control.Provisioning) error { return nil }); !errors.Is(err, errExamined) {
+		t.Errorf("a code is looked for during an examination: %v", err)
+	}
 	if _, err := r.Doctor(t.Context(), control.DoctorRequest{}, nil); !errors.Is(err, errExamined) {
 		t.Errorf("a second examination: %v", err)
 	}
-	if _, err := r.Live(t.Context(), control.On); err != nil {
-		t.Fatal(err)
-	}
+	g.button2.gesture <- hardware.Long
 	r.until("live again", func(s control.Status) bool { return s.State == "live" })
 	if s := statusOf(<-told, doctor.Buttons); s != doctor.Skipped {
 		t.Errorf("the examination that a conversation ended: %s", s)

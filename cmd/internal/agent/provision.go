@@ -60,6 +60,20 @@ func (a *Agent) refusedByProvisioning() error {
 func (p *provisioning) show(now control.Provisioning) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.tell(now)
+}
+
+// finish tells the end at once with letting the next one begin: told later, it would
+// be taken for the end of that one.
+func (p *provisioning) finish(end control.Provisioning) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cancel = nil
+	p.tell(end)
+}
+
+// tell is for who has the lock.
+func (p *provisioning) tell(now control.Provisioning) {
 	p.last = now
 	if p.changed != nil {
 		close(p.changed)
@@ -138,6 +152,8 @@ func (a *Agent) beginProvision() error {
 		return nil
 	case p.ctx == nil || p.ctx.Err() != nil:
 		return errors.New("the daemon is starting or ending")
+	case a.exams.running(): // asked under the lock: one of the two sees the other
+		return errExamined
 	}
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	ended := make(chan struct{})
@@ -182,10 +198,7 @@ func (a *Agent) runProvision(ctx context.Context, keys []ed25519.PublicKey) {
 	if err != nil && !errors.Is(err, provision.ErrStopped) {
 		end.Problem = &control.Problem{Message: err.Error(), Text: hint(err), Code: 1}
 	}
-	p.mu.Lock()
-	p.cancel = nil
-	p.mu.Unlock()
-	p.show(end)
+	p.finish(end)
 }
 
 func (a *Agent) sayProvision(what provision.Action) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -138,6 +139,9 @@ func TestProvisionForeignKey(t *testing.T) {
 	}
 	if _, err := r.Photo(t.Context(), false); err == nil {
 		t.Error("a photo meanwhile")
+	}
+	if _, err := r.Doctor(t.Context(), control.DoctorRequest{}, nil); !errors.Is(err, errProvisioning) {
+		t.Errorf("an examination meanwhile: %v", err)
 	}
 	if err := r.StopProvision(t.Context()); err != nil {
 		t.Fatal(err)
