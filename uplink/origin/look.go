@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -24,7 +25,10 @@ type Seen struct {
 	Good bool
 }
 
-const lookTime = 5 * time.Second
+const (
+	lookTime = 5 * time.Second
+	maxHead  = 64 << 10 // of the answer, in bytes: nothing is known of who gives it
+)
 
 // Look looks at the certificate and the clock of the server at u, with the system's
 // authorities where roots is nil, at the time now. It sends no credential, and believes
@@ -74,7 +78,7 @@ func date(ctx context.Context, conn net.Conn, u *url.URL) time.Time {
 	if err != nil || request.Write(conn) != nil {
 		return time.Time{}
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxHead)), request)
 	if err != nil {
 		return time.Time{}
 	}

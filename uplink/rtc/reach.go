@@ -1,13 +1,13 @@
 package rtc
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -79,12 +79,7 @@ func dialICE(ctx context.Context, address string, secure, stream bool) (conn net
 		address = net.JoinHostPort(strings.Trim(address, "[]"), map[bool]string{true: "5349", false: "3478"}[secure])
 	}
 	if !stream {
-		to, err := net.ResolveUDPAddr("udp", address)
-		if err != nil {
-			return nil, "", err
-		}
-		conn, err := new(net.ListenConfig).ListenPacket(ctx, cmp.Or(map[bool]string{true: "udp4"}[to.IP.To4() != nil], "udp6"), "")
-		return conn, to.String(), err
+		return listenFor(ctx, address)
 	}
 	var d interface {
 		DialContext(ctx context.Context, network, address string) (net.Conn, error)
@@ -97,4 +92,31 @@ func dialICE(ctx context.Context, address string, secure, stream bool) (conn net
 		return nil, "", err
 	}
 	return turn.NewSTUNConn(c), c.RemoteAddr().String(), nil
+}
+
+// listenFor opens a UDP socket for a server, and returns its address. Unlike
+// net.ResolveUDPAddr it looks the name up no longer than ctx lasts.
+func listenFor(ctx context.Context, address string) (conn net.PacketConn, to string, err error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, "", err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
+	if err != nil {
+		return nil, "", err
+	}
+	list, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, "", err
+	}
+	// An IPv4 one first, as ResolveUDPAddr has it: more networks have that.
+	at, network := list[0].Unmap(), "udp6"
+	for _, ip := range list {
+		if ip.Unmap().Is4() {
+			at, network = ip.Unmap(), "udp4"
+			break
+		}
+	}
+	conn, err = new(net.ListenConfig).ListenPacket(ctx, network, "")
+	return conn, netip.AddrPortFrom(at, uint16(port)).String(), err
 }
