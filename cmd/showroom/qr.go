@@ -199,7 +199,7 @@ func writePNG(path string, code *qrcode.QRCode) error {
 		return fmt.Errorf("draw the code: %w", err)
 	}
 	_ = os.Remove(path) // one that others may read
-	if err := os.WriteFile(path, picture, 0o600); err != nil {
+	if err := create(path, picture, 0o600); err != nil {
 		return fmt.Errorf("write the picture: %w", err)
 	}
 	return nil
@@ -266,22 +266,23 @@ func makeKey(path string) error {
 		err = create(path, secret, 0o600)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("write the key: %w", err)
 	}
 	open, err := ticket.PublicFile(public)
 	if err == nil {
 		err = create(path+".pub", open, 0o644)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(path))
+		return fmt.Errorf("write the key: %w", errors.Join(err, os.Remove(path)))
 	}
 	return nil
 }
 
+// create makes a new file: it follows no link, and writes over nothing.
 func create(path string, data []byte, mode os.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
-		return fmt.Errorf("write the key: %w", err)
+		return err
 	}
 	_, err = file.Write(data)
 	return errors.Join(err, file.Sync(), file.Close())
