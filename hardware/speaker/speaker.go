@@ -54,7 +54,7 @@ func Open(cfg Config, fill func(out []int16)) (*Speaker, error) {
 	names := []string{cfg.Device}
 	if cfg.Device == "" || cfg.Device == "auto" {
 		if names = alsa.Names("/dev/snd", alsa.Playing); len(names) == 0 {
-			return nil, hinted{fmt.Errorf("open sound output: %w", ErrNoSpeaker), "connect one, or set cues.device to none"}
+			return nil, hinted{fmt.Errorf("open sound output: %w", ErrNoSpeaker), "connect one; without any, cues.device: none and talkback.enabled: false"}
 		}
 	}
 	var failed error
