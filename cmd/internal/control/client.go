@@ -235,7 +235,7 @@ func (c *Client) explain(what string, err error) error {
 	case errors.As(err, &problem):
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ECONNREFUSED):
-		return hinted{fmt.Errorf("%s: %w: nobody listens on %s", what, ErrNotRunning, c.path), "bril run"}
+		return hinted{fmt.Errorf("%s: %w: nobody listens on %s", what, ErrNotRunning, c.path), startHint}
 	case errors.Is(err, os.ErrPermission):
 		return hinted{fmt.Errorf("%s: control socket %s: %w", what, c.path, os.ErrPermission),
 			"control needs the group bril: sudo usermod -aG bril $USER, then log in again"}
@@ -245,5 +245,8 @@ func (c *Client) explain(what string, err error) error {
 	return fmt.Errorf("%s: control socket %s: %w", what, c.path, err)
 }
 
+// startHint is for glasses, where a service runs it, and for everybody else.
+const startHint = "bril run; on glasses with the package sudo systemctl start bril"
+
 // stopped is a connection that the daemon ended.
-func stopped() error { return hinted{ErrNotRunning, "bril run"} }
+func stopped() error { return hinted{ErrNotRunning, startHint} }

@@ -271,7 +271,7 @@ func TestClientWithoutDaemon(t *testing.T) {
 	leave(t, stale)
 	for _, path := range []string{filepath.Join(dir, "missing"), filepath.Join(dir, "no", "dir"), filepath.Join(stale, "x"), stale} {
 		_, err := client(t, path).Status(t.Context())
-		if !errors.Is(err, ErrNotRunning) || hintOf(err) != "bril run" || !strings.Contains(err.Error(), path) {
+		if !errors.Is(err, ErrNotRunning) || hintOf(err) != startHint || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, hint %q", path, err, hintOf(err))
 		}
 	}
