@@ -19,11 +19,12 @@ func newProvision(o *options) *cobra.Command {
 		Use:   "provision",
 		Short: "Be set up by a QR code that is held in front of the camera",
 		Long: `provision has the glasses look for the QR code that showroom qr makes, for five
-minutes at most: hold it so that it fills a third of the height of the picture or
-more. They join its Wi-Fi, take the time from its server and enrol. A code that is
-refused leaves nothing behind, and the next one may be shown. The capture light is
-on meanwhile, and nothing is live. A button that is held while the daemon starts
-does the same. Ctrl-C leaves the glasses looking; --stop does not.
+minutes at most: hold it so that it fills a third of the height of the picture
+or more. They join its Wi-Fi, take the time from its server and enrol. A code
+that is refused leaves nothing behind, and the next one may be shown. The
+capture light is on meanwhile, and nothing is live. A button that is held while
+the daemon starts does the same. Ctrl-C leaves the glasses looking; --stop does
+not.
 
 ` + ExitCodes,
 		Example: "  bril provision\n  bril provision --stop",
@@ -92,7 +93,7 @@ func writeProvisionStep(w io.Writer, said, p control.Provisioning) error {
 			fmt.Fprintf(w, "hint: %s\n", printable(p.Problem.Text))
 		}
 	}
-	if p.Phase == said.Phase && p.Problem == nil {
+	if p.Phase == said.Phase && p.Message == said.Message && p.Problem == nil {
 		return nil
 	}
 	line := p.Message

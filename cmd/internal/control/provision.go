@@ -23,7 +23,7 @@ type Provisioning struct {
 	SchemaVersion int       `json:"schema_version"` // set by the server
 	Phase         string    `json:"phase"`          // looking, joining, time, enrolling, done, off or failed
 	Message       string    `json:"message"`
-	Until         time.Time `json:"until"`             // when it ends by itself
+	Until         time.Time `json:"until,omitzero"`    // when it ends by itself
 	Problem       *Problem  `json:"problem,omitempty"` // why the last code was refused, or why it ended
 }
 
