@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,8 @@ import (
 const schemaVersion = 1
 
 const exitCodes = `
-Exit codes: 0 done, 1 failed, 3 usage, 4 configuration, 6 permission, 130 interrupted.`
+Exit codes: 0 done, 1 failed, 3 usage, 4 configuration, 6 permission,
+130 interrupted.`
 
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
@@ -39,9 +41,9 @@ any WHEP player at /whep/NAME. With --data it also takes the photos and clips
 that they upload, keeps them in DIR/sessions/NAME and shows them on the page;
 whoever has DIR/age.key can read what is still on its way. With --data customers
 can call and book, too: the page / is theirs, and what they and the glasses say
-is documented at /api/openapi.yaml. On loopback it is open but for the customers'
-conversations; on any other address it wants TLS, publishers' tokens, and gives
-each room an access key.
+is documented at /api/openapi.yaml. On loopback it is open but for the
+customers' conversations; on any other address it wants TLS, publishers' tokens,
+and gives each room an access key.
 
 A file of office hours:
 
@@ -58,10 +60,12 @@ A file of office hours:
 ` + exitCodes,
 		Example: `  showroom --listen 127.0.0.1:8080 --data ./showroom-data
   showroom --data ./showroom-data --tls-own --require-enrolment
-  showroom --listen 192.0.2.10:443 --data /var/lib/showroom --token-file tokens \
-           --tls-cert fullchain.pem --tls-key privkey.pem --public-url https://showroom.example \
-           --hours hours.yaml --smtp smtp://showroom@mail.example:587 \
-           --smtp-password-file smtp.password --mail-from showroom@showroom.example`,
+  showroom --listen 192.0.2.10:443 --data /var/lib/showroom \
+           --token-file tokens --tls-cert fullchain.pem --tls-key privkey.pem \
+           --public-url https://showroom.example --hours hours.yaml \
+           --smtp smtp://showroom@mail.example:587 \
+           --smtp-password-file smtp.password \
+           --mail-from showroom@showroom.example`,
 		Args:          noArguments,
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -73,6 +77,7 @@ A file of office hours:
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "log what clients do wrong, too")
 	c.PersistentFlags().BoolVar(&asJSON, "json", false, "print JSON, errors too")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	c.SetUsageTemplate(strings.ReplaceAll(c.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	c.SetOut(out)
 	c.SetErr(errOut)
 	c.SetArgs(args)
@@ -119,6 +124,15 @@ type misused struct {
 }
 
 func (e misused) Unwrap() error { return e.error }
+
+// advised is an error that says what to do.
+type advised struct {
+	error
+	hint string
+}
+
+func (e advised) Unwrap() error { return e.error }
+func (e advised) Hint() string  { return e.hint }
 
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
@@ -212,7 +226,7 @@ func classify(err error) (code int, hint string) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return codeFailed, "another program has the port; --listen 127.0.0.1:0 takes one that is free"
 	case errors.Is(err, fs.ErrPermission):
-		return codePermission, "choose a port above 1023 and a data directory of your own"
+		return codePermission, "be the user whose files these are; a port below 1024 is for root"
 	}
 	if hinted := (interface{ Hint() string })(nil); errors.As(err, &hinted) {
 		hint = hinted.Hint()

@@ -95,7 +95,8 @@ one board and for ten minutes. It works while the server runs, too. Only what
 token new prints holds the token: the server keeps a hash of it.
 ` + exitCodes,
 		Example: `  showroom token new --name anna --data /var/lib/showroom > token
-  showroom token new --name ben --label "Ghent, second pair" --serial 10000000a1b2c3d4 --data /var/lib/showroom
+  showroom token new --name ben --label "Ghent, second pair" \
+                     --serial 10000000a1b2c3d4 --data /var/lib/showroom
   showroom token list --data /var/lib/showroom`,
 	}, d.tokenNew(), d.tokenList(), d.tokenRevoke())
 }
@@ -105,8 +106,8 @@ func (d *deviceCommand) tokenNew() *cobra.Command {
 	c := &cobra.Command{
 		Use: "new", Short: "Make a token", Args: noArguments,
 		Long: `new makes a token for one board and prints it. Who holds it can publish under
-the name: hand it over by a file, not by e-mail. A device that has the name loses
-it when the token is used.
+the name: hand it over by a file, not by e-mail. A device that has the name
+loses it when the token is used.
 ` + exitCodes,
 		Example: `  showroom token new --name anna --data /var/lib/showroom > token
   showroom token new --name anna --valid 1h --json --data /var/lib/showroom`,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -34,14 +35,16 @@ func newQRCommand(asJSON *bool) *cobra.Command {
 	c := &cobra.Command{
 		Use: "qr", Short: "Print a QR code that sets up a pair of glasses", Args: noArguments,
 		Long: `qr makes a token for one board and prints a QR code of it, with the Wi-Fi, the
-time server and this server, signed with the brand's provisioning key. The glasses
-read it in provisioning mode (bril provision, or a button held while they start).
-Who sees the code can read the password of the Wi-Fi and use the token: it is for a
-screen or a paper that nobody keeps.
+time server and this server, signed with the brand's provisioning key. The
+glasses read it in provisioning mode (bril provision, or a button held while
+they start). Who sees the code can read the password of the Wi-Fi and use the
+token: it is for a screen or a paper that nobody keeps.
 ` + exitCodes,
 		Example: `  showroom qr --name anna --wifi Showroom --wifi-password-file wifi.password \
-              --server https://showroom.example --key provision.key --data /var/lib/showroom
-  showroom qr --name ben --server https://showroom.example --key provision.key --png ben.png --data /var/lib/showroom`,
+              --server https://showroom.example --key provision.key \
+              --data /var/lib/showroom
+  showroom qr --name ben --server https://showroom.example \
+              --key provision.key --png ben.png --data /var/lib/showroom`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.wifi.Security = ticket.Security(security)
 			return q.run(c)
@@ -145,6 +148,9 @@ func readPassword(path string, stdin io.Reader) (string, error) {
 // readKey refuses a key that others may read.
 func readKey(path string) (ed25519.PrivateKey, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, advised{fmt.Errorf("read the provisioning key: %w", err), "showroom qr keygen --out " + path}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the provisioning key: %w", err)
 	}
@@ -235,8 +241,8 @@ func newKeygenCommand(asJSON *bool) *cobra.Command {
 	c := &cobra.Command{
 		Use: "keygen", Short: "Make the key that signs codes", Args: noArguments,
 		Long: `keygen makes the brand's provisioning key: FILE, which only its owner may read
-and which signs codes, and FILE.pub, which glasses check them with. The second goes
-into the package (make package PROVISION_KEY=FILE.pub), the first nowhere.
+and which signs codes, and FILE.pub, which glasses check them with. The second
+goes into the package (make package PROVISION_KEY=FILE.pub), the first nowhere.
 ` + exitCodes,
 		Example: "  showroom qr keygen --out provision.key",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -281,6 +287,9 @@ func makeKey(path string) error {
 // create makes a new file: it follows no link, and writes over nothing.
 func create(path string, data []byte, mode os.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return advised{fmt.Errorf("write the key: %w", err), "keep the key that boards know, or name another file by --out"}
+	}
 	if err != nil {
 		return err
 	}

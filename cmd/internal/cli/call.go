@@ -16,8 +16,9 @@ func newCall(o *options) *cobra.Command {
 		Use:   "call accept|decline|end",
 		Short: "Take a customer's call, decline it, or end it",
 		Long: `call does what the buttons do while a call rings: accept takes it and goes live,
-decline has the next glasses ring; a customer who has booked waits on. end ends the conversation for both sides. The
-endpoint has to tell of calls (calls.events_url); bril status shows whether it does.
+decline has the next glasses ring; a customer who has booked waits on. end ends
+the conversation for both sides. The endpoint has to tell of calls
+(calls.events_url); bril status shows whether it does.
 
 ` + ExitCodes,
 		Example:   "  bril call accept\n  bril call end",

@@ -14,8 +14,8 @@ func newMute(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "mute on|off",
 		Short: "Hear the customer no longer, or again",
-		Long: `mute turns off what the advisor hears of the customer, until it is turned on again.
-What customers hear is not changed by it.
+		Long: `mute turns off what the advisor hears of the customer, until it is turned on
+again. What customers hear is not changed by it.
 
 ` + ExitCodes,
 		Example:   "  bril mute on\n  bril mute off",

@@ -32,9 +32,9 @@ func newSupport(o *options) *cobra.Command {
 		Short: "Pack what helps to find a fault into one file",
 		Long: `support gathers the log, the status, what bril doctor finds, the configuration,
 versions, devices and what the system tells, and lists it before it writes
-anything. The file may be sent by mail: no photos, clips, keys, tokens, passwords
-or names of customers are in it. Without a daemon it has what there is, and says
-what is missing. As root it has the most.
+anything. The file may be sent by mail: no photos, clips, keys, tokens,
+passwords or names of customers are in it. Without a daemon it has what there
+is, and says what is missing. As root it has the most.
 
 ` + ExitCodes,
 		Example: "  bril support\n  bril support --yes --output /tmp/bril-support.tar.gz\n  bril support --yes --output - | ssh desk.example 'cat > bril-support.tar.gz'",
@@ -116,7 +116,7 @@ func (o *options) supportConfig(f supportFlags) support.Config {
 		{Name: "log.txt", What: "the daemon's last lines", Gather: o.daemonLog},
 		{Name: "enrolment.json", What: "whether it is enrolled, without keys", Gather: o.printed("enrol", "--status")},
 		{Name: "spool.json", What: "what waits for its upload, without contents", Gather: o.printed("spool", "list")},
-		{Name: "devices.json", What: "board, cameras, encoders, microphones, lines", Gather: o.printed(withConfig(configuration, "devices")...)},
+		{Name: "devices.json", What: "board, cameras, encoders, sound and lines", Gather: o.printed(withConfig(configuration, "devices")...)},
 	}
 	items = append(items, configuration.Items()...)
 	items = append(items, support.System{Version: o.app.Version}.Items()...)

@@ -23,10 +23,10 @@ func newUpdate(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "update",
 		Short: "Install a newer version when nobody is in a conversation",
-		Long: `update installs the newest version that the apt repositories have. It waits until
-nobody is live or called, keeps the version before, and goes back to it by itself
-where the newer one does not work; that one is not tried again. A timer of the
-package calls it; ` + "`bril status`" + ` shows what it did last.
+		Long: `update installs the newest version that the apt repositories have. It waits
+until nobody is live or called, keeps the version before, and goes back to it by
+itself where the newer one does not work; that one is not tried again. A timer
+of the package calls it;` + "`bril status`" + ` shows what it did last.
 
 ` + ExitCodes,
 		Example: "  sudo bril update\n  sudo bril update --check",

@@ -32,7 +32,7 @@ const units = "bril.service"
 // Items are what the machine tells of itself.
 func (s System) Items() []Item {
 	return []Item{
-		{Name: "versions.json", What: "bril, system, kernel, libraries and firmware", Gather: s.versions},
+		{Name: "versions.json", What: "bril, system, kernel, libraries, firmware", Gather: s.versions},
 		{Name: "journal.txt", What: "the service's journal", Gather: s.command("journalctl", "--unit", units, "--lines", "2000", "--no-pager", "--output", "short-iso")},
 		{Name: "units.txt", What: "the service's state", Gather: s.command("systemctl", "show", "--no-pager",
 			"--property", "Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ExecMainCode,FragmentPath,DropInPaths,UnitFileState,ActiveEnterTimestamp",
