@@ -52,42 +52,49 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// world is what the actions of a mode have made of the board.
+type world struct {
+	phase         Phase
+	camera, trial bool // trial is a network that is joined, and neither kept nor forgotten
+}
+
+func (w world) after(t *testing.T, e Event) world {
+	now := w
+	now.trial = w.trial || w.phase == Joining && e == Joined
+	var actions []Action
+	now.phase, actions = Step(w.phase, e)
+	for _, a := range actions {
+		switch a {
+		case Look:
+			if now.camera {
+				t.Errorf("%+v, %s: a second camera is opened", w, e)
+			}
+			now.camera = true
+		case Blind:
+			now.camera = false
+		case Keep:
+			if e != Enrolled {
+				t.Errorf("%+v, %s: the network is kept", w, e)
+			}
+			now.trial = false
+		case Forget:
+			now.trial = false
+		}
+	}
+	return now
+}
+
 // Whatever happens, in whatever order: one camera is open at most, and only while
 // codes are looked for; and a network that was joined is kept by an enrolment, and by
 // nothing else. All that can be reached is walked through.
 func TestStepLeavesNothing(t *testing.T) {
-	type world struct {
-		phase         Phase
-		camera, trial bool // trial is a network that is joined, and neither kept nor forgotten
-	}
 	todo := []world{{phase: Off}}
 	seen := map[world]bool{todo[0]: true}
 	for len(todo) > 0 {
 		w := todo[0]
 		todo = todo[1:]
 		for _, e := range events() {
-			now := w
-			now.trial = w.trial || w.phase == Joining && e == Joined
-			var actions []Action
-			now.phase, actions = Step(w.phase, e)
-			for _, a := range actions {
-				switch a {
-				case Look:
-					if now.camera {
-						t.Errorf("%+v, %s: a second camera is opened", w, e)
-					}
-					now.camera = true
-				case Blind:
-					now.camera = false
-				case Keep:
-					if e != Enrolled {
-						t.Errorf("%+v, %s: the network is kept", w, e)
-					}
-					now.trial = false
-				case Forget:
-					now.trial = false
-				}
-			}
+			now := w.after(t, e)
 			tried := now.phase == Clock || now.phase == Enrolling
 			if now.camera != (now.phase == Looking) || now.trial && !tried {
 				t.Errorf("%s leads from %+v to %+v", e, w, now)
