@@ -75,14 +75,14 @@ func (e *exam) timeSync(ctx context.Context, dir string) (time.Duration, error) 
 	defer f.Close()
 	var took []time.Duration
 	for range syncs {
-		begun := time.Now()
+		begun := e.probes.now()
 		if _, err := f.Write(make([]byte, 4096)); err != nil {
 			return 0, fmt.Errorf("write to %s: %w", dir, err)
 		}
 		if err := e.probes.sync(f); err != nil {
 			return 0, fmt.Errorf("make what was written to %s safe: %w", dir, err)
 		}
-		if took = append(took, time.Since(begun)); ctx.Err() != nil || took[len(took)-1] > time.Second {
+		if took = append(took, e.probes.now().Sub(begun)); ctx.Err() != nil || took[len(took)-1] > time.Second {
 			break // slow enough to be told
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -186,7 +187,9 @@ func TestDoctorNamesFaultsOfTheBoard(t *testing.T) {
 			p.opts.board.zones = []string{"cpu-thermal"}
 		}, doctor.Temperature, "too hot", 1},
 		"slow disk": {func(t *testing.T, p *patient) {
-			p.opts.probes.sync = func(interface{ Sync() error }) error { time.Sleep(1100 * time.Millisecond); return nil }
+			var waited atomic.Int64
+			p.opts.probes.now = func() time.Time { return time.Now().Add(time.Duration(waited.Load())) }
+			p.opts.probes.sync = func(interface{ Sync() error }) error { waited.Add(int64(1100 * time.Millisecond)); return nil }
 		}, doctor.Disk, "slow", 1},
 	}
 	for name, test := range tests {
