@@ -54,29 +54,38 @@ func text(cfg configs.Config, set []string, lines []Line) ([]byte, error) {
 // Old is what stands behind the name of the file that setup keeps.
 const Old = ".old"
 
-// write replaces the file at once, or not at all, and keeps the one of before beside
-// it.
-func write(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return asRoot(fmt.Errorf("write the configuration: %w", err))
+// write replaces the file, and keeps the one of before beside it. Anybody may read it:
+// it names files with secrets, and holds none.
+func write(path string, data []byte) error {
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = replace(path, data, 0o644, func() error { return keep(path) })
 	}
-	temporary, err := os.CreateTemp(dir, ".bril-setup-")
 	if err != nil {
 		return asRoot(fmt.Errorf("write the configuration: %w", err))
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write the configuration: %w", errors.Join(err, os.Remove(temporary.Name())))
-		}
-	}()
-	_, err = temporary.Write(data)
-	// Anybody may read it: it names files with secrets, and holds none.
-	err = errors.Join(err, temporary.Chmod(0o644), temporary.Sync(), temporary.Close())
+	return nil
+}
+
+// replace puts a new file in the place of one at once, or not at all; before is done
+// when it is ready. What root has others name, as in /tmp, is never opened: a link or
+// the mode of another's file counts for nothing.
+func replace(path string, data []byte, mode os.FileMode, before func() error) (err error) {
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, ".bril-setup-")
 	if err != nil {
 		return err
 	}
-	if err := keep(path); err != nil {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temporary.Name()))
+		}
+	}()
+	_, err = temporary.Write(data)
+	if err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
+		return err
+	}
+	if err := before(); err != nil {
 		return err
 	}
 	if err := os.Rename(temporary.Name(), path); err != nil {

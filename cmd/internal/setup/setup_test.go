@@ -300,6 +300,25 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// The picture shows somebody: it is for who asked, whatever stood in its place.
+func TestPicture(t *testing.T) {
+	dir := t.TempDir()
+	other, file := filepath.Join(dir, "other"), filepath.Join(dir, "look.jpg")
+	if err := errors.Join(os.WriteFile(other, []byte("somebody's"), 0o644), os.Symlink(other, file)); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench()
+	cfg := b.config(t, filepath.Join(dir, "bril.yaml"))
+	cfg.Picture = file
+	b.run(t, cfg, "")
+	if info, err := os.Lstat(file); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if data, err := os.ReadFile(other); err != nil || string(data) != "somebody's" {
+		t.Errorf("what a link led to holds %q, %v", data, err)
+	}
+}
+
 func TestBadFile(t *testing.T) {
 	b := newBench()
 	cfg := b.config(t, filepath.Join(t.TempDir(), "bril.yaml"))

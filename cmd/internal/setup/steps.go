@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/bril-edge/bril/configs"
@@ -127,7 +126,7 @@ func (s *setup) snapshot(ctx context.Context) (Step, error) {
 	if err = errors.Join(err, back(context.WithoutCancel(ctx))); err != nil {
 		return Step{}, err
 	}
-	if err := os.WriteFile(file, picture, 0o600); err != nil {
+	if err := replace(file, picture, 0o600, func() error { return nil }); err != nil {
 		return Step{}, fmt.Errorf("save the snapshot: %w", err)
 	}
 	return Step{Status: OK, Message: fmt.Sprintf("%s shows what the camera sees (%d kB)", file, (len(picture)+999)/1000)}, nil
