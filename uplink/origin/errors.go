@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"syscall"
 	"time"
@@ -99,6 +100,7 @@ func (c *Client) unanswered(ctx context.Context, q Request, err error, timeout t
 	var verification *tls.CertificateVerificationError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
+	var unknown *net.DNSError
 	switch {
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		err = fmt.Errorf("no complete answer within %v: %w", timeout, err)
@@ -113,6 +115,8 @@ func (c *Client) unanswered(ctx context.Context, q Request, err error, timeout t
 		err = WithHint(fmt.Errorf("%w: %w", ErrCertificate, err), "is the certificate made for this host name, by an authority that this machine knows?")
 	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
 		err = WithHint(fmt.Errorf("%w: %w", c.cfg.Foreign, err), "this port speaks plain http; https is needed off loopback")
+	case errors.As(err, &unknown):
+		err = WithHint(err, "is the name right? check "+c.cfg.Key+", and whether this network's name server answers")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		err = WithHint(err, "is the endpoint running? check "+c.cfg.Key)
 	}
