@@ -225,6 +225,8 @@ func classify(err error) (code int, hint string) {
 		return codeConfiguration, hint
 	case errors.Is(err, syscall.EADDRINUSE):
 		return codeFailed, "another program has the port; --listen 127.0.0.1:0 takes one that is free"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return codeFailed, "this machine has no such address: --listen takes one of its own, or 0.0.0.0 for all"
 	case errors.Is(err, fs.ErrPermission):
 		return codePermission, "be the user whose files these are; a port below 1024 is for root"
 	}

@@ -57,6 +57,9 @@ func (d *deviceCommand) with(command string, do func(enrolments) error) error {
 }
 
 func hinted(err error) error {
+	if errors.Is(err, devices.ErrUnknown) {
+		return advised{err, "showroom devices list and showroom token list show what there is"}
+	}
 	if errors.Is(err, devices.ErrNoPin) {
 		return &showroom.ConfigError{Problem: err, Hint: "start showroom with --data and --tls-own (or --tls-cert and --tls-key) first"}
 	}
