@@ -45,6 +45,7 @@ type Identity struct {
 	spread time.Duration // by which boards that are alike do not renew at once
 
 	changed chan struct{}
+	doubted chan struct{} // holds one value once the endpoint has forbidden something
 
 	mu          sync.Mutex
 	record      record
@@ -96,7 +97,7 @@ func newIdentity(cfg Config, key crypto.Signer, r *record) (*Identity, error) {
 		return nil, err
 	}
 	return &Identity{
-		cfg: cfg, key: key, spread: rand.N(spreadOver), changed: make(chan struct{}, 1),
+		cfg: cfg, key: key, spread: rand.N(spreadOver), changed: make(chan struct{}, 1), doubted: make(chan struct{}, 1),
 		record: *r, doc: doc, roots: roots, certificate: certificate,
 	}, nil
 }
@@ -157,7 +158,15 @@ func (i *Identity) Origin() *origin.Identity {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return &origin.Identity{Origins: i.doc.origins(), Roots: i.roots, Certificate: i.Certificate}
+	return &origin.Identity{Origins: i.doc.origins(), Roots: i.roots, Certificate: i.Certificate, Doubted: i.doubt}
+}
+
+// doubt has Run ask whether the board is still who it was.
+func (i *Identity) doubt() {
+	select {
+	case i.doubted <- struct{}{}:
+	default:
+	}
 }
 
 // Changed has a value once the endpoint has said something else than before: what was

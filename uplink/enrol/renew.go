@@ -31,18 +31,23 @@ const (
 // keyEnrolment is what errors name where a command would have --server.
 const keyEnrolment = "the enrolment's server"
 
-// Run renews the certificate when that is due, and asks once a day whether the
-// endpoint has anything new to say, until ctx ends.
+// Run renews the certificate when that is due, and asks whether the endpoint has
+// anything new to say, once a day and when it forbids something, until ctx ends.
 func (i *Identity) Run(ctx context.Context) error {
 	next := time.Now().Add(rand.N(firstLook))
 	if i.due() {
 		next = time.Now()
 	}
+	var asked time.Time
 	for {
-		if !pause(ctx, min(time.Until(next), glance)) {
+		doubted := i.pause(ctx, min(time.Until(next), glance))
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		fine := i.Status().Count == 0
+		if fine && doubted { // what is in trouble already has its own pace
+			next = latest(time.Now(), asked.Add(failedFirst))
+		}
 		if time.Now().Before(next) && !(fine && i.due()) {
 			continue
 		}
@@ -50,19 +55,30 @@ func (i *Identity) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		next = time.Now().Add(i.wait(err))
+		asked = time.Now()
+		next = asked.Add(i.wait(err))
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
+// pause waits, at most until there is a doubt.
+func (i *Identity) pause(ctx context.Context, d time.Duration) (doubted bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return false
+	case <-i.doubted:
 		return true
 	case <-ctx.Done():
 		return false
 	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // due says whether the certificate is to be renewed: at once where it has expired.

@@ -15,6 +15,7 @@ type Identity struct {
 	Origins     []string                // the enrolled ones, as Of writes them
 	Roots       *x509.CertPool          // the only authorities that are believed there; the system's when nil
 	Certificate func() *tls.Certificate // asked for each connection, as it is renewed; nil where there is none
+	Doubted     func()                  // is told, and returns at once, when one of them forbids something; nobody when nil
 }
 
 // Over returns base for all origins but the enrolled ones, which get a transport like
@@ -33,7 +34,7 @@ func (i *Identity) Over(base *http.Transport) http.RoundTripper {
 		}
 		return &tls.Certificate{}, nil // says that there is none
 	}
-	t := enrolled{own: own, other: base, origins: map[string]bool{}}
+	t := enrolled{own: own, other: base, origins: map[string]bool{}, doubted: i.Doubted}
 	for _, o := range i.Origins {
 		t.origins[o] = true
 	}
@@ -44,14 +45,19 @@ func (i *Identity) Over(base *http.Transport) http.RoundTripper {
 type enrolled struct {
 	origins    map[string]bool
 	own, other *http.Transport
+	doubted    func() // may be nil
 }
 
 // RoundTrip sends a request by the transport for its origin.
 func (t enrolled) RoundTrip(req *http.Request) (*http.Response, error) {
-	if t.origins[Of(req.URL)] {
-		return t.own.RoundTrip(req)
+	if !t.origins[Of(req.URL)] {
+		return t.other.RoundTrip(req)
 	}
-	return t.other.RoundTrip(req)
+	answer, err := t.own.RoundTrip(req)
+	if err == nil && answer.StatusCode == http.StatusForbidden && t.doubted != nil {
+		t.doubted()
+	}
+	return answer, err
 }
 
 // CloseIdleConnections closes those of both.

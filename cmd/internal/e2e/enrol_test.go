@@ -128,6 +128,7 @@ func TestEnrolled(t *testing.T) {
 		said, _ := json.Marshal(s.Errors)
 		return strings.Contains(string(said), "revoked")
 	})
+	a.wait("known to be revoked", func(s control.Status) bool { return s.Device != nil && s.Device.State == "revoked" })
 	if said, _ := json.Marshal(s.Errors); !strings.Contains(string(said), "bril enrol") || s.Uplink.State == "connected" {
 		t.Errorf("a revoked device says %s", said)
 	}
