@@ -63,7 +63,7 @@ func TestReproducible(t *testing.T) {
 	}
 	goTool("build", "-tags", "netgo,osusergo,nethttpomithttp2,nodemo", "-o", packager, "../packager")
 	var made [2][]byte
-	for i, how := range []string{"umask 022; export TZ=UTC", "umask 077; export TZ=Asia/Tokyo HOME=/nonexistent"} {
+	for i, how := range []string{"umask 022; export TZ=UTC", "umask 077; export TZ=Asia/Tokyo HOME=" + dir + "/home"} {
 		out := filepath.Join(dir, string(rune('a'+i)))
 		script := how + "; export PATH=" + os.Getenv("PATH") + " GOCACHE=$1 GOMODCACHE=$2 SOURCE_DATE_EPOCH=1700000000; cd ../../.. && exec " + packager +
 			" -arch amd64 -binary " + dir + "/tree/usr/bin/bril -version v1.0.0 -out " + out

@@ -348,7 +348,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: the password is in %v", name, err)
 		}
 	}
-	_, err := Open(Config{Dir: t.TempDir(), SMTP: "smtp://a@mail.example", PasswordFile: "/nonexistent", From: from})
+	_, err := Open(Config{Dir: t.TempDir(), SMTP: "smtp://a@mail.example", PasswordFile: filepath.Join(t.TempDir(), "none"), From: from})
 	wantError(t, err, os.ErrNotExist)
 	q, err := Open(Config{Dir: t.TempDir(), SMTP: "smtps://a%40b.example@mail.example", PasswordFile: password, From: from})
 	check(t, err)
