@@ -73,7 +73,7 @@ func TestJoinFails(t *testing.T) {
 		t.Run(fmt.Sprint(reason), func(t *testing.T) {
 			bus := networktest.Bus(t)
 			fake := networktest.Start(t, bus, true)
-			fake.Fails = reason
+			fake.Have(networktest.Trouble{Fails: reason})
 			_, err := connect(t, bus).Join(t.Context(), Profile{SSID: "x", Security: WPA2, Password: "correct horse"})
 			if err == nil || want != nil && !errors.Is(err, want) || strings.Contains(err.Error(), "correct") {
 				t.Errorf("%v", err)
@@ -92,7 +92,7 @@ func TestJoinFails(t *testing.T) {
 func TestJoinTakesTooLong(t *testing.T) {
 	bus := networktest.Bus(t)
 	fake := networktest.Start(t, bus, true)
-	fake.Hangs = true
+	fake.Have(networktest.Trouble{Hangs: true})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
 		<-fake.Began()
@@ -117,7 +117,7 @@ func TestNoWay(t *testing.T) {
 	if _, err := m.Join(t.Context(), Profile{SSID: "x", Security: Open}); !errors.Is(err, ErrNoWiFi) {
 		t.Errorf("with a wire: %v", err)
 	}
-	fake.Denied = true
+	fake.Have(networktest.Trouble{Denied: true})
 	if _, err := m.Add(t.Context(), Profile{SSID: "x", Security: Open}); !errors.Is(err, ErrDenied) {
 		t.Errorf("without permission: %v", err)
 	}

@@ -61,19 +61,20 @@ func Bus(t testing.TB) string {
 	return strings.TrimSpace(address)
 }
 
+// Trouble is what a Manager has, none at first.
+type Trouble struct {
+	Fails  uint32 // the reason of NMDeviceStateReason for which joining fails; 0 for none
+	Hangs  bool   // joining never ends
+	Denied bool   // it refuses all changes
+}
+
 // Manager is the fake.
 type Manager struct {
-	// Fails is the reason of NMDeviceStateReason for which joining fails; 0 for none.
-	Fails uint32
-	// Hangs has joining never end.
-	Hangs bool
-	// Denied has it refuse all changes.
-	Denied bool
-
 	conn  *dbus.Conn
 	props *prop.Properties // of the active connection
 
 	mu    sync.Mutex
+	now   Trouble
 	all   map[dbus.ObjectPath]map[string]map[string]dbus.Variant
 	disk  map[dbus.ObjectPath]bool
 	count int
@@ -115,14 +116,27 @@ func Start(t testing.TB, bus string, wifi bool) *Manager {
 	return m
 }
 
+// Have gives it trouble.
+func (m *Manager) Have(t Trouble) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = t
+}
+
+func (m *Manager) trouble() Trouble {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
 func denied() *dbus.Error { return dbus.NewError(name+".PermissionDenied", []any{"not authorized"}) }
 
 func (m *Manager) add(s map[string]map[string]dbus.Variant, flags uint32, _ map[string]dbus.Variant) (dbus.ObjectPath, map[string]dbus.Variant, *dbus.Error) {
-	if m.Denied {
-		return "/", nil, denied()
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.now.Denied {
+		return "/", nil, denied()
+	}
 	m.count++
 	path := dbus.ObjectPath(fmt.Sprintf("%s/Settings/%d", root, m.count))
 	m.all[path], m.disk[path] = s, flags&1 != 0
@@ -170,15 +184,16 @@ func (m *Manager) activate(path, _, _ dbus.ObjectPath) (dbus.ObjectPath, *dbus.E
 	case m.began <- struct{}{}:
 	default:
 	}
-	if m.Hangs {
+	now := m.trouble()
+	if now.Hangs {
 		return active, nil
 	}
 	state := func(now, before, reason uint32) {
 		_ = m.conn.Emit(device, name+".Device.StateChanged", now, before, reason)
 	}
 	state(40, 30, 0)
-	if m.Fails != 0 {
-		state(120, 50, m.Fails)
+	if now.Fails != 0 {
+		state(120, 50, now.Fails)
 		return active, nil
 	}
 	m.props.SetMust(name+".Connection.Active", "State", uint32(2))
