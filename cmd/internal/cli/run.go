@@ -196,6 +196,10 @@ func (d *daemon) one(ctx context.Context, cfg configs.Config, live bool) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.Run(ctx, live) })
 	g.Go(func() error {
+		select { // who asks before has to wait, and is not told that the daemon stops
+		case <-a.Begun():
+		case <-ctx.Done():
+		}
 		return control.Server{Daemon: a, Describe: Describe, Log: d.log, Lines: d.lines}.Run(ctx, socket)
 	})
 	return g.Wait()

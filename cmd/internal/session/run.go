@@ -21,6 +21,7 @@ const eventQueue = 16
 type Session struct {
 	cfg    Config
 	events chan message
+	begun  chan struct{} // closed when Run takes what is asked for
 	done   chan struct{} // closed when Run has returned
 	meter  meter
 	pulses pulses
@@ -56,7 +57,7 @@ func New(cfg Config) *Session {
 	if cfg.newTimer == nil {
 		cfg.newTimer = newTimer
 	}
-	s := &Session{cfg: cfg, events: make(chan message, eventQueue), done: make(chan struct{}), started: monotonic.Now()}
+	s := &Session{cfg: cfg, events: make(chan message, eventQueue), begun: make(chan struct{}), done: make(chan struct{}), started: monotonic.Now()}
 	s.faults.log = cfg.Log
 	s.recording.tap = cfg.Tap
 	s.shown.Store(&shown{state: State{Phase: Off}})
@@ -84,6 +85,10 @@ type loop struct {
 	background   sync.WaitGroup // what outlives a conversation: farewells, the network watch
 }
 
+// Begun is closed once Run takes what is asked for. Before, the session is off, and
+// refuses.
+func (s *Session) Begun() <-chan struct{} { return s.begun }
+
 // Run goes live when live is set, and serves until ctx ends; then it ends the
 // conversation properly and returns after everything that it started.
 func (s *Session) Run(ctx context.Context, live bool) error {
@@ -96,6 +101,7 @@ func (s *Session) Run(ctx context.Context, live bool) error {
 	l.watchDevices()
 	l.tellPhase()
 	l.show()
+	close(s.begun)
 	if live {
 		l.handle(message{event: On{}})
 	}
