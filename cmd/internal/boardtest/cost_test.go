@@ -11,7 +11,9 @@ import (
 
 const (
 	clockTicks = 100 // a second, of /proc/PID/stat on Linux
-	mostMemory = 30e6
+	// mostMemory finds a leak: on an idle host the agent has 28 to 29 MB, two thirds of
+	// that pages of its own file, and on a busy one up to 32.
+	mostMemory = 33e6
 )
 
 // TestCost prints what the agent costs on the board, and what of it is each
