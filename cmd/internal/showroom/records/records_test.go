@@ -318,7 +318,7 @@ func BenchmarkAppointments(b *testing.B) {
 	d := open(b, b.TempDir(), c)
 	one := book(b, d, anna(), slot(c, time.Hour))
 	_, err := d.sql.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 15000)
-		INSERT INTO appointments SELECT 'a' || i, showroom, glasses, customer, starts - i*1000000, ends - i*1000000, 'done', '', 0, 'c' || i, 't' || i
+		INSERT INTO appointments SELECT 'a' || i, showroom, glasses, customer, starts - i*1000000, ends - i*1000000, 'done', '', 0, 'c' || i, 't' || i, name, phone, locale
 		FROM n, appointments WHERE id = ?`, one.ID)
 	check(b, err)
 	for b.Loop() {
