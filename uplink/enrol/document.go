@@ -44,10 +44,13 @@ type Document struct {
 	TrustedOrigins []string `json:"trusted_origins"`
 	ICEServers     []Relay  `json:"ice_servers"`
 
-	Recipient         string    `json:"recipient"`          // of photos and clips: age1…
-	ConfigurationKeys []string  `json:"configuration_keys"` // ed25519:BASE64, that may sign configuration
-	Roots             string    `json:"roots"`              // PEM; "" for the system's
-	Time              time.Time `json:"time"`               // at the endpoint
+	Recipient         string            `json:"recipient"`          // of photos and clips: age1…
+	ConfigurationKeys []string          `json:"configuration_keys"` // ed25519:BASE64, that may sign configuration
+	FleetURL          string            `json:"fleet_url"`          // https://…, below which the fleet's service is; "" for none
+	Fleet             string            `json:"fleet"`              // the fleet's name
+	Labels            map[string]string `json:"labels"`             // of the device in its fleet
+	Roots             string            `json:"roots"`              // PEM; "" for the system's
+	Time              time.Time         `json:"time"`               // at the endpoint
 }
 
 // Relay is a STUN or TURN server.
@@ -105,7 +108,7 @@ func (d Document) check() error {
 		return fmt.Errorf("server: %w", err)
 	}
 	for _, of := range []struct{ field, address string }{
-		{"whip_url", d.WHIPURL}, {"uploads_url", d.UploadsURL}, {"events_url", d.EventsURL}, {"support_url", d.SupportURL},
+		{"whip_url", d.WHIPURL}, {"uploads_url", d.UploadsURL}, {"events_url", d.EventsURL}, {"support_url", d.SupportURL}, {"fleet_url", d.FleetURL},
 	} {
 		if err := checkAddress(of.address, of.field == "whip_url"); err != nil {
 			return fmt.Errorf("%s: %w", of.field, err)
@@ -190,7 +193,7 @@ func (d Document) pool() (*x509.CertPool, error) {
 
 // origins are those that get to see the certificate.
 func (d Document) origins() (list []string) {
-	for _, address := range []string{d.Server, d.WHIPURL, d.UploadsURL, d.EventsURL, d.SupportURL} {
+	for _, address := range []string{d.Server, d.WHIPURL, d.UploadsURL, d.EventsURL, d.SupportURL, d.FleetURL} {
 		if u, err := origin.Parse(address); err == nil && !slices.Contains(list, origin.Of(u)) {
 			list = append(list, origin.Of(u))
 		}

@@ -21,16 +21,19 @@ type Document struct {
 
 // Endpoint is what all devices are told of the endpoint, for one name.
 type Endpoint struct {
-	Server            string      `json:"server"` // its address
-	WHIP              string      `json:"whip_url"`
-	Uploads           string      `json:"uploads_url"`
-	Events            string      `json:"events_url"`
-	Support           string      `json:"support_url"`        // takes support bundles; "" for none
-	TrustedOrigins    []string    `json:"trusted_origins"`    // others that may get requests and media
-	ICEServers        []ICEServer `json:"ice_servers"`        // STUN and TURN
-	Recipient         string      `json:"recipient"`          // of age: photos and clips are for it
-	ConfigurationKeys []string    `json:"configuration_keys"` // ed25519:BASE64, that may sign configuration
-	Roots             string      `json:"roots"`              // PEM, the authorities of the server; "" for the system's
+	Server            string            `json:"server"` // its address
+	WHIP              string            `json:"whip_url"`
+	Uploads           string            `json:"uploads_url"`
+	Events            string            `json:"events_url"`
+	Support           string            `json:"support_url"`        // takes support bundles; "" for none
+	TrustedOrigins    []string          `json:"trusted_origins"`    // others that may get requests and media
+	ICEServers        []ICEServer       `json:"ice_servers"`        // STUN and TURN
+	Recipient         string            `json:"recipient"`          // of age: photos and clips are for it
+	ConfigurationKeys []string          `json:"configuration_keys"` // ed25519:BASE64, that may sign configuration
+	FleetURL          string            `json:"fleet_url"`          // below which the fleet's service is; "" for none
+	Fleet             string            `json:"fleet"`              // its name
+	Labels            map[string]string `json:"labels"`             // of the device
+	Roots             string            `json:"roots"`              // PEM, the authorities of the server; "" for the system's
 }
 
 // ICEServer is one of RTCIceServer's (W3C WebRTC, section 4.2.4).

@@ -1,0 +1,5 @@
+package fleet
+
+import (
+	_ "github.com/secure-systems-lab/go-securesystemslib/dsse"
+)
