@@ -9,6 +9,9 @@ import (
 	"github.com/bril-edge/bril/hardware/v4l2"
 )
 
+// enough of a frame rate will do: 29.97 for 30.
+const enough = 0.98
+
 // mode is one way in which a camera can be run.
 type mode struct {
 	code          v4l2.FourCC
@@ -98,7 +101,7 @@ func (s Size) rate(fps float64) float64 {
 		return min(max(fps, lowest), highest)
 	}
 	for _, rate := range slices.Backward(s.FPS) {
-		if rate > fps*0.98 { // 29.97 is enough for 30
+		if rate > fps*enough {
 			return rate
 		}
 	}

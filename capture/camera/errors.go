@@ -17,6 +17,7 @@ var (
 	ErrBusy              = errors.New("device in use")
 	ErrNotCamera         = errors.New("not a camera")
 	ErrUnsupportedFormat = errors.New("no usable picture format")
+	ErrUnsupportedMode   = errors.New("no such size or frame rate")
 	ErrGone              = errors.New("device was unplugged")
 	ErrSourceChanged     = errors.New("its signal has another size now")
 	ErrOutOfRange        = errors.New("value out of range")
