@@ -25,6 +25,7 @@ type Config struct {
 	Talkback     Talkback     `json:"talkback"`
 	Calls        Calls        `json:"calls"`
 	Provisioning Provisioning `json:"provisioning"`
+	Fleet        Fleet        `json:"fleet"`
 	Control      Control      `json:"control"`
 	Log          Log          `json:"log"`
 }
@@ -229,6 +230,7 @@ func Default() Config {
 		Upload:       Upload{LiveShare: 40},
 		Cues:         Cues{Device: string(Auto), Language: string(None)},
 		Provisioning: Provisioning{KeyFile: ProvisionKeyFile},
+		Fleet:        Fleet{Enabled: true, MaxBitRate: maxBitRate, MaxRetention: Duration(182 * day)},
 		Talkback:     Talkback{Enabled: true, Output: OutputOpen},
 		Board: Board{
 			Profile: ProfileAuto,

@@ -31,11 +31,8 @@ func Load(path string) (Config, error) { return LoadOver(Default(), path) }
 
 // LoadOver is Load for a file whose keys have other defaults than Default's.
 func LoadOver(base Config, path string) (Config, error) {
-	data, err := read(path)
-	if err != nil {
-		return Config{}, Problems{{File: path, Message: err.Error(), cause: err}}
-	}
-	return parse(base, data, path)
+	cfg, _, err := LoadLayer(base, path)
+	return cfg, err
 }
 
 // read reads a bounded regular file; its errors leave the path to the caller.
@@ -65,27 +62,16 @@ func withoutPath(err error) error {
 //
 // Anchors, aliases, merge keys and tags are refused: what a key is set to
 // stands where the key stands.
-func Parse(data []byte, name string) (Config, error) { return parse(Default(), data, name) }
-
-func parse(cfg Config, data []byte, name string) (Config, error) {
-	d := decoder{file: name, lines: map[string]int{}}
-	if root, ok := d.document(data); ok {
-		d.value(root, reflect.ValueOf(&cfg).Elem(), "")
-	}
-	for _, p := range append(cfg.check(), cfg.paths()...) {
-		p.File, p.Line = name, d.lines[p.Key]
-		d.problems = append(d.problems, p)
-	}
-	if err := d.problems.orNil(); err != nil {
-		return Config{}, err
-	}
-	return cfg, nil
+func Parse(data []byte, name string) (Config, error) {
+	cfg, _, err := Layer{Name: name, Data: data}.Over(Default())
+	return cfg, err
 }
 
 // decoder sets the fields of a Config from YAML nodes and gathers what is wrong.
 type decoder struct {
 	file     string
 	lines    map[string]int // where each key stands
+	refuse   func(key string) (why string)
 	problems Problems
 }
 
@@ -231,8 +217,19 @@ func (d *decoder) mapping(node ast.Node, v reflect.Value, key string) {
 			d.report(it.Key(), full, suggest(v.Type(), name), "unknown key")
 			continue
 		}
+		if why := d.refused(full); why != "" {
+			d.report(it.Key(), full, "", "%s", why)
+			continue
+		}
 		d.value(it.Value(), v.Field(i), full)
 	}
+}
+
+func (d *decoder) refused(key string) string {
+	if d.refuse == nil {
+		return ""
+	}
+	return d.refuse(key)
 }
 
 func (d *decoder) list(node ast.Node, v reflect.Value, key string) {

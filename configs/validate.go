@@ -27,7 +27,7 @@ func (c Config) check() Problems {
 		v.report("camera.source", "", "none, and microphone.source is none too: there is nothing to send")
 	}
 	between(&v, "microphone.gain_db", decibel(c.Microphone.GainDB), -30, 30)
-	between(&v, "video.max_bitrate", c.Video.MaxBitRate, 100_000, 8_000_000)
+	between(&v, "video.max_bitrate", c.Video.MaxBitRate, minBitRate, maxBitRate)
 	between(&v, "video.gop", c.Video.GOP, Duration(time.Second), Duration(time.Minute))
 	v.oneOf("video.encoder", c.Video.Encoder, EncoderAuto, EncoderHardware, EncoderSoftware)
 	between(&v, "audio.bitrate", c.Audio.BitRate, 6_000, 256_000)
@@ -38,6 +38,7 @@ func (c Config) check() Problems {
 	v.cues(c.Cues)
 	v.talkback(c)
 	v.eventsURL(c.Calls.EventsURL)
+	v.fleet(c.Fleet)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	return v.problems
