@@ -44,6 +44,7 @@ type Kept struct {
 	Serial    uint64    `json:"serial"`
 	Content   string    `json:"content"`
 	Envelope  string    `json:"envelope"` // SHA-256 of it, in hex: its file's name
+	Key       string    `json:"key"`      // that signed it, ed25519:BASE64
 	Successor string    `json:"successor,omitempty"`
 	Since     time.Time `json:"since"` // staged, applied or confirmed
 }
@@ -89,6 +90,9 @@ type (
 		At  time.Time
 		Log []string // of the run before
 	}
+	// Rest: the agent has ended as it should, before it was shown whether what is on
+	// probation works. This start does not count.
+	Rest struct{}
 	// Prove: what is on probation works.
 	Prove struct{ At time.Time }
 	// Fail: what is on probation does not.
@@ -109,6 +113,7 @@ func (Stage) event()  {}
 func (Wait) event()   {}
 func (Apply) event()  {}
 func (Start) event()  {}
+func (Rest) event()   {}
 func (Prove) event()  {}
 func (Fail) event()   {}
 func (Broken) event() {}
@@ -158,6 +163,9 @@ func Step(s State, e Event) (State, []Action) {
 		return s.apply(e)
 	case Start:
 		return s.start(e), nil
+	case Rest:
+		s.Starts = max(0, s.Starts-1)
+		return s, nil
 	case Prove:
 		return s.prove(e), nil
 	case Fail:

@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bril-edge/bril/uplink/internal/durable"
+	"github.com/bril-edge/bril/uplink/durable"
 	"github.com/bril-edge/bril/uplink/origin"
 )
 

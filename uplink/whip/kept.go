@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bril-edge/bril/uplink/internal/durable"
+	"github.com/bril-edge/bril/uplink/durable"
 	"github.com/bril-edge/bril/uplink/origin"
 )
 
