@@ -1,10 +1,315 @@
-// Package fleet is a board's line to the service of its fleet: OpAMP over a WebSocket
-// with the board's certificate, and the plain fetch of the same signed bundle. It
-// carries envelopes down and reports up. It believes nothing that it carries, and
-// takes no packages, no connection settings and no commands but a restart and the
+// Package fleet is a board's line to the service of its fleet: OpAMP (version 0.14 of
+// https://opentelemetry.io/docs/specs/opamp/) over a WebSocket with the board's
+// certificate, and beside it the plain fetch of the same signed bundle over HTTPS. It
+// carries envelopes down and reports up. It believes nothing of what it carries, and
+// takes no packages, no connection settings, and no commands but a restart and the
 // request for a support bundle.
+//
+// The messages are opamp-go's. The transport is not: its client has no read deadline,
+// bounds no message, and does not tell when a connection is lost.
 package fleet
 
 import (
-	_ "github.com/open-telemetry/opamp-go/client"
+	"cmp"
+	"context"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bril-edge/bril/configs/fleet"
+	"github.com/bril-edge/bril/uplink/origin"
 )
+
+// keyFleet is what errors name where a configuration would name a key.
+const keyFleet = "the enrolment's fleet_url"
+
+// Config says whose line it is, and what goes over it. Functions are called from Run's
+// goroutines, one at a time; those that are nil do nothing.
+type Config struct {
+	URL            string // of the fleet's service, as the enrolment has it
+	Device         string // its ID, 26 characters of base32: 128 bits
+	Version, Model string
+
+	// Client asks the service. Its Identity is the board's.
+	Client *origin.Client
+
+	// Offer takes an envelope, and returns at once.
+	Offer func(envelope []byte)
+	// Report is what the board tells.
+	Report func() fleet.Report
+	// Effective returns the configuration in effect, and the one without a bundle, as
+	// YAML without secrets.
+	Effective func() (effective, base []byte)
+	// Health is how the board's parts are.
+	Health func() Health
+	// Restart ends the daemon for a new start, or says why not now.
+	Restart func() error
+	// Restarts is where the last restarts are kept, so that they are bounded over
+	// restarts; a file.
+	Restarts string
+	// Support sends a support bundle to where the enrolment says.
+	Support func(ctx context.Context) error
+
+	Heartbeat time.Duration // default 30 s
+	Fetch     time.Duration // between two fetches while the line stands; default 1 h
+	Log       *slog.Logger  // default: none
+
+	now func() time.Time // of tests
+}
+
+// Health is how a part of the board is. Error is empty where it is well.
+type Health struct {
+	Healthy bool
+	Status  string
+	Error   string
+	Since   time.Time
+	Parts   map[string]Health
+}
+
+// Status is how it is with the line.
+type Status struct {
+	Connected bool
+	Since     time.Time // of the connection, or of the trouble
+	Trouble   error     // why there is none; nil while nothing failed
+	Refused   int       // offers that were none of a fleet's configuration
+}
+
+// Link is the line. Its methods may be called concurrently.
+type Link struct {
+	cfg     Config
+	id      []byte
+	line    *url.URL // wss, as https
+	bundle  *url.URL
+	restart restarts
+
+	tell    chan struct{} // holds a value while something is to be told
+	reached chan struct{}
+	once    sync.Once
+
+	mu      sync.Mutex
+	status  Status
+	etag    string
+	refused map[string]bool // kinds that have been logged
+	hash    []byte          // of the last remote configuration
+	support chan struct{}   // holds a value while a support bundle is wanted
+}
+
+// New checks the configuration and starts nothing.
+func New(cfg Config) (*Link, error) {
+	u, err := origin.Parse(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", keyFleet, err)
+	}
+	id, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(cfg.Device))
+	if err != nil || len(id) != 16 {
+		return nil, fmt.Errorf("%.40q is not the ID of a device", cfg.Device)
+	}
+	if cfg.Client == nil {
+		return nil, errors.New("the fleet's line needs a client to ask by")
+	}
+	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, 30*time.Second)
+	cfg.Fetch = cmp.Or(cfg.Fetch, time.Hour)
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	if cfg.now == nil {
+		cfg.now = time.Now
+	}
+	return &Link{
+		cfg: cfg.filled(), id: id, line: u.JoinPath("opamp"), bundle: u.JoinPath("bundle"),
+		restart: restarts{path: cfg.Restarts, now: cfg.now},
+		tell:    make(chan struct{}, 1), reached: make(chan struct{}), refused: map[string]bool{}, support: make(chan struct{}, 1),
+	}, nil
+}
+
+// filled puts functions that do nothing where there are none.
+func (c Config) filled() Config {
+	if c.Offer == nil {
+		c.Offer = func([]byte) {}
+	}
+	if c.Report == nil {
+		c.Report = func() fleet.Report { return fleet.Report{SchemaVersion: fleet.SchemaVersion} }
+	}
+	if c.Effective == nil {
+		c.Effective = func() ([]byte, []byte) { return nil, nil }
+	}
+	if c.Health == nil {
+		c.Health = func() Health { return Health{Healthy: true} }
+	}
+	return c
+}
+
+// Tell has the report told anew, as something of it has changed.
+func (l *Link) Tell() {
+	select {
+	case l.tell <- struct{}{}:
+	default:
+	}
+}
+
+// Reached is closed once the service has answered, over the line or to a fetch.
+func (l *Link) Reached() <-chan struct{} { return l.reached }
+
+func (l *Link) answered() { l.once.Do(func() { close(l.reached) }) }
+
+// Status returns how it is with the line.
+func (l *Link) Status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status
+}
+
+const (
+	// firstWait bounds the wait before the first try: a fleet that is switched on in the
+	// morning does not come all at once.
+	firstWait = 2 * time.Second
+	// lostWait is likewise, after a line that stood: all of them are lost at once when
+	// the service starts anew.
+	lostWait = 5 * time.Second
+	// Tries that fail are tried again after at most backoffFirst, twice that each time,
+	// and at most backoffLast.
+	backoffFirst = time.Second
+	backoffLast  = 2 * time.Minute
+)
+
+// Run keeps the line and fetches beside it, until ctx ends.
+func (l *Link) Run(ctx context.Context) error {
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	parts.Go(func() { l.fetching(ctx) })
+	parts.Go(func() { l.supporting(ctx) })
+	wait, failures := rand.N(firstWait), 0
+	for pause(ctx, wait) {
+		stood, err := l.connect(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if stood {
+			failures, wait = 0, rand.N(lostWait)
+		} else {
+			failures++
+			wait = backoff(failures)
+		}
+		if after := origin.RetryAfter(err); after > wait {
+			wait = after + rand.N(after/2+1)
+		}
+		l.lost(err)
+	}
+	return ctx.Err()
+}
+
+// backoff has full jitter: what failed together is not tried again together.
+func backoff(failures int) time.Duration {
+	most := backoffLast
+	if failures < 8 {
+		most = min(backoffFirst<<(failures-1), backoffLast)
+	}
+	return most/10 + rand.N(most)
+}
+
+// pause waits, and says whether ctx has not ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (l *Link) lost(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.status.Connected || l.status.Trouble == nil {
+		l.status.Since = l.cfg.now()
+		l.cfg.Log.Info("the fleet's service is not reached", "error", err)
+	}
+	l.status.Connected, l.status.Trouble = false, err
+}
+
+func (l *Link) stands() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.Connected, l.status.Since, l.status.Trouble = true, l.cfg.now(), nil
+}
+
+// refuse notes what is none of a fleet's configuration.
+func (l *Link) refuse(kind, why string) {
+	l.mu.Lock()
+	l.status.Refused++
+	told := l.refused[kind]
+	l.refused[kind] = true
+	l.mu.Unlock()
+	if !told {
+		l.cfg.Log.Warn("the fleet's service asks for what is never done: "+why, "kind", kind)
+	}
+	l.Tell()
+}
+
+// refusals are the kinds that were refused, for the report.
+func (l *Link) refusals() (list []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for kind := range l.refused {
+		list = append(list, "fleet: refused "+kind)
+	}
+	return list
+}
+
+// supporting sends a support bundle whenever one is wanted, one at a time.
+func (l *Link) supporting(ctx context.Context) {
+	for {
+		select {
+		case <-l.support:
+		case <-ctx.Done():
+			return
+		}
+		if err := l.cfg.Support(ctx); err != nil {
+			l.cfg.Log.Warn("no support bundle was sent", "error", err)
+			continue
+		}
+		l.cfg.Log.Info("a support bundle was sent to the endpoint")
+	}
+}
+
+// SupportLimit bounds a support bundle, in bytes.
+const SupportLimit = 20 << 20
+
+// ErrNotEncrypted keeps a support bundle that anybody could read from being sent.
+var ErrNotEncrypted = errors.New("not encrypted by age")
+
+// SendSupport sends what read yields, which has to be encrypted by age already, to an
+// address of the enrolment by client.
+func SendSupport(ctx context.Context, client *origin.Client, address string, bundle []byte) error {
+	u, err := origin.Parse(address)
+	if err != nil {
+		return fmt.Errorf("the enrolment's support_url: %w", err)
+	}
+	q := origin.Request{Op: "send the support bundle to", Method: "PUT", URL: u, Here: true,
+		Header: map[string]string{"Content-Type": "application/vnd.age"}, Length: int64(len(bundle))}
+	q.Body = func() io.ReadCloser { return io.NopCloser(strings.NewReader(string(bundle))) }
+	switch {
+	case !strings.HasPrefix(string(bundle[:min(len(bundle), 64)]), "age-encryption.org/v1\n"):
+		return q.Fail(ErrNotEncrypted)
+	case len(bundle) > SupportLimit:
+		return q.Fail(fmt.Errorf("%d MB, of at most %d", len(bundle)>>20, SupportLimit>>20))
+	}
+	if err := client.Check("support_url", u); err != nil {
+		return q.Fail(err)
+	}
+	r, err := client.Do(ctx, 2*time.Minute, q)
+	if err != nil {
+		return err
+	}
+	if r.Status != 201 && r.Status != 204 {
+		return client.Refused(q, r, "", errors.New("it was not taken"))
+	}
+	return nil
+}
