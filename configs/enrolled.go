@@ -54,6 +54,9 @@ func (e Environment) ConfigPath(named string) string {
 // EnrolmentPath returns where an enrolment is kept in a state directory.
 func EnrolmentPath(state string) string { return filepath.Join(state, "enrolment") }
 
+// FleetPath returns where the fleet's configuration is kept in a state directory.
+func FleetPath(state string) string { return filepath.Join(state, "fleet") }
+
 // ServiceState returns the state directory of the installed service, and whether it
 // exists.
 func (e Environment) ServiceState() (dir string, there bool) {

@@ -191,8 +191,9 @@ func (d Document) pool() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// origins are those that get to see the certificate.
-func (d Document) origins() (list []string) {
+// Origins are those of the endpoint, scheme://host[:port], which get to see the
+// certificate.
+func (d Document) Origins() (list []string) {
 	for _, address := range []string{d.Server, d.WHIPURL, d.UploadsURL, d.EventsURL, d.SupportURL, d.FleetURL} {
 		if u, err := origin.Parse(address); err == nil && !slices.Contains(list, origin.Of(u)) {
 			list = append(list, origin.Of(u))

@@ -158,7 +158,7 @@ func (i *Identity) Origin() *origin.Identity {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return &origin.Identity{Origins: i.doc.origins(), Roots: i.roots, Certificate: i.Certificate, Doubted: i.doubt}
+	return &origin.Identity{Origins: i.doc.Origins(), Roots: i.roots, Certificate: i.Certificate, Doubted: i.doubt}
 }
 
 // doubt has Run ask whether the board is still who it was.

@@ -222,7 +222,7 @@ func FuzzDocument(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !isID(d.Device) || !isName(d.Name) || len(d.origins()) == 0 {
+		if !isID(d.Device) || !isName(d.Name) || len(d.Origins()) == 0 {
 			t.Errorf("taken: %+v", d)
 		}
 	})

@@ -29,14 +29,12 @@ import (
 
 // Config says whose bundles are taken. Zero means the default.
 type Config struct {
-	Dir       string           // it is made
-	Member    fleet.Member     // by the enrolment; nothing is taken without a device
-	Keys      []string         // of the enrolment, pinned at the first look for this device
-	Now       func() time.Time // default time.Now
-	Confirmed func() bool      // Now can be trusted; default yes
-	Tail      func() []string  // the newest lines of the log; default none
-	Changed   func()           // Report has changed; returns at once; default nobody
-	Log       *slog.Logger     // default: none
+	Dir    string           // it is made
+	Member fleet.Member     // by the enrolment; nothing is taken without a device
+	Keys   []string         // of the enrolment, pinned at the first look for this device
+	Now    func() time.Time // default time.Now
+	Tail   func() []string  // the newest lines of the log; default none
+	Log    *slog.Logger     // default: none
 
 	before func(op string) error // of tests: each write can fail
 }
@@ -76,7 +74,8 @@ type Adoption struct {
 	early     *candidate     // verified, and not valid yet
 	refused   *fleet.Attempt // the newest that was refused before it was verified
 	seen      map[string]bool
-	trouble   error // of the disk
+	trouble   error  // of the disk
+	changed   func() // Report has changed; nil for nobody
 }
 
 // candidate is a bundle that is signed, for this board and new.
@@ -94,14 +93,8 @@ func Open(cfg Config) (*Adoption, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Confirmed == nil {
-		cfg.Confirmed = func() bool { return true }
-	}
 	if cfg.Tail == nil {
 		cfg.Tail = func() []string { return nil }
-	}
-	if cfg.Changed == nil {
-		cfg.Changed = func() {}
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	f, err := openFiles(cfg.Dir, cfg.before)
@@ -220,7 +213,7 @@ func (a *Adoption) step(e fleet.Event) ([]fleet.Action, error) {
 	if err := a.keep(next); err != nil {
 		return nil, err
 	}
-	a.cfg.Changed()
+	a.tell()
 	return actions, a.raise()
 }
 
@@ -304,6 +297,20 @@ func (a *Adoption) attempt() *fleet.Attempt {
 	}
 	one := *newest
 	return &one
+}
+
+// Watch has changed called whenever Report has changed; nil for nobody. It is to return
+// at once, and may not call back.
+func (a *Adoption) Watch(changed func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.changed = changed
+}
+
+func (a *Adoption) tell() {
+	if a.changed != nil {
+		a.changed()
+	}
 }
 
 // poke has Run look again.

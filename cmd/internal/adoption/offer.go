@@ -101,5 +101,5 @@ func (a *Adoption) turnDown(c *candidate, hash string, err error) {
 // note shows an attempt that is not of the state.
 func (a *Adoption) note(at fleet.Attempt) {
 	a.refused = &at
-	a.cfg.Changed()
+	a.tell()
 }

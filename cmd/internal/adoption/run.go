@@ -186,7 +186,7 @@ func (a *Adoption) waitFor(what string) {
 		return
 	}
 	a.state, _ = fleet.Step(a.state, fleet.Wait{For: what, At: a.cfg.Now()})
-	a.cfg.Changed()
+	a.tell()
 }
 
 // act does what follows from a step, without the lock.

@@ -29,6 +29,7 @@ import (
 	"github.com/bril-edge/bril/hardware/speaker"
 	"github.com/bril-edge/bril/uplink/calls"
 	"github.com/bril-edge/bril/uplink/enrol"
+	fleetline "github.com/bril-edge/bril/uplink/fleet"
 	"github.com/bril-edge/bril/uplink/spool"
 	"github.com/bril-edge/bril/uplink/talkback"
 	"github.com/bril-edge/bril/uplink/upload"
@@ -44,6 +45,7 @@ type Options struct {
 	ConfigPath string
 	Stdin      *os.File // read for the source y4m:-
 	Log        *slog.Logger
+	Fleet      *Fleet              // nil where no fleet configures it
 	Phase      func(session.Phase) // hears of each new phase of the session, and returns at once; may be nil
 
 	board  *board         // of tests; nil is this machine's
@@ -83,6 +85,9 @@ type Agent struct {
 	nobodySince time.Time
 	anew        anew
 
+	line  *fleetline.Link // to the fleet's service; nil without one
+	moved chan struct{}   // holds a value once the phase has changed
+
 	clock    clock.Clock
 	cloud    *cloud // where photos and clips go
 	spool    *spool.Spool
@@ -100,7 +105,7 @@ type Agent struct {
 // New checks what can be checked without opening a device: the endpoint's
 // address, the token. It makes the state directory. Nothing is captured.
 func New(cfg configs.Config, opts Options) (*Agent, error) {
-	a := &Agent{cfg: cfg, opts: opts, ear: newEar(cfg, opts.Log), found: make(chan struct{}, 1)}
+	a := &Agent{cfg: cfg, opts: opts, ear: newEar(cfg, opts.Log), found: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 	a.cues = newCues(cfg, a.ear, opts.Log)
 	a.call = a.newCall()
 	if err := a.useBoard(); err != nil {
@@ -126,6 +131,7 @@ func (a *Agent) open() (err error) {
 	}
 	a.openClock()
 	a.openIdentity()
+	a.line = a.openLine()
 	if a.client, err = a.newClient(); err != nil {
 		return err
 	}
@@ -195,6 +201,7 @@ func (a *Agent) Run(ctx context.Context, live bool) error {
 	defer a.mayProvision(own)()
 	a.runClock(own)
 	a.runIdentity(own)
+	a.runFleet(own)
 	a.runBoard(own)
 	a.watchPower(own)
 	a.runSpool(own)

@@ -71,5 +71,6 @@ func (a *Agent) Status() control.Status {
 	a.showUpdate(&s)
 	a.showCall(&s)
 	a.showEnrolment(&s)
+	a.showFleet(&s)
 	return s
 }

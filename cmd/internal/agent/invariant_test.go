@@ -131,7 +131,7 @@ func yaml(key []string, value string) string {
 // No control call and no press does, in whatever order: every action, every path
 // of the socket, every gesture on every button.
 func TestNoControlCallTurnsTheLightOff(t *testing.T) {
-	if n := reflect.TypeFor[control.Daemon]().NumMethod(); n != 14 {
+	if n := reflect.TypeFor[control.Daemon]().NumMethod(); n != 15 {
 		t.Errorf("the daemon takes %d calls; this test knows Status, Live, Call, Photo, Clip, Spool, SpoolAct, Mute and those of Enroller, Examiner and Provisioner", n)
 	}
 	g := newGlasses(t)

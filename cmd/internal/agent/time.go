@@ -31,10 +31,17 @@ func (a *Agent) runClock(ctx context.Context) {
 	})
 }
 
+// Time is now, as far as the board knows: it never falls.
+func (a *Agent) Time() time.Time {
+	now, _ := a.clock.Now()
+	return now
+}
+
 // phase passes on a new phase of the session.
 func (a *Agent) phase(now session.Phase) {
 	a.board.signals.phase(now)
 	a.anew.phase(now)
+	a.move()
 	if a.opts.Phase != nil {
 		a.opts.Phase(now)
 	}

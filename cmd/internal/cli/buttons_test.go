@@ -16,6 +16,7 @@ import (
 type pressed struct {
 	control.Enroller
 	control.Examined
+	control.Configured
 	control.Provisioner
 
 	status control.Status

@@ -19,6 +19,7 @@ import (
 // `keeper SOCKET WHAT` of the stories. WHAT is live, off (no conversation), bare
 // (no recipient) or full.
 type keeper struct {
+	control.Configured
 	control.Enroller
 	unexamined
 	control.Provisioner

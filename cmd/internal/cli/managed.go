@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
@@ -41,9 +42,23 @@ func (m *managed) run(ctx context.Context, progress func(context.Context) ([]ses
 	}
 	return service.Run(ctx, service.Config{
 		Progress: progress, Status: m.client.Status, Changed: m.changed, Watchdog: every,
-		Restart: filepath.Join(filepath.Dir(m.socket), restartFile), Log: m.log,
+		Restart: m.restartPath(), Log: m.log,
 	})
 }
+
+// restarts says whether somebody starts the daemon anew when it ends.
+func (m *managed) restarts() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
+
+// restart ends the daemon at the next moment that cuts nobody off.
+func (m *managed) restart() {
+	if err := os.WriteFile(m.restartPath(), nil, 0o600); err != nil {
+		m.log.Error("restart", "error", err)
+		return
+	}
+	m.phase("")
+}
+
+func (m *managed) restartPath() string { return filepath.Join(filepath.Dir(m.socket), restartFile) }
 
 func (m *managed) close() { m.client.Close() }
 

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -15,7 +13,6 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/agent"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/journal"
-	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 )
 
@@ -87,11 +84,10 @@ given. What fails is tried again and shown by ` + "`bril status`" + `; the daemo
 		Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.control = o.socket
-			configure := func() (configs.Config, error) {
-				cfg, _, err := layered(f.config, func(cfg configs.Config) (configs.Config, error) { return f.apply(c, cfg) })
-				return cfg, err // what cannot be read of the enrolment, the agent shows
+			read := func() (*layers, error) { // what cannot be read of the enrolment, the agent shows
+				return readLayers(f.config, func(cfg configs.Config) (configs.Config, error) { return f.apply(c, cfg) })
 			}
-			return runDaemon(c.Context(), o, configure, f.live)
+			return runDaemon(c.Context(), o, read, f.live)
 		},
 	}
 	f.add(c)
@@ -105,17 +101,20 @@ given. What fails is tried again and shown by ` + "`bril status`" + `; the daemo
 const heapGrowth = 50
 
 // runDaemon runs the agent and its control socket until ctx ends. When the board has
-// become somebody else it makes the agent anew, by a configuration that is read again.
-func runDaemon(ctx context.Context, o *options, configure func() (configs.Config, error), live bool) error {
-	cfg, err := configure()
+// become somebody else, or its fleet sets something else, it makes the agent anew, by a
+// configuration that is read again.
+func runDaemon(ctx context.Context, o *options, read func() (*layers, error), live bool) error {
+	l, err := read()
 	if err != nil {
 		return err
 	}
+	cfg := l.cfg
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
 	var ring journal.Ring
-	log := newLog(o.app.Stderr, cfg.Log, &ring)
+	var level slog.LevelVar
+	log := newLog(o.app.Stderr, cfg.Log, &level, &ring)
 	for _, warning := range cfg.Warnings() {
 		log.Warn(warning.Error())
 	}
@@ -135,88 +134,29 @@ func runDaemon(ctx context.Context, o *options, configure func() (configs.Config
 	log.Info("bril "+o.app.Version, "state", state)
 	d := daemon{
 		options: agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Stdin: o.app.Stdin, Log: log, Phase: manager.phase},
-		socket:  listener, lines: &ring, log: log,
+		app:     o, socket: listener, lines: &ring, level: &level, log: log, read: read, manager: manager,
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.run(ctx, cfg, configure, live) })
+	g.Go(func() error { return d.run(ctx, live) })
 	g.Go(func() error { return manager.run(ctx, d.progress) })
 	return ended(g.Wait())
 }
 
-// daemon is what stays while the agent is made anew.
-type daemon struct {
-	options agent.Options
-	socket  *control.Listener
-	lines   *journal.Ring
-	log     *slog.Logger
-
-	now atomic.Pointer[agent.Agent] // nil between two
-}
-
-// progress is how far the parts of the session are.
-func (d *daemon) progress(ctx context.Context) ([]session.Part, error) {
-	if a := d.now.Load(); a != nil {
-		return a.Progress(ctx)
-	}
-	return nil, nil
-}
-
-// run runs one agent after another until ctx ends.
-func (d *daemon) run(ctx context.Context, cfg configs.Config, configure func() (configs.Config, error), live bool) error {
-	for {
-		err := d.one(ctx, cfg, live)
-		if !errors.Is(err, agent.ErrAnew) {
-			return err
-		}
-		if cfg, err = configure(); err != nil {
-			return err
-		}
-		live = false
-	}
-}
-
-// one runs an agent until ctx ends, or it is to be made anew. Commands that come
-// while there is none wait.
-func (d *daemon) one(ctx context.Context, cfg configs.Config, live bool) error {
-	a, err := agent.New(cfg, d.options)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	socket, err := d.socket.Lend()
-	if err != nil {
-		return err
-	}
-	d.log.Info("ready", "endpoint", cfg.Uplink.WHIPURL)
-	if !live {
-		d.log.Info("waiting: a button or `bril live on` goes live")
-	}
-	d.now.Store(a)
-	defer d.now.Store(nil)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return a.Run(ctx, live) })
-	g.Go(func() error {
-		select { // who asks before has to wait, and is not told that the daemon stops
-		case <-a.Begun():
-		case <-ctx.Done():
-		}
-		return control.Server{Daemon: a, Describe: Describe, Log: d.log, Lines: d.lines}.Run(ctx, socket)
-	})
-	return g.Wait()
+func setLevel(level *slog.LevelVar, cfg configs.Log) {
+	var now slog.Level // info, for what cannot be: the configuration was validated
+	_ = now.UnmarshalText([]byte(cfg.Level))
+	level.Set(now)
 }
 
 // newLog makes what the daemon logs to: w as it is configured, and the ring, which
 // has at least what is of level info.
-func newLog(w io.Writer, cfg configs.Log, ring *journal.Ring) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
-		level = slog.LevelInfo // cannot be: the configuration was validated
-	}
+func newLog(w io.Writer, cfg configs.Log, level *slog.LevelVar, ring *journal.Ring) *slog.Logger {
+	setLevel(level, cfg)
 	w = journal.Redacted(w)
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.Format == "json" {
 		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewMultiHandler(handler, ring.Handler(min(level, slog.LevelInfo))))
+	return slog.New(slog.NewMultiHandler(handler, ring.Handler(slog.LevelInfo)))
 }

@@ -16,10 +16,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/bril-edge/bril/cmd/internal/adoption"
 )
 
 // fake is a daemon whose state is the last action.
 type fake struct {
+	fleet adoption.View
 	mu    sync.Mutex
 	state string
 	err   error                           // of Live and what is kept
@@ -39,6 +42,8 @@ func (f *fake) Provision(ctx context.Context, each func(Provisioning) error) err
 	}
 	return nil
 }
+
+func (f *fake) Fleet() (adoption.View, error) { return f.fleet, f.err }
 
 func (f *fake) StopProvision(context.Context) error { return f.err }
 

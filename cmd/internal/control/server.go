@@ -34,6 +34,7 @@ type Daemon interface {
 	// Mute has the customer heard no longer, or again.
 	Mute(on bool) (Talkback, error)
 	Examined
+	Configured
 }
 
 // The bounds of what a client can take up.
@@ -144,6 +145,7 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("POST /v1/doctor", h.doctor)
 	mux.HandleFunc("GET /v1/log", h.bodiless(h.readLog))
 	mux.HandleFunc("POST /v1/provision", h.provision)
+	mux.HandleFunc("GET /v1/fleet", h.bodiless(h.fleet))
 	mux.HandleFunc("/", h.unknown)
 	return mux
 }

@@ -16,6 +16,7 @@
 //	DELETE /v1/enrol                       the Enrolment after it
 //	POST /v1/doctor {"only":[],"no_input":true}  one DoctorLine a line, the last one with the report
 //	POST /v1/provision {"action":"start"}  one Provisioning a line, until the mode has ended
+//	GET  /v1/fleet                         one FleetView
 //	GET  /v1/log?lines=100                 one Log: the last lines
 //
 // Every other answer is a Problem.
@@ -56,6 +57,8 @@ type Status struct {
 	Upload    Upload      `json:"upload"`
 
 	Talkback *Talkback `json:"talkback,omitempty"` // only where it is enabled
+
+	Fleet *FleetStatus `json:"fleet,omitempty"` // only where the enrolment has a fleet
 
 	Update *Update `json:"update,omitempty"` // only where the package's timer has looked
 

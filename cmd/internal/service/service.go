@@ -58,8 +58,9 @@ func SystemdNotify(state string) error {
 // never.
 func SystemdWatchdog() (time.Duration, error) { return daemon.SdWatchdogEnabled(false) }
 
-// ErrRestart is why Run returns when a newer version is to take over.
-var ErrRestart = errors.New("a newer version takes over")
+// ErrRestart is why Run returns when a new start of the daemon is asked for, as by a
+// newer version of it.
+var ErrRestart = errors.New("a new start is asked for")
 
 // Run tells the service manager until ctx ends, or returns ErrRestart. What cannot be
 // told is logged: a daemon works without anybody who looks after it.

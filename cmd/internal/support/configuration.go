@@ -1,6 +1,7 @@
 package support
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,9 +40,23 @@ func (c Configuration) effective(context.Context) ([]byte, error) {
 	if c.Err != nil {
 		return nil, c.Err
 	}
-	cfg := c.Config
+	text, err := Effective(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	head := "# " + c.source() + "\n"
+	if c.Unread != nil {
+		head += "# without the enrolment: " + oneLine(c.Unread.Error()) + "\n"
+	}
+	return append([]byte(head), text...), nil
+}
+
+// Effective returns a configuration as YAML, without what could be used to log in
+// somewhere: user names of relays, and keys that are part of addresses.
+func Effective(of configs.Config) ([]byte, error) {
+	cfg := of
 	cfg.Uplink.ICEServers = nil
-	for _, server := range c.Config.Uplink.ICEServers {
+	for _, server := range of.Uplink.ICEServers {
 		if server.Username != "" {
 			server.Username = redact.Mark
 		}
@@ -51,11 +66,10 @@ func (c Configuration) effective(context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := "# " + c.source() + "\n"
-	if c.Unread != nil {
-		head += "# without the enrolment: " + oneLine(c.Unread.Error()) + "\n"
+	for _, key := range streamKeys(cfg.Uplink.WHIPURL, cfg.Upload.URL, cfg.Calls.EventsURL) {
+		text = bytes.ReplaceAll(text, []byte(key), []byte(redact.Mark))
 	}
-	return append([]byte(head), text...), nil
+	return text, nil
 }
 
 func (c Configuration) source() string {

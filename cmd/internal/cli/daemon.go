@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bril-edge/bril/cmd/internal/adoption"
+	"github.com/bril-edge/bril/cmd/internal/agent"
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/journal"
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/cmd/internal/support"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/configs/fleet"
+)
+
+// daemon is what stays while the agent is made anew.
+type daemon struct {
+	options agent.Options
+	app     *options
+	socket  *control.Listener
+	lines   *journal.Ring
+	level   *slog.LevelVar
+	log     *slog.Logger
+	read    func() (*layers, error) // the board's own layers
+	manager *managed
+
+	now atomic.Pointer[agent.Agent] // nil between two
+}
+
+// progress is how far the parts of the session are.
+func (d *daemon) progress(ctx context.Context) ([]session.Part, error) {
+	if a := d.now.Load(); a != nil {
+		return a.Progress(ctx)
+	}
+	return nil, nil
+}
+
+// run runs one agent after another until ctx ends.
+func (d *daemon) run(ctx context.Context, live bool) error {
+	for {
+		err := d.one(ctx, live)
+		if !errors.Is(err, agent.ErrAnew) {
+			return err
+		}
+		live = false
+	}
+}
+
+// one runs an agent until ctx ends, or it is to be made anew. Commands that come
+// while there is none wait.
+func (d *daemon) one(ctx context.Context, live bool) error {
+	a, cfg, err := d.make()
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	socket, err := d.socket.Lend()
+	if err != nil {
+		return err
+	}
+	d.log.Info("ready", "endpoint", cfg.Uplink.WHIPURL)
+	if !live {
+		d.log.Info("waiting: a button or `bril live on` goes live")
+	}
+	d.now.Store(a)
+	defer d.now.Store(nil)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.Run(ctx, live) })
+	g.Go(func() error {
+		select { // who asks before has to wait, and is not told that the daemon stops
+		case <-a.Begun():
+		case <-ctx.Done():
+		}
+		return control.Server{Daemon: a, Describe: Describe, Log: d.log, Lines: d.lines}.Run(ctx, socket)
+	})
+	return g.Wait()
+}
+
+// make makes an agent, by what the fleet has set where that works: nothing that is
+// signed keeps the daemon from running. What has had its starts is given up before
+// anything is read.
+func (d *daemon) make() (*agent.Agent, configs.Config, error) {
+	l, err := d.read()
+	if err != nil {
+		return nil, configs.Config{}, err
+	}
+	taken := d.adoption(l)
+	for {
+		var start adoption.Start
+		if taken != nil {
+			if start, err = taken.Begin(); err != nil {
+				d.log.Error("run without what the fleet has set", "error", err)
+			}
+		}
+		a, err := d.with(l, taken, start)
+		if err == nil {
+			return a, l.cfg, nil
+		}
+		if start.Bundle == nil {
+			return nil, configs.Config{}, err
+		}
+		if kept := taken.Broken(err); kept != nil {
+			d.log.Error("run without what the fleet has set", "error", kept)
+			taken = nil
+		}
+	}
+}
+
+// with makes an agent of the layers and a bundle.
+func (d *daemon) with(l *layers, taken *adoption.Adoption, start adoption.Start) (*agent.Agent, error) {
+	if err := l.over(start.Bundle, start.SecretsDir); err != nil {
+		return nil, err
+	}
+	setLevel(d.level, l.cfg.Log)
+	o := d.options
+	if taken != nil {
+		o.Fleet = d.fleet(taken)
+	}
+	if start.Bundle != nil {
+		d.log.Info("the fleet's configuration", "bundle", start.Bundle.Serial, "probation", start.Probation)
+	}
+	return agent.New(l.cfg, o)
+}
+
+// adoption takes up what the fleet has set on this board; nil where it may not, or
+// nobody has enrolled the board.
+func (d *daemon) adoption(l *layers) *adoption.Adoption {
+	if l.document == nil || !l.own.Fleet.Enabled {
+		return nil
+	}
+	m := fleet.Member{Fleet: l.document.Fleet, Device: l.document.Device, Labels: l.document.Labels}
+	taken, err := adoption.Open(adoption.Config{
+		Dir: configs.FleetPath(d.options.StateDir), Member: m, Keys: l.document.ConfigurationKeys, Tail: d.tail, Log: d.log,
+		Now: d.time,
+	})
+	if err != nil {
+		d.log.Error("what the fleet has set is left out", "error", err)
+		return nil
+	}
+	return taken
+}
+
+// time is what the agent knows of it, which never falls.
+func (d *daemon) time() time.Time {
+	if a := d.now.Load(); a != nil {
+		return a.Time()
+	}
+	return time.Now()
+}
+
+// fleet is what an agent needs to take something else up.
+func (d *daemon) fleet(taken *adoption.Adoption) *agent.Fleet {
+	f := &agent.Fleet{
+		Adoption: taken,
+		Configure: func(b *fleet.Bundle, secretsDir string) (configs.Config, error) {
+			l, err := d.read()
+			if err == nil {
+				err = l.over(b, secretsDir)
+			}
+			if err != nil {
+				return configs.Config{}, err
+			}
+			return l.cfg, nil
+		},
+		Support: d.support,
+	}
+	if d.manager.restarts() {
+		f.Restart = d.manager.restart
+	}
+	return f
+}
+
+// tailLines are how many of the log go with a report.
+const tailLines = 30
+
+func (d *daemon) tail() []string {
+	lines, _ := d.lines.Last(tailLines)
+	return lines
+}
+
+// support gathers a support bundle.
+func (d *daemon) support(ctx context.Context) ([]byte, error) {
+	bundle, err := support.Gather(ctx, d.app.supportConfig(supportFlags{}))
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := bundle.Write(&b); err != nil {
+		return nil, fmt.Errorf("write the support bundle: %w", err)
+	}
+	return b.Bytes(), nil
+}
