@@ -53,7 +53,8 @@ const (
 // that is missing here, or that the schema does not have.
 func Schema() []Table {
 	tables := []Table{customersTable(), appointmentsTable(), conversationsTable(), consentsTable(), deliveriesTable(), wishesTable(),
-		staffTable(), staffSessionsTable(), enrolmentTokensTable(), devicesTable(), ratingsTable(), usageTable(), erasuresTable(), erasedTable()}
+		staffTable(), staffSessionsTable(), enrolmentTokensTable(), devicesTable(),
+		fleetBundlesTable(), fleetDevicesTable(), fleetManagersTable(), fleetAuditTable(), ratingsTable(), usageTable(), erasuresTable(), erasedTable()}
 	for _, t := range tables {
 		for i := range t.Columns {
 			t.Columns[i].fill(t.Purpose)

@@ -163,3 +163,44 @@ CREATE TABLE erased (
   hash TEXT PRIMARY KEY,
   at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fleet_bundles (
+  serial       INTEGER PRIMARY KEY,
+  content      TEXT NOT NULL,
+  envelope     BLOB NOT NULL,
+  author       TEXT NOT NULL,
+  reason       TEXT NOT NULL,
+  created      INTEGER NOT NULL,
+  rollout      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fleet_devices (
+  device    TEXT PRIMARY KEY,
+  labels    TEXT NOT NULL,
+  report    TEXT NOT NULL,
+  effective TEXT NOT NULL,
+  base      TEXT NOT NULL,
+  health    TEXT NOT NULL,
+  model     TEXT NOT NULL,
+  seen      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE fleet_managers (
+  name    TEXT PRIMARY KEY,
+  hash    TEXT NOT NULL UNIQUE,
+  created INTEGER NOT NULL,
+  revoked INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Each entry has the hash of the one before in its own.
+CREATE TABLE fleet_audit (
+  seq    INTEGER PRIMARY KEY,
+  at     INTEGER NOT NULL,
+  who    TEXT NOT NULL,
+  action TEXT NOT NULL,
+  object TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  hash   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER fleet_audit_stays BEFORE UPDATE ON fleet_audit BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
+CREATE TRIGGER fleet_audit_keeps BEFORE DELETE ON fleet_audit BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
