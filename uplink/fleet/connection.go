@@ -1,19 +1,17 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/open-telemetry/opamp-go/protobufs"
+	"golang.org/x/time/rate"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/bril-edge/bril/configs/fleet"
@@ -27,8 +25,14 @@ const (
 	silent = 3
 	// maxMessage is of one from the service, in bytes.
 	maxMessage = fleet.MaxEnvelope + 32<<10
-	// tellEvery bounds how often reports are told.
+	// tellEvery bounds how often reports are told, and fullEvery how often everything is
+	// told once more.
 	tellEvery = 250 * time.Millisecond
+	fullEvery = 5 * time.Second
+	// A service says little that is not an answer. What is more than this stays in the
+	// network until it is its turn, and the sender has to wait.
+	hearBurst = 50
+	hearEvery = 100 * time.Millisecond
 )
 
 // errSilent is why a line that says nothing any more is given up.
@@ -40,23 +44,26 @@ type connection struct {
 	ws        *websocket.Conn
 	sequence  uint64
 	effective [sha256.Size]byte // of what was told
+	report    []byte            // that was told
 	full      bool              // everything is to be told
+	fullAt    time.Time         // when it was
 }
 
 // connect keeps one line until it is lost, and says whether it stood.
 func (l *Link) connect(ctx context.Context) (stood bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	ws, err := l.dial(ctx)
 	if err != nil {
 		return false, err
 	}
+	// A WebSocket ends with the context of a read, and here a goodbye comes after ctx.
+	line, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
 	defer ws.CloseNow() //nolint:errcheck // it is lost, or has said goodbye
 	ws.SetReadLimit(maxMessage)
 	c := &connection{Link: l, ws: ws, full: true}
 	received := make(chan *protobufs.ServerToAgent)
 	failed := make(chan error, 1)
-	go func() { failed <- c.receive(ctx, received) }()
+	go func() { failed <- c.receive(line, received) }()
 	stood, err = c.exchange(ctx, received, failed)
 	if ctx.Err() != nil {
 		c.goodbye()
@@ -79,8 +86,12 @@ func (l *Link) dial(ctx context.Context) (ws *websocket.Conn, err error) {
 // receive hands on what comes, until the line is lost. The last value of its error is
 // put where nobody has to wait for it.
 func (c *connection) receive(ctx context.Context, to chan<- *protobufs.ServerToAgent) error {
+	pace := rate.NewLimiter(rate.Every(hearEvery), hearBurst)
 	for {
-		bounded, cancel := context.WithTimeoutCause(ctx, silent*c.cfg.Heartbeat+sendTime, errSilent)
+		if err := pace.Wait(ctx); err != nil {
+			return err
+		}
+		bounded, cancel := context.WithTimeoutCause(ctx, silent*c.cfg.Heartbeat+min(sendTime, c.cfg.Heartbeat), errSilent)
 		kind, data, err := c.ws.Read(bounded)
 		silence := context.Cause(bounded)
 		cancel()
@@ -112,25 +123,21 @@ func (c *connection) exchange(ctx context.Context, received <-chan *protobufs.Se
 	beat := time.NewTimer(c.nextBeat())
 	defer beat.Stop()
 	for {
-		var again <-chan struct{} = c.tell
 		select {
 		case m := <-received:
+			if err := c.hear(m); err != nil {
+				return stood, err
+			}
 			if !stood {
 				stood = true
 				c.stands()
 				c.answered()
 			}
-			if again, err := c.hear(m); err != nil {
-				return stood, err
-			} else if again {
-				c.full = true
-				c.Tell()
-			}
 			continue
 		case err := <-failed:
 			failed <- err
 			return stood, err
-		case <-again:
+		case <-c.tell:
 			if !pause(ctx, tellEvery) { // what comes together is told together
 				return stood, ctx.Err()
 			}
@@ -164,7 +171,9 @@ func (c *connection) send(ctx context.Context) error {
 		return fmt.Errorf("tell the fleet's service: %w", err)
 	}
 	c.sequence++
-	c.full = false
+	if c.full {
+		c.full, c.fullAt = false, time.Now()
+	}
 	return nil
 }
 
@@ -190,12 +199,8 @@ func encode(m *protobufs.AgentToServer) ([]byte, error) {
 }
 
 func decode(data []byte) (*protobufs.ServerToAgent, error) {
-	value, err := binary.ReadUvarint(bytes.NewReader(data))
-	if err != nil && !errors.Is(err, io.EOF) || len(data) == 0 || value != header || data[0] != header {
-		return nil, errors.New("the fleet's service sends what is no OpAMP message")
-	}
 	m := &protobufs.ServerToAgent{}
-	if err := proto.Unmarshal(data[1:], m); err != nil {
+	if len(data) == 0 || data[0] != header || (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data[1:], m) != nil {
 		return nil, errors.New("the fleet's service sends what is no OpAMP message")
 	}
 	return m, nil

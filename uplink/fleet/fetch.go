@@ -3,12 +3,10 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
-	"github.com/bril-edge/bril/configs/fleet"
 	"github.com/bril-edge/bril/uplink/origin"
 )
 
@@ -18,36 +16,38 @@ const (
 	fetchFirst = 30 * time.Second
 	// fetchAlone is between two fetches while there is no line.
 	fetchAlone = 3 * time.Minute
+	// maxTag bounds what is said again to the service.
+	maxTag = 256
 )
 
 // fetching is the way around a line that does not work: the same signed bundle, by a
 // plain request.
 func (l *Link) fetching(ctx context.Context) {
-	wait := rand.N(fetchFirst)
-	for last := l.cfg.now(); ; {
-		if !pause(ctx, min(wait, fetchAlone)) {
-			return
-		}
-		due := l.cfg.now().Sub(last) >= wait || l.cfg.now().Before(last)
-		if !due && l.Status().Connected {
+	alone := min(fetchAlone, l.cfg.Fetch)
+	last, wait := time.Now(), rand.N(min(fetchFirst, l.cfg.Fetch))
+	for pause(ctx, min(wait, early(alone))) {
+		if time.Since(last) < wait && l.Status().Connected {
 			continue
 		}
-		if err := l.fetch(ctx); err != nil && ctx.Err() == nil {
-			l.cfg.Log.Debug("fetch the fleet's configuration", "error", err)
-			wait = max(fetchAlone, origin.RetryAfter(err))
-		} else {
-			wait = l.cfg.Fetch - rand.N(l.cfg.Fetch/10+1)
+		err := l.fetch(ctx)
+		last, wait = time.Now(), early(l.cfg.Fetch)
+		if err == nil {
+			continue
 		}
-		last = l.cfg.now()
+		l.cfg.Log.Debug("the fleet's configuration is not fetched", "error", err)
+		wait = early(alone)
+		if !pause(ctx, leftAlone(err)) {
+			return
+		}
 	}
 }
 
+// early is up to a fifth less than d.
+func early(d time.Duration) time.Duration { return d - rand.N(d/5+1) }
+
 // fetch asks once, and offers what is new.
 func (l *Link) fetch(ctx context.Context) error {
-	l.mu.Lock()
-	etag := l.etag
-	l.mu.Unlock()
-	q := origin.Request{Op: "fetch the fleet's configuration from", Method: http.MethodGet, URL: l.bundle, Header: map[string]string{"If-None-Match": etag}}
+	q := origin.Request{Op: "fetch the fleet's configuration from", Method: http.MethodGet, URL: l.bundle, Header: map[string]string{"If-None-Match": l.etag}}
 	r, err := l.cfg.Client.Do(ctx, fetchTime, q)
 	if err != nil {
 		return err
@@ -61,12 +61,13 @@ func (l *Link) fetch(ctx context.Context) error {
 		return l.cfg.Client.Refused(q, r, "", errors.New("it is not told"))
 	}
 	l.answered()
-	if len(r.Body) > fleet.MaxEnvelope {
-		return q.Fail(fmt.Errorf("%d bytes: %w", len(r.Body), fleet.ErrSize))
+	if err := l.offer(r.Body); err != nil {
+		return q.Fail(err)
 	}
-	l.mu.Lock()
 	l.etag = r.Header.Get("ETag")
-	l.mu.Unlock()
-	l.cfg.Offer(r.Body)
+	if len(l.etag) > maxTag {
+		l.etag = ""
+	}
+	l.Tell()
 	return nil
 }

@@ -12,10 +12,10 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
@@ -30,17 +30,22 @@ import (
 // keyFleet is what errors name where a configuration would name a key.
 const keyFleet = "the enrolment's fleet_url"
 
+// errNotEnrolled keeps from those what the enrolment does not name.
+var errNotEnrolled = errors.New("not an enrolled origin")
+
 // Config says whose line it is, and what goes over it. Functions are called from Run's
-// goroutines, one at a time; those that are nil do nothing.
+// goroutines, each by one at a time but for Offer; those that are nil do nothing.
 type Config struct {
 	URL            string // of the fleet's service, as the enrolment has it
 	Device         string // its ID, 26 characters of base32: 128 bits
 	Version, Model string
 
-	// Client asks the service. Its Identity is the board's.
+	// Client asks the service. Its Identity is the board's, and the URL has to be of an
+	// enrolled origin: nobody else is told anything.
 	Client *origin.Client
 
-	// Offer takes an envelope, and returns at once.
+	// Offer takes an envelope of at most fleet.MaxEnvelope bytes, and returns at once. It
+	// may be called concurrently.
 	Offer func(envelope []byte)
 	// Report is what the board tells.
 	Report func() fleet.Report
@@ -49,10 +54,11 @@ type Config struct {
 	Effective func() (effective, base []byte)
 	// Health is how the board's parts are.
 	Health func() Health
-	// Restart ends the daemon for a new start, or says why not now.
+	// Restart ends the daemon for a new start, or says why not now. It has been counted
+	// before, and is no more where there is an error.
 	Restart func() error
 	// Restarts is where the last restarts are kept, so that they are bounded over
-	// restarts; a file.
+	// restarts; a file. None is made without it.
 	Restarts string
 	// Support sends a support bundle to where the enrolment says.
 	Support func(ctx context.Context) error
@@ -61,7 +67,7 @@ type Config struct {
 	Fetch     time.Duration // between two fetches while the line stands; default 1 h
 	Log       *slog.Logger  // default: none
 
-	now func() time.Time // of tests
+	now func() time.Time // of tests: by which restarts are counted
 }
 
 // Health is how a part of the board is. Error is empty where it is well.
@@ -92,13 +98,14 @@ type Link struct {
 	tell    chan struct{} // holds a value while something is to be told
 	reached chan struct{}
 	once    sync.Once
+	support chan struct{} // holds a value while a support bundle is wanted
+
+	etag string // of the last bundle that was fetched; fetching's
 
 	mu      sync.Mutex
 	status  Status
-	etag    string
-	refused map[string]bool // kinds that have been logged
-	hash    []byte          // of the last remote configuration
-	support chan struct{}   // holds a value while a support bundle is wanted
+	refused map[string]string // by kind, why
+	hash    []byte            // of the last remote configuration
 }
 
 // New checks the configuration and starts nothing.
@@ -114,6 +121,9 @@ func New(cfg Config) (*Link, error) {
 	if cfg.Client == nil {
 		return nil, errors.New("the fleet's line needs a client to ask by")
 	}
+	if !cfg.Client.Enrolled(u) {
+		return nil, fmt.Errorf("%s at %s: %w", keyFleet, origin.Of(u), errNotEnrolled)
+	}
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, 30*time.Second)
 	cfg.Fetch = cmp.Or(cfg.Fetch, time.Hour)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
@@ -123,7 +133,7 @@ func New(cfg Config) (*Link, error) {
 	return &Link{
 		cfg: cfg.filled(), id: id, line: u.JoinPath("opamp"), bundle: u.JoinPath("bundle"),
 		restart: restarts{path: cfg.Restarts, now: cfg.now},
-		tell:    make(chan struct{}, 1), reached: make(chan struct{}), refused: map[string]bool{}, support: make(chan struct{}, 1),
+		tell:    make(chan struct{}, 1), reached: make(chan struct{}), refused: map[string]string{}, support: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -166,7 +176,7 @@ func (l *Link) Status() Status {
 
 const (
 	// firstWait bounds the wait before the first try: a fleet that is switched on in the
-	// morning does not come all at once.
+	// morning does not come all at once. A short heartbeat shortens it.
 	firstWait = 2 * time.Second
 	// lostWait is likewise, after a line that stood: all of them are lost at once when
 	// the service starts anew.
@@ -182,22 +192,24 @@ func (l *Link) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	parts.Go(func() { l.fetching(ctx) })
-	parts.Go(func() { l.supporting(ctx) })
-	wait, failures := rand.N(firstWait), 0
+	if l.cfg.Support != nil {
+		parts.Go(func() { l.supporting(ctx) })
+	}
+	wait, failures := rand.N(min(firstWait, l.cfg.Heartbeat)), 0
 	for pause(ctx, wait) {
+		began := time.Now()
 		stood, err := l.connect(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		if stood {
-			failures, wait = 0, rand.N(lostWait)
+		// A service that takes each line and soon drops it is one that fails.
+		if stood && time.Since(began) > l.cfg.Heartbeat {
+			failures, wait = 0, rand.N(min(lostWait, l.cfg.Heartbeat))
 		} else {
 			failures++
 			wait = backoff(failures)
 		}
-		if after := origin.RetryAfter(err); after > wait {
-			wait = after + rand.N(after/2+1)
-		}
+		wait = max(wait, leftAlone(err))
 		l.lost(err)
 	}
 	return ctx.Err()
@@ -209,7 +221,14 @@ func backoff(failures int) time.Duration {
 	if failures < 8 {
 		most = min(backoffFirst<<(failures-1), backoffLast)
 	}
-	return most/10 + rand.N(most)
+	return most/10 + rand.N(most-most/10)
+}
+
+// leftAlone is how long the service wants to be left alone, and somewhat longer, as
+// it may have said the same to all.
+func leftAlone(err error) time.Duration {
+	after := origin.RetryAfter(err)
+	return after + rand.N(after/2+1)
 }
 
 // pause waits, and says whether ctx has not ended.
@@ -226,90 +245,33 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 func (l *Link) lost(err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.status.Connected || l.status.Trouble == nil {
-		l.status.Since = l.cfg.now()
-		l.cfg.Log.Info("the fleet's service is not reached", "error", err)
+	news := l.status.Connected || l.status.Trouble == nil
+	if news {
+		l.status.Since = time.Now()
 	}
 	l.status.Connected, l.status.Trouble = false, err
+	l.mu.Unlock()
+	if news {
+		l.cfg.Log.Info("the fleet's service is not reached", "error", err)
+	}
 }
 
 func (l *Link) stands() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.status.Connected, l.status.Since, l.status.Trouble = true, l.cfg.now(), nil
-}
-
-// refuse notes what is none of a fleet's configuration.
-func (l *Link) refuse(kind, why string) {
-	l.mu.Lock()
-	l.status.Refused++
-	told := l.refused[kind]
-	l.refused[kind] = true
+	l.status.Connected, l.status.Since, l.status.Trouble = true, time.Now(), nil
 	l.mu.Unlock()
-	if !told {
-		l.cfg.Log.Warn("the fleet's service asks for what is never done: "+why, "kind", kind)
-	}
-	l.Tell()
+	l.cfg.Log.Debug("the fleet's service is reached")
 }
 
-// refusals are the kinds that were refused, for the report.
-func (l *Link) refusals() (list []string) {
+// offer hands on an envelope that is no longer than it may be.
+func (l *Link) offer(envelope []byte) error {
+	if n := len(envelope); n == 0 || n > fleet.MaxEnvelope {
+		return fmt.Errorf("an envelope of %d bytes: %w", n, fleet.ErrSize)
+	}
+	sum := sha256.Sum256(envelope)
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	for kind := range l.refused {
-		list = append(list, "fleet: refused "+kind)
-	}
-	return list
-}
-
-// supporting sends a support bundle whenever one is wanted, one at a time.
-func (l *Link) supporting(ctx context.Context) {
-	for {
-		select {
-		case <-l.support:
-		case <-ctx.Done():
-			return
-		}
-		if err := l.cfg.Support(ctx); err != nil {
-			l.cfg.Log.Warn("no support bundle was sent", "error", err)
-			continue
-		}
-		l.cfg.Log.Info("a support bundle was sent to the endpoint")
-	}
-}
-
-// SupportLimit bounds a support bundle, in bytes.
-const SupportLimit = 20 << 20
-
-// ErrNotEncrypted keeps a support bundle that anybody could read from being sent.
-var ErrNotEncrypted = errors.New("not encrypted by age")
-
-// SendSupport sends what read yields, which has to be encrypted by age already, to an
-// address of the enrolment by client.
-func SendSupport(ctx context.Context, client *origin.Client, address string, bundle []byte) error {
-	u, err := origin.Parse(address)
-	if err != nil {
-		return fmt.Errorf("the enrolment's support_url: %w", err)
-	}
-	q := origin.Request{Op: "send the support bundle to", Method: "PUT", URL: u, Here: true,
-		Header: map[string]string{"Content-Type": "application/vnd.age"}, Length: int64(len(bundle))}
-	q.Body = func() io.ReadCloser { return io.NopCloser(strings.NewReader(string(bundle))) }
-	switch {
-	case !strings.HasPrefix(string(bundle[:min(len(bundle), 64)]), "age-encryption.org/v1\n"):
-		return q.Fail(ErrNotEncrypted)
-	case len(bundle) > SupportLimit:
-		return q.Fail(fmt.Errorf("%d MB, of at most %d", len(bundle)>>20, SupportLimit>>20))
-	}
-	if err := client.Check("support_url", u); err != nil {
-		return q.Fail(err)
-	}
-	r, err := client.Do(ctx, 2*time.Minute, q)
-	if err != nil {
-		return err
-	}
-	if r.Status != 201 && r.Status != 204 {
-		return client.Refused(q, r, "", errors.New("it was not taken"))
-	}
+	l.hash = sum[:]
+	l.mu.Unlock()
+	l.cfg.Offer(envelope)
 	return nil
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -48,7 +49,8 @@ func (c *connection) message() *protobufs.AgentToServer {
 		Health:             health(c.cfg.Health()),
 		RemoteConfigStatus: remoteStatus(report, c.lastHash()),
 	}
-	if data, err := json.Marshal(report); err == nil {
+	if data, err := json.Marshal(report); err == nil && (c.full || !bytes.Equal(data, c.report)) {
+		c.report = data
 		m.CustomMessage = &protobufs.CustomMessage{Capability: Capability, Type: TypeReport, Data: data}
 	}
 	if c.full {
@@ -116,11 +118,10 @@ func remoteStatus(r fleet.Report, hash []byte) *protobufs.RemoteConfigStatus {
 	return s
 }
 
-// hear does what the service may ask for, and refuses the rest. again says that
-// everything is to be told anew.
-func (c *connection) hear(m *protobufs.ServerToAgent) (again bool, err error) {
+// hear does what the service may ask for, and refuses the rest.
+func (c *connection) hear(m *protobufs.ServerToAgent) error {
 	if e := m.GetErrorResponse(); e != nil {
-		return false, unavailable(e)
+		return c.unavailable(e)
 	}
 	if r := m.GetRemoteConfig(); r != nil {
 		c.configured(r)
@@ -140,7 +141,13 @@ func (c *connection) hear(m *protobufs.ServerToAgent) (again bool, err error) {
 	if custom := m.GetCustomMessage(); custom != nil {
 		c.custom(custom)
 	}
-	return m.GetFlags()&uint64(protobufs.ServerToAgentFlags_ServerToAgentFlags_ReportFullState) != 0, nil
+	if m.GetFlags()&uint64(protobufs.ServerToAgentFlags_ServerToAgentFlags_ReportFullState) != 0 {
+		c.full = true // with the next heartbeat at the latest
+		if time.Since(c.fullAt) > fullEvery {
+			c.Tell()
+		}
+	}
+	return nil
 }
 
 // configured takes the one file of a remote configuration that there can be.
@@ -150,10 +157,9 @@ func (c *connection) configured(r *protobufs.AgentRemoteConfig) {
 		c.refuse("unsigned configuration", "configuration is a signed bundle, and nothing else")
 		return
 	}
-	c.mu.Lock()
-	c.hash = slices.Clone(r.GetConfigHash())
-	c.mu.Unlock()
-	c.cfg.Offer(file.GetBody())
+	if err := c.offer(file.GetBody()); err != nil {
+		c.refuse("a bundle", err.Error())
+	}
 	c.Tell()
 }
 
@@ -162,18 +168,11 @@ func (c *connection) command(command *protobufs.ServerToAgentCommand) {
 		c.refuse("a command", "the only one is a restart")
 		return
 	}
-	if err := c.restart.may(); err != nil {
-		c.refuse("a restart", err.Error())
-		return
-	}
-	if err := c.cfg.Restart(); err != nil {
+	if err := c.restart.make(c.cfg.Restart); err != nil {
 		c.refuse("a restart", err.Error())
 		return
 	}
 	c.cfg.Log.Info("restarting, as the fleet's service asks for it")
-	if err := c.restart.note(); err != nil {
-		c.cfg.Log.Warn("a restart is not counted", "error", err)
-	}
 }
 
 func (c *connection) custom(m *protobufs.CustomMessage) {
@@ -189,8 +188,8 @@ func (c *connection) custom(m *protobufs.CustomMessage) {
 
 // unavailable is an error that the service answers with, and for how long it wants to
 // be left alone.
-func unavailable(e *protobufs.ServerErrorResponse) error {
+func (c *connection) unavailable(e *protobufs.ServerErrorResponse) error {
 	err := errors.New("the fleet's service refuses: " + origin.Clean(e.GetErrorMessage()))
-	after := time.Duration(e.GetRetryInfo().GetRetryAfterNanoseconds())
-	return &origin.Error{Op: "tell", Err: err, RetryAfter: min(max(after, 0), time.Hour)}
+	after := time.Duration(min(e.GetRetryInfo().GetRetryAfterNanoseconds(), uint64(origin.MaxRetryAfter)))
+	return &origin.Error{Op: "tell", URL: origin.Show(c.line), Err: err, RetryAfter: after}
 }

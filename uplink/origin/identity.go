@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 )
 
@@ -70,6 +71,10 @@ func (t enrolled) CloseIdleConnections() {
 func (i *Identity) has(origin string) bool {
 	return i != nil && slices.Contains(i.Origins, origin)
 }
+
+// Enrolled says that a URL is at an enrolled origin: whom the client asks there has
+// shown the certificate of one of the enrolment's authorities.
+func (c *Client) Enrolled(u *url.URL) bool { return c.cfg.Identity.has(Of(u)) }
 
 // unknownAuthority says that err is a certificate by somebody else's authority.
 func unknownAuthority(err error) bool {

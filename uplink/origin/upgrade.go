@@ -2,8 +2,10 @@ package origin
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -28,6 +30,10 @@ func (c *Client) Upgrade(ctx context.Context, timeout time.Duration, q Request, 
 		return nil
 	}
 	if res == nil {
+		var attempt *url.Error // of http.Client, whose text repeats the URL
+		if errors.As(err, &attempt) {
+			err = attempt.Err
+		}
 		return c.unanswered(ctx, q, err, timeout)
 	}
 	r := &Reply{URL: q.URL, Status: res.StatusCode, Header: res.Header}
