@@ -104,6 +104,7 @@ func addFlags(c *cobra.Command, cfg *showroom.Config) {
 	f.StringVar(&cfg.TLSKey, "tls-key", "", "private key, PEM")
 	f.BoolVar(&cfg.TLSOwn, "tls-own", false, "TLS by an authority of the server's own, kept in DIR/authority; enrolled glasses trust it")
 	f.BoolVar(&cfg.RequireEnrolment, "require-enrolment", false, "take what glasses send from enrolled devices only (showroom token new)")
+	f.StringVar(&cfg.Fleet, "fleet", showroom.DefaultFleet, "`name` of the fleet that the devices of this server are, for which configuration is signed")
 	f.StringArrayVar(&cfg.ConfigurationKeys, "configuration-key", nil, "`file` with an Ed25519 public key that may sign the devices' configuration, PEM; may be repeated")
 	f.BoolVar(&cfg.RequireKey, "require-key", false, "ask viewers for the access key on loopback too")
 }

@@ -47,6 +47,10 @@ type Config struct {
 	// devices' configuration, as PEM; devices are told them when they are enrolled.
 	ConfigurationKeys []string
 
+	// Fleet is what the devices of this server are called together, in bundles that are
+	// meant for them; default DefaultFleet.
+	Fleet string
+
 	// Retention is how long photos and clips are kept after they were taken, and
 	// what is known of a customer after the last service; default and at most
 	// media.MaxRetention, six months.
@@ -71,7 +75,8 @@ type Limits struct {
 	Viewers        int           // of one conversation; default 64
 	Sessions       int           // publishers and viewers together; default 512
 	Watchers       int           // pages that wait for news, and of one conversation as many as viewers; default 512
-	Connections    int           // TCP connections; default 2048
+	Connections    int           // TCP connections; default 10240
+	Lines          int           // of the fleet's devices at once; default 8192
 	UploadSize     int64         // of one upload, in bytes; default 1 GiB
 	Uploads        int           // begun and not finished; default 256
 	UploadStall    time.Duration // an upload that sends nothing for so long is cut; default 30 s

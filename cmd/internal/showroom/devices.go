@@ -129,7 +129,7 @@ func (s *Server) openDevices(base string) {
 	base = s.reachable(base)
 	s.devices = devices.New(devices.Config{
 		Records: s.records, Authority: s.authority, Clock: s.now, Log: s.log,
-		Endpoint: func(name string) devices.Endpoint { return s.endpointOf(base, name) },
+		Endpoint: func(id, name string) devices.Endpoint { return s.endpointOf(base, id, name) },
 		Revoked:  s.dismiss,
 	})
 }
@@ -146,7 +146,7 @@ func (s *Server) reachable(base string) string {
 	return u.String()
 }
 
-func (s *Server) endpointOf(base, name string) devices.Endpoint {
+func (s *Server) endpointOf(base, id, name string) devices.Endpoint {
 	e := devices.Endpoint{
 		Server: base, WHIP: base + "/whip/" + name, Uploads: base + media.BasePath, Events: base + "/api/glasses/" + name + "/events",
 		TrustedOrigins: []string{}, ICEServers: []devices.ICEServer{}, Recipient: s.identity.Recipient().String(),
@@ -155,6 +155,7 @@ func (s *Server) endpointOf(base, name string) devices.Endpoint {
 	if s.cfg.TLSOwn {
 		e.Roots = string(s.authority.Root())
 	}
+	s.fleetOf(&e, id)
 	return e
 }
 
@@ -164,6 +165,9 @@ func (s *Server) dismiss(id, name string) {
 	s.desk.Dismiss(name, owner)
 	s.relay.EndOwner(owner)
 	s.uploading.end(owner)
+	if s.fleet != nil {
+		s.fleet.Revoked(id)
+	}
 }
 
 // stillEnrolled is asked when a device has begun something: a revocation between the

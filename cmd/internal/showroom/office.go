@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/desk"
+	"github.com/bril-edge/bril/cmd/internal/showroom/fleet"
 	"github.com/bril-edge/bril/cmd/internal/showroom/mail"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/post"
@@ -37,7 +38,7 @@ func (s *Server) withRecords(next func() error) (err error) {
 // withOffice runs next, and beside it what conversations need: mail and the desk.
 // Without records there are none. base is the address in mails.
 func (s *Server) withOffice(ctx context.Context, base string, next func(context.Context) error) (err error) {
-	s.desk, s.rooms, s.staff, s.devices = nil, nil, nil, nil
+	s.desk, s.rooms, s.staff, s.devices, s.fleet = nil, nil, nil, nil, nil
 	if s.records == nil {
 		return next(ctx)
 	}
@@ -62,6 +63,9 @@ func (s *Server) withOffice(ctx context.Context, base string, next func(context.
 		return err
 	}
 	s.openDevices(base)
+	if err := s.openFleet(ctx); err != nil {
+		return err
+	}
 	keeper := privacy.New(privacy.Config{
 		Records: s.records, Media: s.media, Mail: queue, Retention: s.cfg.Retention, Clock: s.now, Log: s.log, End: s.endErased,
 	})
@@ -78,7 +82,7 @@ func (s *Server) withOffice(ctx context.Context, base string, next func(context.
 			return nil
 		}
 	}
-	return together(ctx, afterSocket, queue.Run, s.desk.Run, keeper.Run, socket)
+	return together(ctx, afterSocket, queue.Run, s.desk.Run, keeper.Run, socket, s.runFleet)
 }
 
 // endErased ends a conversation of which nothing is to be kept, if it still goes on.
@@ -94,6 +98,9 @@ func (s *Server) adminRoutes() http.Handler {
 		mux.Handle(pattern, s.answering(h))
 	}
 	for pattern, h := range s.deviceAdmin().Routes(GlassesName) {
+		mux.Handle(pattern, s.answering(h))
+	}
+	for pattern, h := range fleet.NewAdmin(s.records, s.now).Routes() {
 		mux.Handle(pattern, s.answering(h))
 	}
 	return mux

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/bril-edge/bril/cmd/internal/showroom/fleet"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay"
 	"github.com/bril-edge/bril/cmd/internal/showroom/relay/fragment"
@@ -26,6 +27,9 @@ type problem struct {
 	OpensAt time.Time      `json:"opens_at,omitzero"`  // when to come again
 	Next    time.Time      `json:"next_slot,omitzero"` // the next free slot
 	Fields  []fieldProblem `json:"errors,omitempty"`   // of a form
+
+	Problems   []fleet.Problem `json:"problems,omitempty"`    // of a bundle's configuration
+	NextSerial uint64          `json:"next_serial,omitempty"` // that a bundle may have
 
 	retryAfter string // seconds; empty for none
 }
@@ -101,6 +105,10 @@ func problemOf(err error) *problem {
 	var ofStaff *staff.Error
 	if errors.As(err, &ofStaff) {
 		return staffProblem(ofStaff)
+	}
+	var ofFleet *fleet.Error
+	if errors.As(err, &ofFleet) {
+		return fleetProblem(ofFleet)
 	}
 	if p := relayProblem(err); p != nil {
 		return p

@@ -38,6 +38,7 @@ func (s *Server) register(add func(pattern string, h handler)) {
 	s.registerCalls(add)
 	s.registerStaff(add)
 	s.registerDevices(add)
+	s.registerFleet(add)
 	add("GET /api/openapi.yaml", openAPI)
 	add("GET /.well-known/bril", s.wellKnown)
 	add("GET /healthz", health)
@@ -131,7 +132,7 @@ func secured(next http.Handler, overTLS bool) http.Handler {
 		if overTLS {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
-		if !strings.HasPrefix(r.URL.Path, media.BasePath) { // which bounds its own
+		if !strings.HasPrefix(r.URL.Path, media.BasePath) && !large(r.URL.Path) { // which bound their own
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		}
 		next.ServeHTTP(w, r)
@@ -181,7 +182,7 @@ func validName(name string) bool {
 		return false
 	}
 	switch name {
-	case "api", "appointment", "assets", "book", "c", "healthz", "hear", "j", "media", "news", "privacy", "staff", "talk", "unsubscribe", "whep", "whip": // our own paths
+	case "api", "appointment", "assets", "book", "c", "fleet", "healthz", "hear", "j", "media", "news", "privacy", "staff", "talk", "unsubscribe", "whep", "whip": // our own paths
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/desk"
 	"github.com/bril-edge/bril/cmd/internal/showroom/devices"
+	"github.com/bril-edge/bril/cmd/internal/showroom/fleet"
 	"github.com/bril-edge/bril/cmd/internal/showroom/hours"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
@@ -69,9 +70,14 @@ type Server struct {
 	staff    *staff.Staff      // may be nil
 	rooms    *rooms            // may be nil
 	devices  *devices.Registry // may be nil
+	fleet    *fleet.Service    // may be nil
 	instance string            // tells pages that the server was started anew
 	serving  context.Context   // ends when Run is to
 }
+
+// defaultConnections are those of pages and streams, and a line for each of a fleet's
+// devices.
+const defaultConnections = 2048 + 8192
 
 // New checks the configuration and reads the files that it names. A refusal is a
 // *ConfigError. Nothing is started.
@@ -92,7 +98,7 @@ func New(cfg Config) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Limits.Connections == 0 {
-		s.cfg.Limits.Connections = 2048
+		s.cfg.Limits.Connections = defaultConnections
 	}
 	if s.tokens, err = readTokens(cfg.TokenFile); err != nil {
 		return nil, err

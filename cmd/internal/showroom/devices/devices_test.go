@@ -49,7 +49,7 @@ func newBench(t testing.TB) *bench {
 	check(t, err)
 	b.Registry = New(Config{
 		Records: db, Authority: b.authority, Clock: clock, Log: slog.New(slog.DiscardHandler),
-		Endpoint: func(name string) Endpoint { return Endpoint{WHIP: "https://showroom.example/whip/" + name} },
+		Endpoint: func(_, name string) Endpoint { return Endpoint{WHIP: "https://showroom.example/whip/" + name} },
 	})
 	b.Admin = b.Registry.Admin(func() ([32]byte, error) { return [32]byte{1}, nil })
 	return b

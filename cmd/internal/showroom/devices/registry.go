@@ -34,8 +34,8 @@ const grace = 365 * 24 * time.Hour
 type Config struct {
 	Records   *records.DB
 	Authority *Authority
-	Endpoint  func(name string) Endpoint // what a device of that name is told
-	Revoked   func(id, name string)      // is called when one is revoked; it ends what the device has running
+	Endpoint  func(id, name string) Endpoint // what a device of that name is told
+	Revoked   func(id, name string)          // is called when one is revoked; it ends what the device has running
 	Clock     func() time.Time
 	Log       *slog.Logger
 }
@@ -122,7 +122,7 @@ func (r *Registry) certified(ctx context.Context, device records.Device, leaf *x
 func (r *Registry) Document(device records.Device) Document {
 	return Document{
 		SchemaVersion: SchemaVersion, Device: device.ID, Name: device.Name, Label: device.Label,
-		Endpoint: r.cfg.Endpoint(device.Name), Issued: device.Renewed.UTC(), NotAfter: device.NotAfter.UTC(), Time: r.cfg.Clock().UTC(),
+		Endpoint: r.cfg.Endpoint(device.ID, device.Name), Issued: device.Renewed.UTC(), NotAfter: device.NotAfter.UTC(), Time: r.cfg.Clock().UTC(),
 	}
 }
 

@@ -215,3 +215,19 @@ func (s *Staff) passwordWork(ctx context.Context, work func() error) error {
 	}
 	return work()
 }
+
+// Manager returns who a request comes from that has a manager's session, or refuses it:
+// of what another site had this browser ask, too.
+func (s *Staff) Manager(r *http.Request) (name string, err error) {
+	if err := s.sameSite.Check(r); err != nil {
+		return "", refuse(http.StatusForbidden, "cross-origin", "this does not come from the showroom's own page")
+	}
+	p, err := s.person(r)
+	if err != nil {
+		return "", err
+	}
+	if p.account.Role != RoleManager {
+		return "", refuse(http.StatusForbidden, "managers-only", "this is for managers")
+	}
+	return p.account.Name, nil
+}

@@ -1,0 +1,108 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/open-telemetry/opamp-go/protobufs"
+
+	fleetline "github.com/bril-edge/bril/uplink/fleet"
+)
+
+// restart asks a device to restart its agent, when nobody is cut off by that.
+func (s *Service) restart(ctx context.Context, who string, r *http.Request) (any, error) {
+	return s.command(ctx, who, r, "restart", func() *protobufs.ServerToAgent {
+		return &protobufs.ServerToAgent{Command: &protobufs.ServerToAgentCommand{Type: protobufs.CommandType_CommandType_Restart}}
+	})
+}
+
+// askSupport asks a device for a support bundle, which it sends encrypted.
+func (s *Service) askSupport(ctx context.Context, who string, r *http.Request) (any, error) {
+	if s.cfg.Support == "" {
+		return nil, refuse(http.StatusServiceUnavailable, "support", "this server takes no support bundles")
+	}
+	return s.command(ctx, who, r, "support bundle", func() *protobufs.ServerToAgent {
+		return &protobufs.ServerToAgent{CustomMessage: &protobufs.CustomMessage{Capability: fleetline.Capability, Type: fleetline.TypeSupport}}
+	})
+}
+
+func (s *Service) command(ctx context.Context, who string, r *http.Request, action string, make func() *protobufs.ServerToAgent) (any, error) {
+	y, err := why(r)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, err := s.named(r)
+	if err != nil {
+		return nil, err
+	}
+	if d.line == nil {
+		return nil, refuse(http.StatusConflict, "offline", "%s is offline", d.name)
+	}
+	if err := s.note(ctx, who, action, d.name, y.Reason); err != nil {
+		return nil, err
+	}
+	m := make()
+	m.InstanceUid = instance(d.id)
+	go d.line.write(m) // its own deadline bounds it, and the line's end
+	return s.show(d), nil
+}
+
+const (
+	supportKept = 30 * 24 * time.Hour
+	supportTime = "20060102T150405Z"
+)
+
+// Support takes a support bundle of a device: only one that is encrypted.
+func (s *Service) Support(w http.ResponseWriter, r *http.Request) error {
+	one, err := s.cfg.Holder(r)
+	if err != nil {
+		return err
+	}
+	if s.cfg.Support == "" {
+		return refuse(http.StatusServiceUnavailable, "support", "this server takes no support bundles")
+	}
+	data, err := io.ReadAll(io.LimitReader(r.Body, fleetline.SupportLimit+1))
+	switch {
+	case err != nil:
+		return err
+	case len(data) > fleetline.SupportLimit:
+		return refuse(http.StatusRequestEntityTooLarge, "", "a support bundle has at most %d MB", fleetline.SupportLimit>>20)
+	case !strings.HasPrefix(string(data[:min(len(data), 64)]), "age-encryption.org/v1\n"):
+		return refuse(http.StatusBadRequest, "not-encrypted", "a support bundle is encrypted by age")
+	}
+	if err := os.MkdirAll(s.cfg.Support, 0o700); err != nil {
+		return fmt.Errorf("keep a support bundle: %w", err)
+	}
+	now := s.cfg.Clock().UTC()
+	name := fmt.Sprintf("%s-%s.tar.gz.age", one.Name, now.Format(supportTime))
+	if err := os.WriteFile(filepath.Join(s.cfg.Support, name), data, 0o600); err != nil {
+		return fmt.Errorf("keep a support bundle: %w", err)
+	}
+	s.log.Info("a support bundle came", "name", one.Name, "file", name)
+	w.WriteHeader(http.StatusCreated)
+	return errors.Join(s.sweepSupport(now))
+}
+
+// sweepSupport removes support bundles that are old.
+func (s *Service) sweepSupport(now time.Time) error {
+	entries, err := os.ReadDir(s.cfg.Support)
+	if err != nil {
+		return nil // there are none
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && now.Sub(info.ModTime()) > supportKept {
+			_ = os.Remove(filepath.Join(s.cfg.Support, e.Name())) // another time
+		}
+	}
+	return nil
+}

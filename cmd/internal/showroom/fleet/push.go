@@ -1,0 +1,243 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/records"
+	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/configs/fleet"
+)
+
+// Error is a refusal that the client is told.
+type Error struct {
+	Status   int
+	Word     string // of the problem's type, urn:bril:problem:WORD; may be empty
+	Detail   string
+	Problems []Problem // of a configuration
+	Next     uint64    // the serial that would do
+}
+
+func (e *Error) Error() string { return e.Detail }
+
+func refuse(status int, word, format string, args ...any) *Error {
+	return &Error{Status: status, Word: word, Detail: fmt.Sprintf(format, args...)}
+}
+
+const maxReason = 500 // bytes
+
+// push takes a bundle, or says what it would do.
+func (s *Service) push(ctx context.Context, who string, p Push) (any, error) {
+	if len(p.Reason) > maxReason || strings.TrimSpace(p.Reason) == "" && !p.DryRun {
+		return nil, refuse(http.StatusBadRequest, "reason", "a reason is needed, of at most %d bytes: who reads the history wants to know why", maxReason)
+	}
+	now := s.cfg.Clock()
+	plan, err := newPlan(p, now)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "rollout", "%v", err)
+	}
+	b := &bundle{envelope: p.Envelope, hash: sum(p.Envelope), author: who, reason: p.Reason, created: now, plan: plan}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.admit(b); err != nil {
+		return nil, err
+	}
+	if p.DryRun {
+		return s.dryRun(b), nil
+	}
+	if err := s.keep(ctx, b); err != nil {
+		return nil, err
+	}
+	s.supersede(ctx, b)
+	s.bundles = append(s.bundles, b)
+	s.follow(b.Bundle)
+	s.poke()
+	s.log.Info("a bundle was pushed", "bundle", b.Serial, "by", who, "audience", b.Audience.String())
+	return s.showRollout(b), nil
+}
+
+// admit verifies a bundle as the glasses do, so that a manager hears at once what they
+// would say.
+func (s *Service) admit(b *bundle) (err error) {
+	if b.Bundle, err = s.opened(b.envelope); err != nil {
+		if errors.Is(err, fleet.ErrSignature) {
+			return refuse(http.StatusForbidden, "signature", "the bundle is %v: start showroom with --configuration-key of the key that signs", err)
+		}
+		return refuse(http.StatusBadRequest, "bundle", "%v", err)
+	}
+	b.content = b.Content()
+	if b.Audience.Fleet != s.cfg.Fleet {
+		return refuse(http.StatusBadRequest, "audience", "the bundle is for fleet %s, and this is fleet %s", b.Audience.Fleet, s.cfg.Fleet)
+	}
+	if !s.cfg.Clock().Before(b.Expires) {
+		return refuse(http.StatusBadRequest, "expired", "the bundle has expired already: sign it again, with a longer --valid")
+	}
+	if next := s.nextSerial(); b.Serial < next {
+		e := refuse(http.StatusConflict, "serial", "serial %d has been: the next one is %d", b.Serial, next)
+		e.Next = next
+		return e
+	}
+	if _, _, err := b.Over(configs.Default(), "/secrets"); err != nil {
+		return configurationError(err)
+	}
+	return nil
+}
+
+func configurationError(err error) error {
+	e := refuse(http.StatusBadRequest, "configuration", "the configuration is not valid: %v", err)
+	var problems configs.Problems
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			e.Problems = append(e.Problems, Problem{p.Line, p.Key, p.Message, p.Hint})
+		}
+	}
+	return e
+}
+
+func (s *Service) nextSerial() uint64 {
+	if len(s.bundles) == 0 {
+		return 1
+	}
+	return s.bundles[len(s.bundles)-1].Serial + 1
+}
+
+func (s *Service) keep(ctx context.Context, b *bundle) error {
+	text, err := json.Marshal(b.plan)
+	if err != nil {
+		return err
+	}
+	e := records.FleetEntry{At: b.created, Who: b.author, Action: "push", Object: fmt.Sprintf("bundle %d for %v", b.Serial, b.Audience), Reason: b.reason}
+	err = s.cfg.Records.AddFleetBundle(ctx, records.FleetBundle{
+		Serial: b.Serial, Content: b.content, Envelope: b.envelope, Author: b.author, Reason: b.reason, Created: b.created, Rollout: string(text),
+	}, e)
+	if errors.Is(err, records.ErrSerial) {
+		return &Error{Status: http.StatusConflict, Word: "serial", Detail: err.Error(), Next: s.nextSerial()}
+	}
+	return err
+}
+
+// supersede ends rollouts whose devices are all in the new one.
+func (s *Service) supersede(ctx context.Context, by *bundle) {
+	for _, b := range s.bundles {
+		if b.plan.State != StateRunning && b.plan.State != StatePaused || !covers(by.Audience, b.Audience) {
+			continue
+		}
+		b.plan.Final = s.waves(b)
+		b.plan.State, b.plan.Why = StateSuperseded, fmt.Sprintf("bundle %d takes its place", by.Serial)
+		if err := s.setPlan(ctx, b.Serial, b.plan, nil); err != nil {
+			s.log.Error("keep a rollout", "bundle", b.Serial, "error", err)
+		}
+	}
+}
+
+// covers says whether everybody in b is in a, too.
+func covers(a, b fleet.Audience) bool {
+	for key, value := range a.Labels {
+		if b.Labels[key] != value {
+			return false
+		}
+	}
+	if len(a.Devices) == 0 {
+		return true
+	}
+	return len(b.Devices) > 0 && !slices.ContainsFunc(b.Devices, func(id string) bool { return !slices.Contains(a.Devices, id) })
+}
+
+// dryRun says on which devices what would change.
+func (s *Service) dryRun(b *bundle) DryRun {
+	out := DryRun{SchemaVersion: SchemaVersion, Serial: b.Serial, Devices: []DeviceChange{}}
+	for _, d := range s.sorted() {
+		if !b.Audience.Includes(s.member(d)) {
+			continue
+		}
+		c := DeviceChange{Device: d.id, Name: d.name, Wave: b.plan.waveOf(b.Serial, d.id) + 1, Online: d.line != nil, Changes: []Change{}}
+		c.Known = d.base != "" && d.effective != ""
+		if c.Known {
+			changes, err := b.changes(d)
+			if err != nil {
+				c.Problem = err.Error()
+			}
+			c.Changes = append(c.Changes, changes...)
+		}
+		out.Devices = append(out.Devices, c)
+	}
+	return out
+}
+
+// changes are those between what a device runs and what it would run.
+func (b *bundle) changes(d *device) ([]Change, error) {
+	now, err := configs.Parse([]byte(d.effective), "what "+d.name+" runs")
+	if err != nil {
+		return nil, err
+	}
+	base, err := configs.Parse([]byte(d.base), "the file of "+d.name)
+	if err != nil {
+		return nil, err
+	}
+	next, _, err := b.Over(base, "/secrets")
+	if err != nil {
+		return nil, err
+	}
+	return diff(now, next), nil
+}
+
+// diff returns the keys in which two configurations differ, in the reference's order.
+func diff(from, to configs.Config) (list []Change) {
+	for _, c := range configs.Diff(from, to) {
+		list = append(list, Change{c.Key, c.From, c.To})
+	}
+	return list
+}
+
+func (s *Service) sorted() []*device {
+	list := make([]*device, 0, len(s.devices))
+	for _, d := range s.devices {
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b *device) int { return strings.Compare(a.name+"\x00"+a.id, b.name+"\x00"+b.id) })
+	return list
+}
+
+// turn pauses a rollout, or has it go on.
+func (s *Service) turn(ctx context.Context, who string, serial uint64, to string, why Why) (Rollout, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.find(serial)
+	if b == nil {
+		return Rollout{}, refuse(http.StatusNotFound, "", "there is no bundle %d", serial)
+	}
+	p := b.plan
+	switch {
+	case to == StatePaused && p.State == StateRunning:
+	case to == StateRunning && (p.State == StatePaused || p.State == StateStopped):
+		p.Since, p.Final = s.cfg.Clock(), nil
+	default:
+		return Rollout{}, refuse(http.StatusConflict, "state", "bundle %d is %s", serial, p.State)
+	}
+	if p.State == StateStopped { // what failed so far has been looked at
+		p.MaxFailures = "100%"
+	}
+	p.State, p.Why = to, why.Reason
+	e := records.FleetEntry{At: s.cfg.Clock(), Who: who, Action: map[string]string{StatePaused: "pause", StateRunning: "resume"}[to],
+		Object: fmt.Sprintf("bundle %d", serial), Reason: why.Reason}
+	if err := s.setPlan(ctx, serial, p, &e); err != nil {
+		return Rollout{}, err
+	}
+	b.plan = p
+	s.poke()
+	return s.showRollout(b), nil
+}
+
+func (s *Service) find(serial uint64) *bundle {
+	for _, b := range s.bundles {
+		if b.Serial == serial {
+			return b
+		}
+	}
+	return nil
+}
