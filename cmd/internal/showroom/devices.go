@@ -130,7 +130,7 @@ func (s *Server) openDevices(base string) {
 	s.devices = devices.New(devices.Config{
 		Records: s.records, Authority: s.authority, Clock: s.now, Log: s.log,
 		Endpoint: func(id, name string) devices.Endpoint { return s.endpointOf(base, id, name) },
-		Revoked:  s.dismiss,
+		Enrolled: s.enrolled, Revoked: s.dismiss,
 	})
 }
 
@@ -157,6 +157,13 @@ func (s *Server) endpointOf(base, id, name string) devices.Endpoint {
 	}
 	s.fleetOf(&e, id)
 	return e
+}
+
+// enrolled takes a new device into the fleet.
+func (s *Server) enrolled(device records.Device) {
+	if s.fleet != nil {
+		s.fleet.Enrolled(device)
+	}
 }
 
 // dismiss ends what a device that is revoked has running.

@@ -35,6 +35,7 @@ type Config struct {
 	Records   *records.DB
 	Authority *Authority
 	Endpoint  func(id, name string) Endpoint // what a device of that name is told
+	Enrolled  func(records.Device)           // is told of each; nobody when nil
 	Revoked   func(id, name string)          // is called when one is revoked; it ends what the device has running
 	Clock     func() time.Time
 	Log       *slog.Logger
@@ -81,6 +82,9 @@ func (r *Registry) Enrol(ctx context.Context, q Question) (Document, error) {
 	leaf, err := r.cfg.Authority.device(device.ID, device.Name, key)
 	if err != nil {
 		return Document{}, err
+	}
+	if r.cfg.Enrolled != nil {
+		r.cfg.Enrolled(device)
 	}
 	r.cfg.Log.Info("a board was enrolled", "device", device.ID, "name", device.Name, "serial", device.Serial, "replaces", replaced)
 	return r.certified(ctx, device, leaf, hash, q.Version)

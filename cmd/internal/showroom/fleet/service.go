@@ -198,6 +198,13 @@ func (s *Service) known(one records.Device) *device {
 	return d
 }
 
+// Enrolled takes in a device that is new.
+func (s *Service) Enrolled(one records.Device) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known(one)
+}
+
 // Revoked ends the line of a device that is no more.
 func (s *Service) Revoked(id string) {
 	s.mu.Lock()
