@@ -291,3 +291,23 @@ func TestSendSupportRefuses(t *testing.T) {
 		t.Error("something was sent")
 	}
 }
+
+// A service that asks for everything again and again gets it with what is told anyway.
+func TestLinkTellsEverythingNotAllTheTime(t *testing.T) {
+	noneLeft(t)
+	s := fleettest.New(t)
+	b := &board{}
+	cfg := b.config(t, s)
+	cfg.Heartbeat = time.Minute
+	b.start(t, cfg)
+	b.stands(t, s)
+	for range 20 {
+		s.Send(&protobufs.ServerToAgent{Flags: uint64(protobufs.ServerToAgentFlags_ServerToAgentFlags_ReportFullState)})
+	}
+	b.set(func() { b.busy = errors.New("live") })
+	s.Restart() // what comes after them has been heard once this is refused
+	s.Await(t, "refusal", problem(s, "fleet: refused a restart: live"))
+	if h := s.Board(device); h.Full != 2 {
+		t.Errorf("told everything %d times", h.Full)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/open-telemetry/opamp-go/protobufs"
@@ -75,7 +76,7 @@ func (l *Link) lastHash() []byte {
 
 func (l *Link) description() *protobufs.AgentDescription {
 	text := func(key, value string) *protobufs.KeyValue {
-		return &protobufs.KeyValue{Key: key, Value: &protobufs.AnyValue{Value: &protobufs.AnyValue_StringValue{StringValue: value}}}
+		return &protobufs.KeyValue{Key: key, Value: &protobufs.AnyValue{Value: &protobufs.AnyValue_StringValue{StringValue: utf8(value)}}}
 	}
 	return &protobufs.AgentDescription{
 		IdentifyingAttributes: []*protobufs.KeyValue{
@@ -85,8 +86,11 @@ func (l *Link) description() *protobufs.AgentDescription {
 	}
 }
 
+// utf8 is a text that a message can carry: with any other none of it could be told.
+func utf8(text string) string { return strings.ToValidUTF8(text, "?") }
+
 func health(h Health) *protobufs.ComponentHealth {
-	out := &protobufs.ComponentHealth{Healthy: h.Healthy, Status: h.Status, LastError: h.Error}
+	out := &protobufs.ComponentHealth{Healthy: h.Healthy, Status: utf8(h.Status), LastError: utf8(h.Error)}
 	if !h.Since.IsZero() {
 		out.StatusTimeUnixNano = uint64(h.Since.UnixNano())
 	}
@@ -94,7 +98,7 @@ func health(h Health) *protobufs.ComponentHealth {
 		if out.ComponentHealthMap == nil {
 			out.ComponentHealthMap = map[string]*protobufs.ComponentHealth{}
 		}
-		out.ComponentHealthMap[name] = health(part)
+		out.ComponentHealthMap[utf8(name)] = health(part)
 	}
 	return out
 }
@@ -111,7 +115,7 @@ func remoteStatus(r fleet.Report, hash []byte) *protobufs.RemoteConfigStatus {
 		s.Status = protobufs.RemoteConfigStatuses_RemoteConfigStatuses_APPLIED
 	case fleet.Refused, fleet.Returned:
 		s.Status = protobufs.RemoteConfigStatuses_RemoteConfigStatuses_FAILED
-		s.ErrorMessage = fmt.Sprintf("%s %s: %s", a.During, a.Element, a.Error)
+		s.ErrorMessage = utf8(fmt.Sprintf("%s %s: %s", a.During, a.Element, a.Error))
 	default:
 		s.Status = protobufs.RemoteConfigStatuses_RemoteConfigStatuses_APPLYING
 	}

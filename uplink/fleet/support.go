@@ -16,6 +16,8 @@ const (
 	// SupportLimit bounds a support bundle, in bytes.
 	SupportLimit = 20 << 20
 	supportTime  = 2 * time.Minute
+	// supportEvery is between two of them: a mobile network is paid for by the megabyte.
+	supportEvery = time.Minute
 	// ageHeader begins what age has encrypted (https://age-encryption.org/v1).
 	ageHeader = "age-encryption.org/v1\n"
 )
@@ -33,9 +35,12 @@ func (l *Link) supporting(ctx context.Context) {
 		}
 		if err := l.cfg.Support(ctx); err != nil {
 			l.cfg.Log.Warn("no support bundle was sent", "error", err)
-			continue
+		} else {
+			l.cfg.Log.Info("a support bundle was sent to the endpoint")
 		}
-		l.cfg.Log.Info("a support bundle was sent to the endpoint")
+		if !pause(ctx, supportEvery) {
+			return
+		}
 	}
 }
 
