@@ -83,7 +83,7 @@ A file of office hours:
 	c.SetArgs(args)
 	c.CompletionOptions.DisableDefaultCmd = true
 	c.AddCommand(newLinkCommand(&asJSON), newRecipientCommand(&asJSON), newPrivacyCommand(&asJSON), newBackupCommand(&asJSON), newStaffCommand(&asJSON),
-		newQRCommand(&asJSON), newTokenCommand(&asJSON), newDevicesCommand(&asJSON))
+		newQRCommand(&asJSON), newTokenCommand(&asJSON), newDevicesCommand(&asJSON), newFleetCommand(&asJSON))
 	return c
 }
 

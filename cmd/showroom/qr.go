@@ -16,6 +16,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/showroom"
 	"github.com/bril-edge/bril/cmd/internal/showroom/devices"
+	"github.com/bril-edge/bril/uplink/enrol/keyfile"
 	"github.com/bril-edge/bril/uplink/enrol/ticket"
 	"github.com/bril-edge/bril/uplink/enrol/token"
 )
@@ -111,7 +112,7 @@ func (q *qrCommand) ticket(stdin io.Reader) (t ticket.Ticket, key ed25519.Privat
 	if t.Server, err = url.Parse(q.server); err != nil || t.Server.Scheme != "https" {
 		return t, nil, usageError{errors.New("qr needs --server https://HOST[:PORT], where the glasses reach this server")}
 	}
-	key, err = readKey(q.key)
+	key, err = readKey(q.key, "provisioning key", "showroom qr keygen")
 	return t, key, err
 }
 
@@ -145,25 +146,26 @@ func readPassword(path string, stdin io.Reader) (string, error) {
 	return strings.TrimRight(string(data), "\r\n"), nil
 }
 
-// readKey refuses a key that others may read.
-func readKey(path string) (ed25519.PrivateKey, error) {
+// readKey reads a private key, which is its owner's alone; what and keygen are its name
+// and the command that makes one.
+func readKey(path, what, keygen string) (ed25519.PrivateKey, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, advised{fmt.Errorf("read the provisioning key: %w", err), "showroom qr keygen --out " + path}
+		return nil, advised{fmt.Errorf("read the %s: %w", what, err), keygen + " --out " + path}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the provisioning key: %w", err)
+		return nil, fmt.Errorf("read the %s: %w", what, err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, &showroom.ConfigError{Problem: fmt.Errorf("provisioning key %s: others may read it", path), Hint: "chmod 600 " + path}
+		return nil, &showroom.ConfigError{Problem: fmt.Errorf("%s %s: others may read it", what, path), Hint: "chmod 600 " + path}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the provisioning key: %w", err)
+		return nil, fmt.Errorf("read the %s: %w", what, err)
 	}
-	key, err := ticket.ParsePrivate(data)
+	key, err := keyfile.ParsePrivate(data)
 	if err != nil {
-		return nil, &showroom.ConfigError{Problem: fmt.Errorf("provisioning key %s: %w", path, err), Hint: "showroom qr keygen"}
+		return nil, &showroom.ConfigError{Problem: fmt.Errorf("%s %s: %w", what, path, err), Hint: keygen}
 	}
 	return key, nil
 }
@@ -267,14 +269,14 @@ func makeKey(path string) error {
 	if err != nil {
 		return err
 	}
-	secret, err := ticket.PrivateFile(private)
+	secret, err := keyfile.Private(private)
 	if err == nil {
 		err = create(path, secret, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("write the key: %w", err)
 	}
-	open, err := ticket.PublicFile(public)
+	open, err := keyfile.Public(public)
 	if err == nil {
 		err = create(path+".pub", open, 0o644)
 	}

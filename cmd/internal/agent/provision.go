@@ -17,6 +17,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/hardware/network"
+	"github.com/bril-edge/bril/uplink/enrol/keyfile"
 	"github.com/bril-edge/bril/uplink/enrol/ticket"
 	enroltoken "github.com/bril-edge/bril/uplink/enrol/token"
 )
@@ -218,7 +219,7 @@ func provisionKeys(path string) ([]ed25519.PublicKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the provisioning key: %w", err)
 	}
-	keys, err := ticket.ParsePublic(data)
+	keys, err := keyfile.ParsePublic(data)
 	if err != nil {
 		return nil, hinted{fmt.Errorf("provisioning key %s: %w", path, err), "it is the FILE.pub of showroom qr keygen"}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/configs"
+	"github.com/bril-edge/bril/uplink/enrol/keyfile"
 	"github.com/bril-edge/bril/uplink/enrol/ticket"
 	enroltoken "github.com/bril-edge/bril/uplink/enrol/token"
 )
@@ -29,7 +30,7 @@ func brandKey() ed25519.PrivateKey {
 
 // provisionKey returns a file with the public key of the brand.
 func provisionKey(t *testing.T) string {
-	data, err := ticket.PublicFile(brandKey().Public().(ed25519.PublicKey))
+	data, err := keyfile.Public(brandKey().Public().(ed25519.PublicKey))
 	if err != nil {
 		t.Fatal(err)
 	}

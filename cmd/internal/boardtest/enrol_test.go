@@ -16,6 +16,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/devices"
 	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
 	"github.com/bril-edge/bril/cmd/internal/showroom/rtctest"
+	"github.com/bril-edge/bril/uplink/enrol/keyfile"
 	"github.com/bril-edge/bril/uplink/enrol/ticket"
 	"github.com/bril-edge/bril/uplink/enrol/token"
 )
@@ -101,7 +102,7 @@ func TestEnrolsByCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := ticket.PublicFile(public)
+	file, err := keyfile.Public(public)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	service "github.com/bril-edge/bril/cmd/internal/showroom/fleet"
 	"github.com/bril-edge/bril/configs/fleet"
+	"github.com/bril-edge/bril/uplink/enrol/keyfile"
 )
 
 // managed is an endpoint whose fleet has a key, and a manager.
@@ -30,7 +31,7 @@ func startManaged(t *testing.T) managed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, public, err := fleet.KeyFiles(key)
+	public, err := keyfile.Public(key.Public().(ed25519.PublicKey))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/cli"
 	"github.com/bril-edge/bril/cmd/internal/manual"
-	"github.com/bril-edge/bril/uplink/enrol/ticket"
+	"github.com/bril-edge/bril/uplink/enrol/keyfile"
 )
 
 // tree is where the package's generated files are put together: the binary at its
@@ -118,7 +118,7 @@ func (t tree) provisionKey(path string) error {
 	if err != nil {
 		return fmt.Errorf("PROVISION_KEY: %w", err)
 	}
-	if _, err := ticket.ParsePublic(data); err != nil {
+	if _, err := keyfile.ParsePublic(data); err != nil {
 		return fmt.Errorf("PROVISION_KEY %s: %w", path, err)
 	}
 	return t.write("share/bril/provision.pub", data)

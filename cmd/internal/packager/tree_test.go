@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bril-edge/bril/uplink/enrol/ticket"
+	"github.com/bril-edge/bril/uplink/enrol/keyfile"
 )
 
 // TestProvisionKey: a public key goes into the package, a private one never.
@@ -18,11 +18,11 @@ func TestProvisionKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good, err := ticket.PublicFile(public)
+	good, err := keyfile.Public(public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := ticket.PrivateFile(private)
+	secret, err := keyfile.Private(private)
 	if err != nil {
 		t.Fatal(err)
 	}

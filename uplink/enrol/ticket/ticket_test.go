@@ -252,32 +252,6 @@ func TestBase45(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
-	private, err := PrivateFile(key(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	one, err := PublicFile(public(key(1))[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	two, _ := PublicFile(public(key(2))[0])
-	if got, err := ParsePrivate(private); err != nil || !got.Equal(key(1)) {
-		t.Errorf("private: %v", err)
-	}
-	if got, err := ParsePublic(append(one, two...)); err != nil || len(got) != 2 || !got[1].Equal(key(2).Public()) {
-		t.Errorf("public: %v", err)
-	}
-	for name, file := range map[string][]byte{"empty": nil, "words": []byte("hello"), "private": private, "and words": append(slices.Clone(one), "x"...)} {
-		if _, err := ParsePublic(file); !errors.Is(err, ErrNoKey) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := ParsePrivate(one); !errors.Is(err, ErrNoKey) {
-		t.Errorf("a public one: %v", err)
-	}
-}
-
 func FuzzRead(f *testing.F) {
 	for _, change := range []func(*Ticket){
 		func(*Ticket) {},

@@ -1,4 +1,6 @@
-package ticket
+// Package keyfile reads and writes keys of Ed25519 as files: PEM, as RFC 8410 has them
+// and openssl writes them. They sign the codes that set boards up, and configuration.
+package keyfile
 
 import (
 	"bytes"
@@ -17,14 +19,14 @@ const (
 // ErrNoKey says that a file holds no key that can be used.
 var ErrNoKey = errors.New("it holds no key of Ed25519 in PEM")
 
-// PublicFile returns a public key as a file: PEM, as RFC 8410 has it.
-func PublicFile(key ed25519.PublicKey) ([]byte, error) {
+// Public returns a public key as a file: PEM, as RFC 8410 has it.
+func Public(key ed25519.PublicKey) ([]byte, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	return pem.EncodeToMemory(&pem.Block{Type: publicType, Bytes: der}), err
 }
 
-// PrivateFile returns a private key as a file, which nobody but its owner may read.
-func PrivateFile(key ed25519.PrivateKey) ([]byte, error) {
+// Private returns a private key as a file, which nobody but its owner may read.
+func Private(key ed25519.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	return pem.EncodeToMemory(&pem.Block{Type: privateType, Bytes: der}), err
 }

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom"
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
+	service "github.com/bril-edge/bril/cmd/internal/showroom/fleet"
+	"github.com/bril-edge/bril/cmd/internal/showroom/privacy"
+	"github.com/bril-edge/bril/cmd/internal/showroom/records"
+)
+
+// turn is pause or resume.
+func (f *fleetCommand) turn(word, title string) *cobra.Command {
+	var reason string
+	long := map[string]string{
+		"pause": `pause holds a rollout: no more devices are offered the bundle. Those that have it
+keep it. Without SERIAL it is the newest.
+`,
+		"resume": `resume has a rollout go on that is paused, or that was stopped by failures: then
+more of them do not stop it again. Without SERIAL it is the newest.
+`,
+	}[word]
+	c := f.remote(&cobra.Command{
+		Use: word + " [SERIAL]", Short: title, Args: cobra.MaximumNArgs(1), Long: long + exitCodes,
+		Example: fmt.Sprintf("  showroom fleet %s --reason \"until the weekend\"\n  showroom fleet %s 12 --reason \"as agreed\"", word, word),
+		RunE: func(c *cobra.Command, args []string) error {
+			if reason == "" {
+				return usageError{errors.New(`say why, for the history: --reason "…"`)}
+			}
+			client, err := f.client()
+			if err != nil {
+				return err
+			}
+			var n uint64
+			if len(args) == 1 {
+				if n, err = strconv.ParseUint(args[0], 10, 64); err != nil {
+					return usageError{fmt.Errorf("%q is not a serial", args[0])}
+				}
+			} else {
+				o, err := client.Overview(c.Context())
+				if err != nil {
+					return err
+				}
+				if len(o.Rollouts) == 0 {
+					return errors.New("there is no bundle yet")
+				}
+				n = o.Rollouts[0].Serial
+			}
+			do := client.Pause
+			if word == "resume" {
+				do = client.Resume
+			}
+			r, err := do(c.Context(), n, reason)
+			if err != nil {
+				return err
+			}
+			return f.print(c, r, func(w io.Writer) { fmt.Fprintf(w, "bundle %d: %s\n", r.Serial, wavesLine(r)) })
+		},
+	})
+	c.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	return c
+}
+
+func (f *fleetCommand) labels() *cobra.Command {
+	var reason string
+	c := f.remote(&cobra.Command{
+		Use: "label NAME KEY=VALUE… KEY-…", Short: "Set and remove labels of a device", Args: cobra.MinimumNArgs(2),
+		Long: `label sets labels of a device, by which bundles are meant for some of the glasses,
+and with KEY- removes one. The device hears of them when it next asks for what is
+new, at the latest when a bundle comes that is for others.
+` + exitCodes,
+		Example: `  showroom fleet label anna showroom=ghent pair=2 --reason "moved"
+  showroom fleet label anna pair- --reason "there is one pair"`,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := f.client()
+			if err != nil {
+				return err
+			}
+			d, err := client.Device(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			labels := maps.Clone(d.Labels)
+			for _, text := range args[1:] {
+				if key, remove := strings.CutSuffix(text, "-"); remove && !strings.Contains(text, "=") {
+					delete(labels, key)
+					continue
+				}
+				key, value, ok := strings.Cut(text, "=")
+				if !ok {
+					return usageError{fmt.Errorf("%q is neither KEY=VALUE nor KEY-", text)}
+				}
+				labels[key] = value
+			}
+			now, err := client.SetLabels(c.Context(), args[0], service.SetLabels{Labels: labels, Reason: reason})
+			if err != nil {
+				return err
+			}
+			v := map[string]any{"schema_version": schemaVersion, "device": now}
+			return f.print(c, v, func(w io.Writer) {
+				fmt.Fprintf(w, "%s", now.Name)
+				for _, key := range sortedKeys(now.Labels) {
+					fmt.Fprintf(w, "  %s=%s", key, now.Labels[key])
+				}
+				fmt.Fprintln(w)
+			})
+		},
+	})
+	c.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	return c
+}
+
+// ask is restart or support.
+func (f *fleetCommand) ask(word, title string) *cobra.Command {
+	var reason string
+	long := map[string]string{
+		"restart": `restart has a board start its program anew, when nobody is cut off by that, and at
+most three times an hour.
+`,
+		"support": `support has a board send a support bundle, as bril support makes it. It is
+encrypted to the server's key and lands in DATA/support; showroom recipient tells
+whose key that is.
+`,
+	}[word]
+	c := f.remote(&cobra.Command{
+		Use: word + " NAME", Short: title, Args: oneArgument("fleet "+word, "NAME"), Long: long + exitCodes,
+		Example: fmt.Sprintf("  showroom fleet %s anna --reason \"ticket 4711\"", word),
+		RunE: func(c *cobra.Command, args []string) error {
+			if reason == "" {
+				return usageError{errors.New(`say why, for the history: --reason "…"`)}
+			}
+			client, err := f.client()
+			if err != nil {
+				return err
+			}
+			do := client.Restart
+			if word == "support" {
+				do = client.Support
+			}
+			d, err := do(c.Context(), args[0], reason)
+			if err != nil {
+				return err
+			}
+			v := map[string]any{"schema_version": schemaVersion, "device": d}
+			return f.print(c, v, func(w io.Writer) { fmt.Fprintf(w, "%s is asked\n", d.Name) })
+		},
+	})
+	c.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	return c
+}
+
+// managers are kept by the server that runs, or else in its files.
+type managers interface {
+	Add(ctx context.Context, name string) (service.NewManager, error)
+	List(ctx context.Context) ([]service.Manager, error)
+	Revoke(ctx context.Context, name string) error
+}
+
+// managerCommand is on the server's own machine.
+type managerCommand struct{ deviceCommand }
+
+func newManagerCommand(asJSON *bool) *cobra.Command {
+	m := &managerCommand{deviceCommand{asJSON: asJSON}}
+	return m.group(&cobra.Command{
+		Use: "manager", Short: "Say who may change the fleet's configuration",
+		Long: `manager makes the tokens by which managers ask the server. It is for who runs the
+server, on its machine, and works while the server runs, too. A token lets its
+holder push what is signed; it signs nothing.
+` + exitCodes,
+		Example: `  showroom fleet manager add Marie --data /var/lib/showroom > token
+  showroom fleet manager list --data /var/lib/showroom
+  showroom fleet manager revoke Marie --data /var/lib/showroom`,
+	}, m.add(), m.list(), m.revoke())
+}
+
+// with asks the server that has the data directory, or opens the records itself.
+func (m *managerCommand) with(do func(managers) error) error {
+	if err := existing("fleet manager", m.dir); err != nil {
+		return err
+	}
+	server, err := privacy.Dial(filepath.Join(m.dir, privacy.SocketName))
+	if err == nil {
+		return do(service.NewAdminClient(server.HTTP()))
+	}
+	if !errors.Is(err, privacy.ErrNoServer) {
+		return err
+	}
+	db, err := records.Open(records.Config{Dir: m.dir})
+	if errors.Is(err, directory.ErrInUse) {
+		return &showroom.ConfigError{Problem: err, Hint: "wait until the other command has ended, or the server answers"}
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(service.NewAdmin(db, nil)), db.Close())
+}
+
+func (m *managerCommand) add() *cobra.Command {
+	return &cobra.Command{
+		Use: "add NAME", Short: "Make a manager's token", Args: oneArgument("fleet manager add", "NAME"),
+		Long: `add makes a token for a manager and prints it, once: the server keeps a hash of
+it. The name stands in the history of all that is done by it.
+` + exitCodes,
+		Example: "  showroom fleet manager add Marie --data /var/lib/showroom > token",
+		RunE: func(c *cobra.Command, args []string) error {
+			return m.with(func(all managers) error {
+				made, err := all.Add(c.Context(), args[0])
+				if errors.Is(err, records.ErrNameTaken) {
+					return advised{fmt.Errorf("%s has a token already", args[0]), "showroom fleet manager revoke " + args[0] + " first"}
+				}
+				if err != nil {
+					return err
+				}
+				return m.print(c, map[string]any{"name": made.Name, "token": made.Token}, func(w io.Writer) { fmt.Fprintln(w, made.Token) })
+			})
+		},
+	}
+}
+
+func (m *managerCommand) list() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the managers", Args: noArguments,
+		Long:    "list shows who has a token, and whose was revoked.\n" + exitCodes,
+		Example: "  showroom fleet manager list --data /var/lib/showroom",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return m.with(func(all managers) error {
+				list, err := all.List(c.Context())
+				if err != nil {
+					return err
+				}
+				return m.print(c, map[string]any{"managers": append([]service.Manager{}, list...)}, func(w io.Writer) {
+					if len(list) == 0 {
+						fmt.Fprintln(w, "no managers")
+						return
+					}
+					fmt.Fprintln(w, "NAME\tSINCE\tREVOKED")
+					for _, one := range list {
+						revoked := "-"
+						if !one.Revoked.IsZero() {
+							revoked = one.Revoked.Local().Format(time.DateTime)
+						}
+						fmt.Fprintf(w, "%s\t%s\t%s\n", one.Name, one.Created.Local().Format(time.DateTime), revoked)
+					}
+				})
+			})
+		},
+	}
+}
+
+func (m *managerCommand) revoke() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke NAME", Short: "Revoke a manager's token", Args: oneArgument("fleet manager revoke", "NAME"),
+		Long:    "revoke ends what a manager's token is good for, at once.\n" + exitCodes,
+		Example: "  showroom fleet manager revoke Marie --data /var/lib/showroom",
+		RunE: func(c *cobra.Command, args []string) error {
+			return m.with(func(all managers) error {
+				if err := all.Revoke(c.Context(), args[0]); err != nil {
+					return err
+				}
+				return m.print(c, map[string]any{"revoked": args[0]}, func(w io.Writer) { fmt.Fprintf(w, "%s may do nothing any more\n", args[0]) })
+			})
+		},
+	}
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
