@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 func TestFloodWaitsInTheNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, written := &network{}, 0
+		n, written := &network{}, atomic.Int64{}
 		n.answer = func(r *http.Request) (*http.Response, error) {
 			if !strings.HasSuffix(r.URL.Path, "/opamp") {
 				return status(http.StatusNoContent), nil
@@ -30,13 +31,13 @@ func TestFloodWaitsInTheNetwork(t *testing.T) {
 					if _, err := c.Write([]byte{0x82, 1, header}); err != nil {
 						return
 					}
-					written++
+					written.Add(1)
 				}
 			}), nil
 		}
 		run(t, time.Minute, n.link(t))
-		if most := hearBurst + int(time.Minute/hearEvery); written < hearBurst || written > most+10 {
-			t.Errorf("%d messages in a minute, of at most %d", written, most)
+		if got, most := int(written.Load()), hearBurst+int(time.Minute/hearEvery); got < hearBurst || got > most+10 {
+			t.Errorf("%d messages in a minute, of at most %d", got, most)
 		}
 	})
 }
