@@ -7,7 +7,8 @@
 // In its folder, which is its user's alone:
 //
 //	state.json          fleet.State: what runs, what waits, what failed
-//	floor-KEY           the highest serial seen of the fleet of a root key; it only rises
+//	floor-KEY           the highest serial seen of the fleet of a root key, and its
+//	                    content; it only rises
 //	pins.json           whose device this is, and the keys that sign for it
 //	envelopes/HASH      bundles as they came
 //	secrets/CONTENT/NAME  what bundles bring for files
@@ -16,9 +17,7 @@ package adoption
 import (
 	"cmp"
 	"context"
-	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -66,16 +65,24 @@ type Adoption struct {
 	files *files
 	wake  chan struct{} // holds a value once there is something to look at
 
-	mu        sync.Mutex
+	mu        sync.Mutex // unlock releases it, and tells
 	state     fleet.State
-	floor     uint64
+	floor     floor
 	pins      pins
+	unpinned  bool           // pins are not safe yet
+	begun     bool           // Begin was called
+	runs      *fleet.Kept    // what Begin gave; nil for none
+	skipped   bool           // Begin could not count a start, so that another runs
 	candidate *candidate     // verified, and to be tried
 	early     *candidate     // verified, and not valid yet
 	refused   *fleet.Attempt // the newest that was refused before it was verified
-	seen      map[string]bool
-	trouble   error  // of the disk
-	changed   func() // Report has changed; nil for nobody
+	// seen are envelopes that were refused, until when they are not looked at again: the
+	// zero time is for good.
+	seen    map[string]time.Time
+	trouble error     // of the disk
+	again   time.Time // until when the disk is left alone
+	changed func()    // Report has changed; nil for nobody
+	untold  bool      // so changed is to be called
 }
 
 // candidate is a bundle that is signed, for this board and new.
@@ -88,7 +95,8 @@ type candidate struct {
 }
 
 // Open takes up what is kept. It starts nothing. What is damaged is put aside, and the
-// board runs without a bundle until the service offers one: the floor stays.
+// board runs without a bundle until the service offers one: the floor stays. A disk
+// that is full or cannot be written is a problem of the Report.
 func Open(cfg Config) (*Adoption, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -101,107 +109,89 @@ func Open(cfg Config) (*Adoption, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adoption{cfg: cfg, files: f, wake: make(chan struct{}, 1), seen: map[string]bool{}}
-	return a, a.load()
+	a := &Adoption{cfg: cfg, files: f, wake: make(chan struct{}, 1), seen: map[string]time.Time{}}
+	a.load()
+	return a, nil
 }
 
-func (a *Adoption) load() error {
+func (a *Adoption) load() {
 	var err error
 	if a.state, err = a.files.readState(); err != nil {
-		a.trouble = err
-		a.cfg.Log.Error(err.Error())
+		a.troubled(err)
 	}
-	if a.pins, err = a.files.readPins(); err != nil {
-		return err
+	if a.pins, err = a.files.readPins(aside); err != nil {
+		a.troubled(err)
 	}
-	if err := a.pin(); err != nil {
-		return err
+	a.pin()
+	if a.floor, err = a.files.readFloor(a.pins.Root, aside); err != nil {
+		a.troubled(err)
 	}
-	if a.floor, err = a.files.readFloor(a.pins.Root); err != nil {
-		a.trouble = err
-		a.cfg.Log.Error(err.Error())
+	a.raise() // a crash may have come between the state and the floor
+	if a.trouble == nil && a.cfg.Member.Device != "" {
+		a.files.clean(a.state)
 	}
-	return a.raise() // a crash may have come between the state and the floor
 }
 
-// pin keeps the keys of a new enrolment, or of one that had none.
-func (a *Adoption) pin() error {
-	device := a.cfg.Member.Device
-	if device == "" || a.pins.Device == device && (a.pins.Root != "" || len(a.cfg.Keys) == 0) {
-		return nil
-	}
-	if a.pins.Device != device && a.pins.Device != "" {
-		a.cfg.Log.Info("enrolled anew: what the fleet of before has set is dropped")
-		if err := a.keep(fleet.State{}); err != nil {
-			return err
-		}
-	}
-	p := pins{Device: device, Keys: a.cfg.Keys}
-	if len(p.Keys) > 0 {
-		key, err := fleet.ParseKey(p.Keys[0])
-		if err != nil {
-			return fmt.Errorf("pin the fleet's key: %w", err)
-		}
-		p.Root = fleet.KeyID(key)
-	}
-	if err := a.files.writePins(p); err != nil {
-		return err
-	}
-	a.pins = p
-	return nil
-}
-
-// keys are those that sign now.
-func (a *Adoption) keys() (list []ed25519.PublicKey) {
-	texts := a.pins.Keys
-	if len(a.state.Keys) > 0 {
-		texts = a.state.Keys
-	}
-	for _, text := range texts {
-		if key, err := fleet.ParseKey(text); err == nil {
-			list = append(list, key)
-		}
-	}
-	return list
+// troubled shows what is wrong with the disk.
+func (a *Adoption) troubled(err error) {
+	a.trouble = err
+	a.cfg.Log.Error("what the fleet sets", "error", err)
 }
 
 // keep writes a state, and makes it the one that counts. Files that nothing names any
 // more go afterwards.
 func (a *Adoption) keep(s fleet.State) error {
-	if err := a.files.writeState(s); err != nil {
-		a.trouble = err
+	err := a.files.writeState(s)
+	if err == nil && a.unpinned {
+		err = a.files.writePins(a.pins)
+	}
+	if err != nil {
+		a.trouble, a.again = err, time.Now().Add(againAfter)
+		a.tell()
 		return err
 	}
-	a.state, a.trouble = s, nil
+	a.state, a.trouble, a.unpinned = s, nil, false
 	a.files.sweep(s, a.candidate)
 	return nil
 }
 
-// raise brings the floor up to the highest serial that this board has looked at.
-func (a *Adoption) raise() error {
-	top := a.top()
-	if a.pins.Root == "" || top <= a.floor {
-		return nil
+// raise brings the floor up to the highest serial that this board has looked at. Where
+// it cannot, what is in memory holds it, and nothing is applied.
+func (a *Adoption) raise() bool {
+	top := topOf(a.state)
+	if top.Serial <= a.floor.Serial {
+		return true
+	}
+	if a.pins.Root == "" {
+		return false
 	}
 	if err := a.files.writeFloor(a.pins.Root, top); err != nil {
-		a.trouble = err
-		return err
+		a.again = time.Now().Add(againAfter)
+		a.troubled(err)
+		return false
 	}
 	a.floor = top
-	return nil
+	return true
 }
 
 // top is the highest serial seen.
-func (a *Adoption) top() uint64 {
-	top := a.floor
-	for _, k := range []*fleet.Kept{a.state.Good, a.state.Trial, a.state.Staged} {
-		if k != nil {
-			top = max(top, k.Serial)
+func (a *Adoption) top() uint64 { return max(a.floor.Serial, topOf(a.state).Serial) }
+
+// topOf is the highest serial that a state knows, and what it brought.
+func topOf(s fleet.State) (top floor) {
+	see := func(serial uint64, content string) {
+		if serial > top.Serial {
+			top = floor{serial, content}
 		}
 	}
-	for _, list := range [][]fleet.Attempt{a.state.Failed, a.state.History} {
+	for _, k := range []*fleet.Kept{s.Good, s.Trial, s.Staged} {
+		if k != nil {
+			see(k.Serial, k.Content)
+		}
+	}
+	for _, list := range [][]fleet.Attempt{s.Failed, s.History} {
 		for _, one := range list {
-			top = max(top, one.Serial)
+			see(one.Serial, one.Content)
 		}
 	}
 	return top
@@ -214,7 +204,8 @@ func (a *Adoption) step(e fleet.Event) ([]fleet.Action, error) {
 		return nil, err
 	}
 	a.tell()
-	return actions, a.raise()
+	a.raise()
+	return actions, nil
 }
 
 // Start is what an agent is to be made with.
@@ -226,37 +217,58 @@ type Start struct {
 
 // Begin says what the agent is to be made with. It is called before each time, and
 // before anything of the configuration is read: what has had its starts is given up
-// here. An error is the disk's; the board's own configuration will do then.
+// here. Where that a start was made cannot be kept, it is not made: the last known good
+// runs until it can. An error is the disk's; the board's own configuration will do then.
 func (a *Adoption) Begin() (Start, error) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	defer a.unlock()
+	a.begun, a.runs, a.skipped = true, nil, false
 	if a.state.Trial != nil {
-		serial := a.state.Trial.Serial
-		if _, err := a.step(fleet.Start{At: a.cfg.Now(), Log: a.cfg.Tail()}); err != nil {
-			return Start{}, fmt.Errorf("begin with bundle %d: %w", serial, err)
-		}
-		if a.state.Trial == nil {
-			a.cfg.Log.Error("the configuration is given up: the agent ended each time before it had shown that it works", "bundle", serial)
-		}
+		a.count()
 	}
-	for a.state.Runs() != nil {
+	for {
 		k := a.state.Runs()
-		b, err := a.files.readBundle(*k)
+		if a.skipped {
+			k = a.state.Good
+		}
+		if k == nil {
+			return Start{}, nil
+		}
+		b, err := a.files.restore(*k)
 		if err == nil {
-			return Start{&b, a.files.secretsDir(k.Content), a.state.Trial != nil}, nil
+			a.runs = k
+			return Start{&b, a.files.secretsDir(k.Content), k == a.state.Trial}, nil
+		}
+		if a.skipped {
+			return Start{}, err
 		}
 		if err := a.broken(err, "bundle"); err != nil {
 			return Start{}, err
 		}
 	}
-	return Start{}, nil
+}
+
+// count notes a start of what is on probation.
+func (a *Adoption) count() {
+	serial := a.state.Trial.Serial
+	_, err := a.step(fleet.Start{At: a.cfg.Now(), Log: a.cfg.Tail()})
+	switch {
+	case err != nil:
+		a.skipped = true
+		a.cfg.Log.Error("what is on probation is not started, as that cannot be kept", "bundle", serial, "error", err)
+	case a.state.Trial == nil:
+		a.cfg.Log.Error("the configuration is given up: the agent ended each time before it had shown that it works", "bundle", serial)
+	}
 }
 
 // Broken says that what Begin gave cannot be used with this board's own configuration.
 // Begin is to be called again.
 func (a *Adoption) Broken(cause error) error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	defer a.unlock()
+	if a.skipped {
+		return cause // what cannot be kept, cannot be dropped
+	}
 	return a.broken(cause, "configuration")
 }
 
@@ -275,13 +287,24 @@ func (a *Adoption) Report() fleet.Report {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := fleet.Report{SchemaVersion: fleet.SchemaVersion, Floor: a.top(), Attempted: a.attempt()}
-	if k := a.state.Runs(); k != nil {
+	if k := a.running(); k != nil {
 		r.Running = fleet.Running{Serial: k.Serial, Content: k.Content, Since: k.Since}
 	}
 	if a.trouble != nil {
 		r.Problems = append(r.Problems, "fleet: "+a.trouble.Error())
 	}
 	return r
+}
+
+// running is what the agent was made with, which may be another than the next one.
+func (a *Adoption) running() *fleet.Kept {
+	if !a.begun {
+		return a.state.Runs()
+	}
+	if k := a.state.Runs(); k != nil && a.runs != nil && k.Envelope == a.runs.Envelope {
+		return k // confirmed since
+	}
+	return a.runs
 }
 
 // attempt is the newest one. Nothing that was refused unverified takes the place of
@@ -300,16 +323,22 @@ func (a *Adoption) attempt() *fleet.Attempt {
 }
 
 // Watch has changed called whenever Report has changed; nil for nobody. It is to return
-// at once, and may not call back.
+// at once.
 func (a *Adoption) Watch(changed func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.changed = changed
 }
 
-func (a *Adoption) tell() {
-	if a.changed != nil {
-		a.changed()
+// tell has unlock say that Report has changed.
+func (a *Adoption) tell() { a.untold = true }
+
+func (a *Adoption) unlock() {
+	changed, untold := a.changed, a.untold
+	a.untold = false
+	a.mu.Unlock()
+	if untold && changed != nil {
+		changed()
 	}
 }
 

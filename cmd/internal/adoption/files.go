@@ -46,11 +46,22 @@ type pins struct {
 
 func openFiles(dir string, before func(string) error) (*files, error) {
 	for _, d := range []string{dir, filepath.Join(dir, envelopesDir), filepath.Join(dir, secretsDir)} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+		if err := makeDir(d); err != nil {
 			return nil, fmt.Errorf("make the fleet's directory: %w", err)
 		}
 	}
 	return &files{dir, before}, nil
+}
+
+// makeDir makes a folder whose name is on the disk when it returns.
+func makeDir(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(dir))
 }
 
 func (f *files) path(parts ...string) string {
@@ -91,11 +102,21 @@ func (f *files) readState() (fleet.State, error) {
 		s, err = fleet.ReadState(data)
 	}
 	if err != nil {
-		aside := os.Rename(f.path(stateFile), f.path(stateFile+damaged))
-		return fleet.State{}, errors.Join(fmt.Errorf("%w: what the fleet had set is dropped until it is offered anew", err), aside)
+		return fleet.State{}, aside(f, stateFile, fmt.Errorf("%w: what the fleet had set is dropped until it is offered anew", err))
 	}
 	return s, nil
 }
+
+// onDamage is what is done with a file that cannot be read, and why.
+type onDamage func(f *files, name string, cause error) error
+
+// aside renames it, for somebody to look at.
+func aside(f *files, name string, cause error) error {
+	return errors.Join(cause, os.Rename(f.path(name), f.path(name+damaged)))
+}
+
+// leave is for who only looks.
+func leave(_ *files, _ string, cause error) error { return cause }
 
 func (f *files) writeState(s fleet.State) error {
 	s.SchemaVersion = fleet.SchemaVersion
@@ -106,16 +127,18 @@ func (f *files) writeState(s fleet.State) error {
 	return f.write(append(data, '\n'), stateFile)
 }
 
-func (f *files) readPins() (p pins, err error) {
+// readPins returns none where there are none, or they are damaged: then the enrolment's
+// are pinned again.
+func (f *files) readPins(damage onDamage) (p pins, err error) {
 	data, err := readFile(f.path(pinsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}
-	if err != nil {
-		return p, fmt.Errorf("read the fleet's keys: %w", err)
+	if err == nil {
+		err = json.Unmarshal(data, &p)
 	}
-	if err := json.Unmarshal(data, &p); err != nil {
-		return pins{}, fmt.Errorf("read the fleet's keys in %s: %w", f.path(pinsFile), err)
+	if err != nil {
+		return pins{}, damage(f, pinsFile, fmt.Errorf("read the fleet's keys in %s: %w", f.path(pinsFile), err))
 	}
 	return p, nil
 }
@@ -129,46 +152,77 @@ func (f *files) writePins(p pins) error {
 	return f.write(append(data, '\n'), pinsFile)
 }
 
-// readFloor returns 0 where no bundle has been seen yet.
-func (f *files) readFloor(root string) (uint64, error) {
+// floor is the highest serial of a fleet that a board has looked at. It has the content
+// too, so that a board which has lost its state knows that bundle from another one.
+type floor struct {
+	Serial  uint64
+	Content string
+}
+
+// readFloor returns none where no bundle has been seen yet. What is damaged is put
+// aside: what the state knows takes its place.
+func (f *files) readFloor(root string, damage onDamage) (floor, error) {
 	if root == "" {
-		return 0, nil
+		return floor{}, nil
 	}
 	data, err := readFile(f.path(floorPrefix + root))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return floor{}, nil
+	}
+	var at floor
+	if err == nil {
+		at, err = parseFloor(string(data))
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read the lowest serial that may come: %w", err)
+		return floor{}, damage(f, floorPrefix+root, fmt.Errorf("read the lowest serial that may come: %w", err))
 	}
-	floor, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("read the lowest serial that may come: %s is damaged", f.path(floorPrefix+root))
-	}
-	return floor, nil
+	return at, nil
 }
 
-func (f *files) writeFloor(root string, floor uint64) error {
-	return f.write([]byte(strconv.FormatUint(floor, 10)+"\n"), floorPrefix+root)
+func parseFloor(text string) (floor, error) {
+	serial, content, _ := strings.Cut(strings.TrimSpace(text), " ")
+	n, err := strconv.ParseUint(serial, 10, 64)
+	return floor{n, content}, err
+}
+
+func (f *files) writeFloor(root string, at floor) error {
+	return f.write(fmt.Appendf(nil, "%d %s\n", at.Serial, at.Content), floorPrefix+root)
 }
 
 // writeBundle keeps what a candidate brings, before a state names it.
 func (f *files) writeBundle(c *candidate) error {
-	content := c.bundle.Content()
-	if len(c.bundle.Secrets) > 0 {
-		if err := os.MkdirAll(f.path(secretsDir, content), 0o700); err != nil {
-			return fmt.Errorf("keep the bundle's secrets: %w", err)
-		}
+	if err := f.writeSecrets(c.bundle, c.bundle.Content()); err != nil {
+		return err
 	}
-	for name, value := range c.bundle.Secrets {
+	return f.write(c.envelope, envelopesDir, c.hash)
+}
+
+// writeSecrets writes those that are not there as they are in the bundle.
+func (f *files) writeSecrets(b fleet.Bundle, content string) error {
+	if len(b.Secrets) == 0 {
+		return nil
+	}
+	if err := makeDir(f.path(secretsDir, content)); err != nil {
+		return fmt.Errorf("keep the bundle's secrets: %w", err)
+	}
+	for name, value := range b.Secrets {
+		if is, err := readFile(f.path(secretsDir, content, name)); err == nil && string(is) == value {
+			continue
+		}
 		if err := f.write([]byte(value), secretsDir, content, name); err != nil {
 			return err
 		}
 	}
-	if err := durable.SyncDir(f.path(secretsDir)); err != nil {
-		return fmt.Errorf("keep the bundle's secrets: %w", err)
+	return nil
+}
+
+// restore is readBundle, with its secrets where they belong.
+func (f *files) restore(k fleet.Kept) (fleet.Bundle, error) {
+	b, err := f.readBundle(k)
+	if err == nil {
+		err = f.writeSecrets(b, k.Content)
 	}
-	return f.write(c.envelope, envelopesDir, c.hash)
+	return b, err
 }
 
 // readBundle returns one that the state names, by the key that had signed it.
@@ -184,11 +238,6 @@ func (f *files) readBundle(k fleet.Kept) (fleet.Bundle, error) {
 	b, err := fleet.Open(data, []ed25519.PublicKey{key})
 	if err != nil {
 		return b, fmt.Errorf("read bundle %d: %w", k.Serial, err)
-	}
-	for name := range b.Secrets {
-		if _, err := os.Lstat(f.path(secretsDir, k.Content, name)); err != nil {
-			return b, fmt.Errorf("read the secrets of bundle %d: %w", k.Serial, err)
-		}
 	}
 	return b, nil
 }
@@ -213,6 +262,26 @@ func (f *files) sweep(s fleet.State, tried *candidate) {
 			if !named[e.Name()] {
 				_ = os.RemoveAll(f.path(dir, e.Name()))
 			}
+		}
+	}
+}
+
+// clean removes what a crash has left: files that were being written, which begin with
+// a dot, and bundles that no state came to name. Nothing may be writing.
+func (f *files) clean(s fleet.State) {
+	f.sweep(s, nil)
+	dirs, _ := os.ReadDir(f.path(secretsDir))
+	f.cleanDir("")
+	for _, d := range dirs {
+		f.cleanDir(filepath.Join(secretsDir, d.Name()))
+	}
+}
+
+func (f *files) cleanDir(dir string) {
+	entries, _ := os.ReadDir(f.path(dir)) // likewise
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			_ = os.Remove(f.path(dir, e.Name()))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bril-edge/bril/configs/fleet"
 )
@@ -17,27 +18,35 @@ const maxSeen = 64
 // that is nobody's business changes nothing on the disk.
 func (a *Adoption) Offer(envelope []byte) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	hash := ""
-	if len(envelope) <= fleet.MaxEnvelope {
-		hash = hashOf(envelope)
-	}
-	if hash != "" && a.known(hash) {
+	defer a.unlock()
+	hash := hashOf(envelope[:min(len(envelope), fleet.MaxEnvelope+1)]) // what is longer is all the same
+	if a.known(hash) {
 		return
 	}
 	c, err := a.verify(envelope, hash)
 	switch {
 	case errors.Is(err, fleet.ErrNotYet):
-		a.early = c
-		a.cfg.Log.Info("the fleet offers a configuration that is not valid yet", "bundle", c.bundle.Serial, "from", c.bundle.NotBefore)
-		a.note(fleet.Attempt{Serial: c.bundle.Serial, Content: c.bundle.Content(), Phase: fleet.Verified, Waits: err.Error(), At: a.cfg.Now()})
+		a.wait(c, err)
 	case err != nil:
 		a.turnDown(c, hash, err)
 	default:
-		a.early, a.candidate = nil, c
+		a.candidate = c
+		if a.early != nil && a.early.bundle.Serial < c.bundle.Serial {
+			a.early = nil
+		}
 		a.note(fleet.Attempt{Serial: c.bundle.Serial, Content: c.bundle.Content(), Phase: fleet.Verified, At: a.cfg.Now()})
 		a.poke()
 	}
+}
+
+// wait keeps what is not valid yet, in memory alone: the service offers it again.
+func (a *Adoption) wait(c *candidate, why error) {
+	if a.early != nil && a.early.bundle.Serial >= c.bundle.Serial {
+		return
+	}
+	a.early = c
+	a.cfg.Log.Info("the fleet offers a configuration that is not valid yet", "bundle", c.bundle.Serial, "from", c.bundle.NotBefore)
+	a.note(fleet.Attempt{Serial: c.bundle.Serial, Content: c.bundle.Content(), Phase: fleet.Verified, Waits: why.Error(), At: a.cfg.Now()})
 }
 
 // known says that an envelope runs, waits, or was looked at before.
@@ -47,7 +56,13 @@ func (a *Adoption) known(hash string) bool {
 			return true
 		}
 	}
-	return a.seen[hash] || a.candidate != nil && a.candidate.hash == hash
+	for _, c := range []*candidate{a.candidate, a.early} {
+		if c != nil && c.hash == hash {
+			return true
+		}
+	}
+	until, seen := a.seen[hash]
+	return seen && (until.IsZero() || time.Now().Before(until))
 }
 
 // verify returns a candidate: with an error too, as far as it could be read.
@@ -59,20 +74,31 @@ func (a *Adoption) verify(envelope []byte, hash string) (*candidate, error) {
 	var err error
 	for _, key := range keys {
 		var b fleet.Bundle
-		if b, err = fleet.Open(envelope, []ed25519.PublicKey{key}); err != nil {
-			if errors.Is(err, fleet.ErrSignature) {
-				continue
-			}
+		if b, err = fleet.Open(envelope, []ed25519.PublicKey{key}); err == nil {
+			c := &candidate{bundle: b, envelope: slices.Clone(envelope), hash: hash, key: fleet.FormatKey(key)}
+			return c, a.check(c)
+		}
+		if !errors.Is(err, fleet.ErrSignature) {
 			break
 		}
-		c := &candidate{bundle: b, envelope: slices.Clone(envelope), hash: hash, key: fleet.FormatKey(key)}
-		return c, a.check(b)
 	}
-	return nil, fleet.Refusal{Of: "signature", Err: err}
+	return nil, fleet.Refusal{Of: unopened(err), Err: err}
 }
 
-func (a *Adoption) check(b fleet.Bundle) error {
-	if err := b.Check(a.cfg.Now(), a.cfg.Member, a.top()); err != nil {
+// unopened is what of an envelope an error of Open is about.
+func unopened(err error) string {
+	switch {
+	case errors.Is(err, fleet.ErrSignature):
+		return "signature"
+	case errors.Is(err, fleet.ErrPayload):
+		return "bundle"
+	}
+	return "envelope"
+}
+
+func (a *Adoption) check(c *candidate) error {
+	b := c.bundle
+	if err := b.Check(a.cfg.Now(), a.cfg.Member, a.below(c)); err != nil {
 		return err
 	}
 	if failed := a.state.Quarantined(b.Content()); failed != nil && !b.Retry {
@@ -82,19 +108,37 @@ func (a *Adoption) check(b fleet.Bundle) error {
 	return nil
 }
 
+// below is the serial that a candidate's is to be above. Where a state was lost, the
+// bundle that the floor is of may come again: the board had it.
+func (a *Adoption) below(c *candidate) uint64 {
+	least := topOf(a.state).Serial
+	lost := least < a.floor.Serial && c.bundle.Serial == a.floor.Serial && c.bundle.Content() == a.floor.Content
+	if !lost {
+		least = max(least, a.floor.Serial)
+	}
+	if a.candidate != nil && a.candidate != c {
+		least = max(least, a.candidate.bundle.Serial)
+	}
+	return least
+}
+
 // turnDown notes a refusal, in memory alone.
 func (a *Adoption) turnDown(c *candidate, hash string, err error) {
 	at := fleet.Attempt{Phase: fleet.Refused, During: fleet.Received, Element: fleet.Element(err, "bundle"), Error: err.Error(), Hint: fleet.Hint(err), At: a.cfg.Now()}
 	if c != nil {
 		at.Serial, at.Content, at.During = c.bundle.Serial, c.bundle.Content(), fleet.Verified
 	}
-	a.cfg.Log.Warn("a configuration is refused", "bundle", at.Serial, "element", at.Element, "error", err)
-	if hash != "" {
-		if len(a.seen) >= maxSeen {
-			clear(a.seen)
-		}
-		a.seen[hash] = true
+	if len(a.seen) >= maxSeen {
+		clear(a.seen)
 	}
+	a.seen[hash] = time.Time{}
+	if errors.Is(err, fleet.ErrExpired) { // by a clock that may be wrong
+		a.seen[hash] = time.Now().Add(againAfter)
+	}
+	if was := a.attempt(); was != nil && was.Serial == at.Serial && was.Content == at.Content && was.Error == at.Error {
+		return
+	}
+	a.cfg.Log.Warn("a configuration is refused", "bundle", at.Serial, "element", at.Element, "error", err)
 	a.note(at)
 }
 

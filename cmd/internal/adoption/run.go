@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/configs/fleet"
 )
 
@@ -17,18 +16,18 @@ const (
 	// lookEvery is how often what waits is looked at without a reason: not all that keeps
 	// a board busy tells when it ends.
 	lookEvery = time.Second
-	// againAfter is until a dry run that could not tell is made again.
+	// againAfter is until a dry run that could not tell, or a write that the disk has
+	// refused, is made again.
 	againAfter = time.Minute
 )
 
 // Run tries what is offered, applies what has passed at a safe time, and has what is on
 // probation prove itself, until ctx ends. It is to be run beside each agent that was
-// made after Begin.
+// made after Begin; ctx ends when that one is told to.
 func (a *Adoption) Run(ctx context.Context, board Board) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	proving := make(chan struct{})
-	if a.onProbation() {
+	probation := a.onProbation()
+	if probation {
 		go func() {
 			defer close(proving)
 			a.prove(ctx, board)
@@ -37,16 +36,18 @@ func (a *Adoption) Run(ctx context.Context, board Board) error {
 		close(proving)
 	}
 	a.loop(ctx, board)
-	cancel()
 	<-proving
-	a.rest()
+	if probation {
+		a.rest()
+	}
 	return nil
 }
 
+// onProbation says whether the agent was made with what is on probation.
 func (a *Adoption) onProbation() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.state.Trial != nil
+	return a.state.Trial != nil && a.runs == a.state.Trial
 }
 
 func (a *Adoption) loop(ctx context.Context, board Board) {
@@ -55,6 +56,7 @@ func (a *Adoption) loop(ctx context.Context, board Board) {
 	for {
 		a.tryNext(ctx, board)
 		a.applyNext(board)
+		a.startSkipped(board)
 		select {
 		case <-a.wake:
 		case <-board.Moved():
@@ -68,20 +70,36 @@ func (a *Adoption) loop(ctx context.Context, board Board) {
 // next takes the candidate that is to be tried now; nil for none.
 func (a *Adoption) next() *candidate {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if c := a.early; c != nil && !errors.Is(a.check(c.bundle), fleet.ErrNotYet) {
-		a.early, a.candidate = nil, c
-	}
+	defer a.unlock()
+	a.lookEarly()
 	c := a.candidate
-	if c == nil || a.cfg.Now().Before(c.again) {
+	if now := time.Now(); c == nil || now.Before(c.again) || now.Before(a.again) {
 		return nil
 	}
-	if err := a.check(c.bundle); err != nil { // it waited
+	if err := a.check(c); err != nil { // it waited
 		a.candidate = nil
 		a.turnDown(c, c.hash, err)
 		return nil
 	}
 	return c
+}
+
+// lookEarly takes up what has become valid.
+func (a *Adoption) lookEarly() {
+	c := a.early
+	if c == nil {
+		return
+	}
+	err := a.check(c)
+	if errors.Is(err, fleet.ErrNotYet) {
+		return
+	}
+	a.early = nil
+	if err != nil {
+		a.turnDown(c, c.hash, err)
+		return
+	}
+	a.candidate = c
 }
 
 // tryNext takes what was verified through schema and dry run, and stages it.
@@ -95,34 +113,48 @@ func (a *Adoption) tryNext(ctx context.Context, board Board) {
 		return // another agent will try
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.candidate != c {
-		return // a newer one came
-	}
-	if errors.Is(err, ErrNotNow) {
-		c.again = a.cfg.Now().Add(againAfter)
+	defer a.unlock()
+	switch {
+	case a.candidate != c: // a newer one came
+	case errors.Is(err, errDisk):
+		a.waitForDisk(c, err)
+	case errors.Is(err, ErrNotNow):
+		c.again = time.Now().Add(againAfter)
 		a.note(fleet.Attempt{Serial: c.bundle.Serial, Content: c.bundle.Content(), Phase: fleet.DryRun, Waits: err.Error(), At: a.cfg.Now()})
-		return
-	}
-	if err != nil {
-		a.candidate, a.refused = nil, nil
+	case err != nil:
 		a.refuse(c, during, err)
-		return
+	default:
+		a.stage(c)
 	}
-	a.stage(c)
 }
+
+// errDisk says that what a candidate brings cannot be kept.
+var errDisk = errors.New("it cannot be kept")
 
 // try says in which phase a candidate fails, and why.
 func (a *Adoption) try(ctx context.Context, board Board, c *candidate) (fleet.Phase, error) {
-	var cfg configs.Config
 	cfg, err := board.Configure(c.bundle, a.files.secretsDir(c.bundle.Content()))
 	if err != nil {
 		return fleet.Schema, err
 	}
-	if err := a.files.writeBundle(c); err != nil { // the dry run reads its secrets
-		return fleet.DryRun, fmt.Errorf("%w: %w", ErrNotNow, err)
+	if err := a.writeBundle(c); err != nil { // the dry run reads its secrets
+		return fleet.DryRun, fmt.Errorf("%w: %w", errDisk, err)
 	}
 	return fleet.DryRun, board.DryRun(ctx, cfg)
+}
+
+// writeBundle holds the lock, so that nothing is swept meanwhile.
+func (a *Adoption) writeBundle(c *candidate) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.files.writeBundle(c)
+}
+
+// waitForDisk has a candidate tried again.
+func (a *Adoption) waitForDisk(c *candidate, err error) {
+	c.again, a.trouble = time.Now().Add(againAfter), err
+	a.cfg.Log.Error("a configuration is not taken", "bundle", c.bundle.Serial, "error", err)
+	a.note(fleet.Attempt{Serial: c.bundle.Serial, Content: c.bundle.Content(), Phase: fleet.DryRun, Waits: err.Error(), At: a.cfg.Now()})
 }
 
 func (a *Adoption) refuse(c *candidate, during fleet.Phase, err error) {
@@ -131,16 +163,19 @@ func (a *Adoption) refuse(c *candidate, during fleet.Phase, err error) {
 		Element: fleet.Element(err, string(during)), Error: err.Error(), Hint: fleet.Hint(err), At: a.cfg.Now(),
 	}
 	a.cfg.Log.Warn("a configuration is refused", "bundle", at.Serial, "phase", during, "element", at.Element, "error", err)
+	a.candidate = nil // what it has written goes
 	if _, err := a.step(fleet.Refuse{Attempt: at, Quarantine: true}); err != nil {
-		a.cfg.Log.Error(err.Error())
+		a.candidate = c
+		a.waitForDisk(c, fmt.Errorf("%w: %w", errDisk, err))
+		return
 	}
+	a.refused = nil
 }
 
 func (a *Adoption) stage(c *candidate) {
 	k := fleet.Kept{Serial: c.bundle.Serial, Content: c.bundle.Content(), Envelope: c.hash, Key: c.key, Successor: c.bundle.Successor}
 	if _, err := a.step(fleet.Stage{Kept: k, Retry: c.bundle.Retry, At: a.cfg.Now()}); err != nil {
-		a.cfg.Log.Error("a configuration is not taken, as it cannot be kept", "bundle", k.Serial, "error", err)
-		c.again = a.cfg.Now().Add(againAfter)
+		a.waitForDisk(c, fmt.Errorf("%w: %w", errDisk, err))
 		return
 	}
 	a.candidate, a.refused = nil, nil
@@ -151,41 +186,55 @@ func (a *Adoption) stage(c *candidate) {
 func (a *Adoption) applyNext(board Board) {
 	busy := board.Busy()
 	a.mu.Lock()
-	apply := a.state.Staged != nil && a.state.Trial == nil
-	if !apply {
-		a.mu.Unlock()
-		return
-	}
-	if busy != "" {
-		a.waitFor(busy)
-		a.mu.Unlock()
-		return
-	}
-	serial := a.state.Staged.Serial
-	actions, err := a.apply()
-	a.mu.Unlock()
-	if err != nil {
-		a.cfg.Log.Error("a configuration is not applied, as that cannot be kept", "bundle", serial, "error", err)
-		return
-	}
-	a.cfg.Log.Info("a configuration of the fleet is applied, on probation", "bundle", serial)
+	actions := a.apply(busy)
+	a.unlock()
 	act(board, actions)
 }
 
 // apply is safe on the disk before it is done, the floor first.
-func (a *Adoption) apply() ([]fleet.Action, error) {
-	if err := a.raise(); err != nil {
-		return nil, err
+func (a *Adoption) apply(busy string) []fleet.Action {
+	k := a.state.Staged
+	switch {
+	case k == nil || a.state.Trial != nil || time.Now().Before(a.again):
+		return nil
+	case busy != "":
+		a.waitFor(busy)
+		return nil
+	case !a.raise():
+		return nil
 	}
-	return a.step(fleet.Apply{At: a.cfg.Now()})
+	actions, err := a.step(fleet.Apply{At: a.cfg.Now()})
+	if err != nil {
+		a.cfg.Log.Error("a configuration is not applied, as that cannot be kept", "bundle", k.Serial, "error", err)
+		return nil
+	}
+	a.cfg.Log.Info("a configuration of the fleet is applied, on probation", "bundle", k.Serial)
+	return actions
+}
+
+// startSkipped has the agent made anew once the disk can count the start that Begin
+// could not.
+func (a *Adoption) startSkipped(board Board) {
+	a.mu.Lock()
+	try := a.skipped && !time.Now().Before(a.again)
+	if try && a.keep(a.state) == nil {
+		a.skipped = false
+	}
+	can := try && !a.skipped
+	a.unlock()
+	if can {
+		board.Anew()
+	}
 }
 
 // waitFor shows what is waited for. It is not worth a write.
 func (a *Adoption) waitFor(what string) {
-	if at := a.state.Attempt; at != nil && at.Waits == what {
+	next, _ := fleet.Step(a.state, fleet.Wait{For: what, At: a.cfg.Now()})
+	was, is := a.state.Attempt, next.Attempt
+	if is == nil || was != nil && was.Waits == is.Waits {
 		return
 	}
-	a.state, _ = fleet.Step(a.state, fleet.Wait{For: what, At: a.cfg.Now()})
+	a.state = next
 	a.tell()
 }
 
@@ -217,43 +266,61 @@ func (a *Adoption) prove(ctx context.Context, board Board) {
 	if ctx.Err() != nil && err != nil {
 		return // the daemon ends: nothing is shown either way
 	}
-	a.mu.Lock()
-	serial := uint64(0)
-	if a.state.Trial != nil {
-		serial = a.state.Trial.Serial
-	}
-	var actions []fleet.Action
-	var failed error
 	if err == nil {
-		actions, failed = a.confirm()
+		a.confirm(ctx)
 	} else {
-		actions, failed = a.step(fleet.Fail{Element: fleet.Element(err, "probation"), Error: err.Error(), Hint: fleet.Hint(err), Log: a.cfg.Tail(), At: a.cfg.Now()})
+		act(board, a.fail(err))
 	}
-	a.mu.Unlock()
-	switch {
-	case failed != nil:
-		a.cfg.Log.Error("what came of a configuration cannot be kept", "bundle", serial, "error", failed)
-	case err == nil:
-		a.cfg.Log.Info("a configuration of the fleet is confirmed", "bundle", serial)
-	default:
-		a.cfg.Log.Error("a configuration of the fleet does not work: the last one that did runs again", "bundle", serial, "element", fleet.Element(err, "probation"), "error", err)
-	}
-	act(board, actions)
 	a.poke() // what waits behind it
 }
 
-// confirm keeps what has proved itself. A new key signs from now on, also where the
-// state is lost.
-func (a *Adoption) confirm() ([]fleet.Action, error) {
-	if k := a.state.Trial; k != nil && k.Successor != "" {
-		p := a.pins
-		p.Keys = []string{k.Successor}
-		if err := a.files.writePins(p); err != nil {
-			return nil, err
+// confirm keeps what has proved itself, as soon as the disk can.
+func (a *Adoption) confirm(ctx context.Context) {
+	again := time.NewTicker(againAfter)
+	defer again.Stop()
+	for !a.confirmed() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
 		}
-		a.pins = p
 	}
-	return a.step(fleet.Prove{At: a.cfg.Now()})
+}
+
+// confirmed says that it is kept. A new key signs from now on, also where the state is
+// lost.
+func (a *Adoption) confirmed() bool {
+	a.mu.Lock()
+	defer a.unlock()
+	if a.state.Trial == nil {
+		return true
+	}
+	serial := a.state.Trial.Serial
+	if _, err := a.step(fleet.Prove{At: a.cfg.Now()}); err != nil {
+		a.cfg.Log.Error("what has proved itself cannot be kept", "bundle", serial, "error", err)
+		return false
+	}
+	a.succeed()
+	a.cfg.Log.Info("a configuration of the fleet is confirmed", "bundle", serial)
+	return true
+}
+
+// fail returns to what worked. Where that cannot be kept, the agent is made anew all the
+// same: Begin does not start what it cannot count.
+func (a *Adoption) fail(cause error) []fleet.Action {
+	a.mu.Lock()
+	defer a.unlock()
+	if a.state.Trial == nil {
+		return nil
+	}
+	serial, element := a.state.Trial.Serial, fleet.Element(cause, "probation")
+	a.cfg.Log.Error("a configuration of the fleet does not work: the last one that did runs again", "bundle", serial, "element", element, "error", cause)
+	actions, err := a.step(fleet.Fail{Element: element, Error: cause.Error(), Hint: fleet.Hint(cause), Log: a.cfg.Tail(), At: a.cfg.Now()})
+	if err != nil {
+		a.cfg.Log.Error("that it does not work cannot be kept", "bundle", serial, "error", err)
+		return []fleet.Action{fleet.Anew}
+	}
+	return actions
 }
 
 // deadline calls late once proveTime has passed in which the board was not busy.
@@ -273,15 +340,15 @@ func deadline(ctx context.Context, board Board, late func()) {
 	late()
 }
 
-// rest takes back the start of an agent that has ended as it should: only those that a
-// configuration may have ended count.
+// rest takes back the start of an agent that has ended as it was told to: only those
+// that a configuration may have ended count.
 func (a *Adoption) rest() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.state.Trial == nil || a.state.Starts == 0 {
+	defer a.unlock()
+	if a.state.Trial == nil || a.runs != a.state.Trial { // it has been shown
 		return
 	}
 	if _, err := a.step(fleet.Rest{}); err != nil {
-		a.cfg.Log.Error(err.Error())
+		a.cfg.Log.Error("take back a start", "error", err)
 	}
 }

@@ -3,6 +3,7 @@ package adoption
 import (
 	"errors"
 	"io/fs"
+	"reflect"
 	"slices"
 
 	"github.com/bril-edge/bril/configs/fleet"
@@ -30,8 +31,29 @@ func (v View) Runs() *fleet.Bundle {
 
 // Look reads a folder that a daemon may be at work in, and changes nothing. A folder
 // that is not there is an empty View.
-func Look(dir string) (v View, err error) {
+func Look(dir string) (View, error) {
 	f := &files{dir: dir}
+	for {
+		v, err := f.look()
+		// The daemon may have replaced the state, and removed what it had named.
+		if errors.Is(err, fs.ErrNotExist) && f.changed(v.State) {
+			continue
+		}
+		return v, err
+	}
+}
+
+// changed says whether the state is another one by now.
+func (f *files) changed(s fleet.State) bool {
+	data, err := readFile(f.path(stateFile))
+	if err != nil {
+		return false
+	}
+	now, err := fleet.ReadState(data)
+	return err == nil && !reflect.DeepEqual(s, now)
+}
+
+func (f *files) look() (v View, err error) {
 	data, err := readFile(f.path(stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return v, nil
@@ -42,15 +64,7 @@ func Look(dir string) (v View, err error) {
 	if v.State, err = fleet.ReadState(data); err != nil {
 		return v, err
 	}
-	p, err := f.readPins()
-	if err != nil {
-		return v, err
-	}
-	v.Device, v.Keys = p.Device, p.Keys
-	if len(v.State.Keys) > 0 {
-		v.Keys = slices.Clone(v.State.Keys)
-	}
-	if v.Floor, err = f.readFloor(p.Root); err != nil {
+	if err := f.lookAtKeys(&v); err != nil {
 		return v, err
 	}
 	if k := v.State.Runs(); k != nil {
@@ -70,6 +84,20 @@ func Look(dir string) (v View, err error) {
 		*of.to = &b
 	}
 	return v, nil
+}
+
+func (f *files) lookAtKeys(v *View) error {
+	p, err := f.readPins(leave)
+	if err != nil {
+		return err
+	}
+	v.Device, v.Keys = p.Device, p.Keys
+	if len(v.State.Keys) > 0 {
+		v.Keys = slices.Clone(v.State.Keys)
+	}
+	at, err := f.readFloor(p.Root, leave)
+	v.Floor = max(at.Serial, topOf(v.State).Serial)
+	return err
 }
 
 // View is Look for a board whose daemon this is.

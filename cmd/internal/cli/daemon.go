@@ -104,7 +104,7 @@ func (d *daemon) make() (*agent.Agent, configs.Config, error) {
 		if err == nil {
 			return a, l.cfg, nil
 		}
-		if start.Bundle == nil {
+		if start.Bundle == nil || !d.works(l) {
 			return nil, configs.Config{}, err
 		}
 		if kept := taken.Broken(err); kept != nil {
@@ -112,6 +112,17 @@ func (d *daemon) make() (*agent.Agent, configs.Config, error) {
 			taken = nil
 		}
 	}
+}
+
+// works says whether an agent can be made of the board's own configuration: where it
+// cannot either, such as beside another daemon, the bundle is not at fault.
+func (d *daemon) works(l *layers) bool {
+	a, err := d.with(l, nil, adoption.Start{})
+	if err != nil {
+		return false
+	}
+	_ = a.Close() // nothing was captured
+	return true
 }
 
 // with makes an agent of the layers and a bundle.
