@@ -24,6 +24,10 @@ func (a *Adoption) Offer(envelope []byte) {
 		return
 	}
 	c, err := a.verify(envelope, hash)
+	if c != nil && a.ended(c) {
+		a.see(hash, time.Time{}) // what has become of it is told already
+		return
+	}
 	switch {
 	case errors.Is(err, fleet.ErrNotYet):
 		a.wait(c, err)
@@ -63,6 +67,14 @@ func (a *Adoption) known(hash string) bool {
 	}
 	until, seen := a.seen[hash]
 	return seen && (until.IsZero() || time.Now().Before(until))
+}
+
+// ended says that the newest bundle comes again, which was refused or given up: the
+// service offers it each time that the board connects.
+func (a *Adoption) ended(c *candidate) bool {
+	return c.bundle.Serial == a.top() && slices.ContainsFunc(a.state.History, func(at fleet.Attempt) bool {
+		return at.Serial == c.bundle.Serial && at.Content == c.bundle.Content()
+	})
 }
 
 // verify returns a candidate: with an error too, as far as it could be read.
@@ -128,18 +140,24 @@ func (a *Adoption) turnDown(c *candidate, hash string, err error) {
 	if c != nil {
 		at.Serial, at.Content, at.During = c.bundle.Serial, c.bundle.Content(), fleet.Verified
 	}
-	if len(a.seen) >= maxSeen {
-		clear(a.seen)
-	}
-	a.seen[hash] = time.Time{}
+	until := time.Time{}
 	if errors.Is(err, fleet.ErrExpired) { // by a clock that may be wrong
-		a.seen[hash] = time.Now().Add(againAfter)
+		until = time.Now().Add(againAfter)
 	}
+	a.see(hash, until)
 	if was := a.attempt(); was != nil && was.Serial == at.Serial && was.Content == at.Content && was.Error == at.Error {
 		return
 	}
 	a.cfg.Log.Warn("a configuration is refused", "bundle", at.Serial, "element", at.Element, "error", err)
 	a.note(at)
+}
+
+// see remembers an envelope that need not be looked at until then.
+func (a *Adoption) see(hash string, until time.Time) {
+	if len(a.seen) >= maxSeen {
+		clear(a.seen)
+	}
+	a.seen[hash] = until
 }
 
 // note shows an attempt that is not of the state.
