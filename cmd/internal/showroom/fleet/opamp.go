@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
@@ -154,7 +155,7 @@ func (s *Service) heard(id string, l *line, m *protobufs.AgentToServer) *protobu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.devices[id]
-	if d == nil || d.line != l || uidOf(m.GetInstanceUid()) != id {
+	if d == nil || d.line != l || !bytes.Equal(m.GetInstanceUid(), instance(id)) {
 		l.end()
 		return nil
 	}
@@ -167,11 +168,6 @@ func (s *Service) heard(id string, l *line, m *protobufs.AgentToServer) *protobu
 	s.dirty[id] = true
 	s.poke()
 	return answer
-}
-
-// uidOf is the ID of a device whose bits an instance has.
-func uidOf(uid []byte) string {
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(uid))
 }
 
 func (s *Service) take(d *device, m *protobufs.AgentToServer) {
@@ -251,6 +247,8 @@ func (s *Service) offers() (list []letter) {
 	return list
 }
 
+// instance is the 128 bits of a device's ID: of its last character two bits are lost, so
+// that not the other way round.
 func instance(id string) []byte {
 	uid, _ := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(id)) // IDs are ours
 	return uid
