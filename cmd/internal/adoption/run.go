@@ -56,7 +56,7 @@ func (a *Adoption) loop(ctx context.Context, board Board) {
 	for {
 		a.tryNext(ctx, board)
 		a.applyNext(board)
-		a.startSkipped(board)
+		a.mend(board)
 		select {
 		case <-a.wake:
 		case <-board.Moved():
@@ -212,17 +212,19 @@ func (a *Adoption) apply(busy string) []fleet.Action {
 	return actions
 }
 
-// startSkipped has the agent made anew once the disk can count the start that Begin
-// could not.
-func (a *Adoption) startSkipped(board Board) {
+// mend writes what the disk has refused before. The start that Begin could not count is
+// made then.
+func (a *Adoption) mend(board Board) {
 	a.mu.Lock()
-	try := a.skipped && !time.Now().Before(a.again)
-	if try && a.keep(a.state) == nil {
+	behind := a.skipped || a.unpinned || topOf(a.state).Serial > a.floor.Serial
+	mended := behind && !time.Now().Before(a.again) && a.keep(a.state) == nil && a.raise()
+	start := mended && a.skipped
+	if mended {
 		a.skipped = false
+		a.tell()
 	}
-	can := try && !a.skipped
 	a.unlock()
-	if can {
+	if start {
 		board.Anew()
 	}
 }
