@@ -251,7 +251,9 @@ func TestClock(t *testing.T) {
 		defer g.live()()
 		b := bundle(5)
 		b.NotBefore, b.Expires = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
+		was := tree(t, g.cfg.Dir)
 		g.offerBundle(b)
+		sameTree(t, was, tree(t, g.cfg.Dir))
 		if r := g.want(0, 5, fleet.Verified); !strings.Contains(r.Attempted.Waits, "not valid yet") {
 			t.Errorf("%+v", r.Attempted)
 		}

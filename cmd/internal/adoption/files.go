@@ -42,6 +42,7 @@ type pins struct {
 	Device        string   `json:"device"`
 	Root          string   `json:"root,omitempty"`
 	Keys          []string `json:"keys,omitempty"`
+	Changed       bool     `json:"changed,omitempty"` // by a bundle, since the enrolment
 }
 
 func openFiles(dir string, before func(string) error) (*files, error) {

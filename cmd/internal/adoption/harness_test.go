@@ -154,6 +154,7 @@ func (g *glasses) talk(what string) {
 
 func (g *glasses) Configure(b fleet.Bundle, secretsDir string) (configs.Config, error) {
 	own := configs.Default()
+	own.Fleet.MaxBitRate = 7e6
 	cfg, lines, err := b.Over(own, secretsDir)
 	if err != nil {
 		return cfg, err

@@ -36,11 +36,15 @@ func (a *Adoption) pin() {
 	a.writePins()
 }
 
-// succeed repairs what a crash left of a change of keys: the state has it first.
+// succeed has state and pins agree on a change of keys: the state has it first, and
+// either file may have been lost since.
 func (a *Adoption) succeed() {
-	if keys := a.state.Keys; len(keys) > 0 && !slices.Equal(keys, a.pins.Keys) {
-		a.pins.Keys = slices.Clone(keys)
+	switch keys := a.state.Keys; {
+	case len(keys) > 0 && !slices.Equal(keys, a.pins.Keys):
+		a.pins.Keys, a.pins.Changed = slices.Clone(keys), true
 		a.writePins()
+	case len(keys) == 0 && a.pins.Changed:
+		a.state.Keys = slices.Clone(a.pins.Keys) // kept with the next state
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/configs/fleet"
 )
 
@@ -160,7 +161,7 @@ func (a *Adoption) waitForDisk(c *candidate, err error) {
 func (a *Adoption) refuse(c *candidate, during fleet.Phase, err error) {
 	at := fleet.Attempt{
 		Serial: c.bundle.Serial, Content: c.bundle.Content(), During: during,
-		Element: fleet.Element(err, string(during)), Error: err.Error(), Hint: fleet.Hint(err), At: a.cfg.Now(),
+		Element: elementOf(err, during), Error: err.Error(), Hint: fleet.Hint(err), At: a.cfg.Now(),
 	}
 	a.cfg.Log.Warn("a configuration is refused", "bundle", at.Serial, "phase", during, "element", at.Element, "error", err)
 	a.candidate = nil // what it has written goes
@@ -170,6 +171,15 @@ func (a *Adoption) refuse(c *candidate, during fleet.Phase, err error) {
 		return
 	}
 	a.refused = nil
+}
+
+// elementOf is the key of the configuration that is wrong, or what the error says.
+func elementOf(err error, during fleet.Phase) string {
+	var problems configs.Problems
+	if errors.As(err, &problems) && len(problems) > 0 && problems[0].Key != "" {
+		return problems[0].Key
+	}
+	return fleet.Element(err, string(during))
 }
 
 func (a *Adoption) stage(c *candidate) {
