@@ -35,6 +35,22 @@ func diff(list []Difference, from, to reflect.Value, key string) []Difference {
 	return append(list, Difference{key, flow(from), flow(to)})
 }
 
+// Value is one key with its value, as YAML has it, on one line.
+type Value struct{ Key, Text string }
+
+// Values returns all keys with their values, in the reference's order.
+func (c Config) Values() []Value { return values(nil, reflect.ValueOf(c.filled()), "") }
+
+func values(list []Value, v reflect.Value, key string) []Value {
+	if !section(v) {
+		return append(list, Value{key, flow(v)})
+	}
+	for i := range v.NumField() {
+		list = values(list, v.Field(i), join(key, v.Type().Field(i).Tag.Get("json")))
+	}
+	return list
+}
+
 // section says whether a value is a part with keys of its own, and no value with a text
 // of its own.
 func section(v reflect.Value) bool {

@@ -13,6 +13,9 @@ type Layer struct {
 	// Refuse says why a key, or all that is below one, may not be set here; "" when it
 	// may. All may when nil.
 	Refuse func(key string) (why string)
+	// Told says that the text is what a board tells of itself: flags may have named places
+	// relative to where its daemon was started.
+	Told bool
 	// Resolve turns what only this layer knows into what Config holds, before that is
 	// checked; what it finds wrong are Problems by their keys. It may be nil.
 	Resolve func(cfg *Config, set Lines) Problems
@@ -47,7 +50,10 @@ func (l Layer) Over(base Config) (Config, Lines, error) {
 	if l.Resolve != nil {
 		found = l.Resolve(&cfg, d.lines)
 	}
-	for _, p := range slices.Concat(found, cfg.check(), cfg.paths()) {
+	if !l.Told {
+		found = append(found, cfg.paths()...)
+	}
+	for _, p := range append(found, cfg.check()...) {
 		p.File, p.Line = l.Name, d.lines[p.Key]
 		d.problems = append(d.problems, p)
 	}
@@ -55,6 +61,12 @@ func (l Layer) Over(base Config) (Config, Lines, error) {
 		return Config{}, nil, err
 	}
 	return cfg, d.lines, nil
+}
+
+// ParseTold reads the configuration that a board tells of itself.
+func ParseTold(data []byte, name string) (Config, error) {
+	cfg, _, err := Layer{Name: name, Data: data, Told: true}.Over(Default())
+	return cfg, err
 }
 
 // clone returns a configuration whose lists are its own.

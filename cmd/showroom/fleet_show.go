@@ -131,6 +131,9 @@ func printDevice(w io.Writer, d service.DeviceDetail) {
 	}
 	if a := d.Attempted; a != nil {
 		row("attempted", "bundle %d, %s at %s", a.Serial, a.Phase, a.At.Local().Format(time.DateTime))
+		if a.Error != "" {
+			row("error", "%s: %s", a.Element, a.Error)
+		}
 		if a.Hint != "" {
 			row("hint", "%s", a.Hint)
 		}
@@ -245,10 +248,10 @@ func sides(ctx context.Context, client *manager.Client, device string, args []st
 		if d.Effective == "" {
 			return from, to, fmt.Errorf("%s has not told yet what it runs", d.Name)
 		}
-		if from, err = configs.Parse([]byte(d.Base), "the file of "+d.Name); err != nil {
+		if from, err = configs.ParseTold([]byte(d.Base), "the file of "+d.Name); err != nil {
 			return from, to, err
 		}
-		to, err = configs.Parse([]byte(d.Effective), "what "+d.Name+" runs")
+		to, err = configs.ParseTold([]byte(d.Effective), "what "+d.Name+" runs")
 		return from, to, err
 	}
 	from = configs.Default()

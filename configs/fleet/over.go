@@ -17,8 +17,18 @@ func (b Bundle) Name() string { return fmt.Sprintf("bundle %d", b.Serial) }
 // secretsDir, whether they are there or not. Its errors are configs.Problems, with the
 // lines of the bundle's configuration.
 func (b Bundle) Over(base configs.Config, secretsDir string) (configs.Config, configs.Lines, error) {
+	return b.layer(base, secretsDir, false)
+}
+
+// OverTold is Over for what a board has told of its own configuration.
+func (b Bundle) OverTold(base configs.Config, secretsDir string) (configs.Config, error) {
+	cfg, _, err := b.layer(base, secretsDir, true)
+	return cfg, err
+}
+
+func (b Bundle) layer(base configs.Config, secretsDir string, told bool) (configs.Config, configs.Lines, error) {
 	return configs.Layer{
-		Name: b.Name(), Data: []byte(b.Configuration), Refuse: localOnly,
+		Name: b.Name(), Data: []byte(b.Configuration), Refuse: localOnly, Told: told,
 		Resolve: func(cfg *configs.Config, set configs.Lines) configs.Problems { return b.resolve(cfg, set, secretsDir) },
 	}.Over(base)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ func newConfig(o *options) *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(newConfigCheck(o), newConfigShow(o))
+	c.AddCommand(newConfigCheck(o), newConfigShow(o), newConfigHistory(o), newConfigDiff(o))
 	return c
 }
 
@@ -70,12 +71,12 @@ that does not exist.
 
 func newConfigShow(o *options) *cobra.Command {
 	var path string
-	var reference bool
+	var reference, sources bool
 	c := &cobra.Command{
 		Use:     "show",
 		Short:   "Show the configuration in effect, or the commented reference",
-		Long:    "show prints every key with the value in effect. --reference prints the file that\nexplains each key.\n\n" + ExitCodes,
-		Example: "  bril config show --config /etc/bril/bril.yaml\n  bril config show --reference > bril.yaml",
+		Long:    "show prints every key with the value in effect, and with --sources where each comes\nfrom. --reference prints the file that explains each key.\n\n" + ExitCodes,
+		Example: "  bril config show --config /etc/bril/bril.yaml\n  bril config show --sources\n  bril config show --reference > bril.yaml",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if reference {
@@ -85,12 +86,16 @@ func newConfigShow(o *options) *cobra.Command {
 				_, err := io.WriteString(c.OutOrStdout(), configs.Reference())
 				return err
 			}
-			cfg, unread, err := layered(path, unflagged)
+			l, err := allLayers(path, unflagged)
 			if err != nil {
 				return err
 			}
-			if unread != nil {
-				fmt.Fprintf(c.ErrOrStderr(), "bril: warning: without the enrolment: %s\n", printable(unread.Error()))
+			if l.unread != nil {
+				fmt.Fprintf(c.ErrOrStderr(), "bril: warning: a part is left out: %s\n", printable(l.unread.Error()))
+			}
+			cfg := l.cfg
+			if sources {
+				return o.printSources(c, l)
 			}
 			data, err := cfg.JSON()
 			if err != nil {
@@ -106,8 +111,33 @@ func newConfigShow(o *options) *cobra.Command {
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().BoolVar(&sources, "sources", false, "say of each key where its value comes from: the default, the enrolment, a line of the file or of the fleet's bundle")
 	c.Flags().BoolVar(&reference, "reference", false, "print the commented reference, which holds the defaults")
 	return c
+}
+
+// printSources prints the keys, each with where its value comes from.
+func (o *options) printSources(c *cobra.Command, l *layers) error {
+	from := l.sources()
+	type value struct {
+		Key    string `json:"key"`
+		Value  string `json:"value"`
+		Source string `json:"source"`
+	}
+	v := struct {
+		SchemaVersion int     `json:"schema_version"`
+		Keys          []value `json:"keys"`
+	}{SchemaVersion: schemaVersion}
+	for _, one := range l.cfg.Values() {
+		v.Keys = append(v.Keys, value{one.Key, one.Text, from[one.Key]})
+	}
+	return o.print(c, v, func(out io.Writer) error {
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		for _, one := range v.Keys {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", one.Key, one.Value, one.Source)
+		}
+		return w.Flush()
+	})
 }
 
 func configFlag(c *cobra.Command, path *string) {

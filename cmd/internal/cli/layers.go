@@ -145,6 +145,29 @@ func allLayers(path string, flags func(configs.Config) (configs.Config, error)) 
 	return l, nil
 }
 
+// sources says of each key where its value comes from.
+func (l *layers) sources() map[string]string {
+	from := map[string]string{}
+	for _, v := range l.cfg.Values() {
+		from[v.Key] = "default"
+	}
+	for _, d := range configs.Diff(configs.Default(), l.enrolled) {
+		from[d.Key] = "enrolment"
+	}
+	set := func(lines configs.Lines, name string) {
+		for key, line := range lines {
+			if _, leaf := from[key]; leaf {
+				from[key] = fmt.Sprintf("%s:%d", name, line)
+			}
+		}
+	}
+	set(l.file, l.path)
+	if l.bundle != nil {
+		set(l.lines, l.bundle.Name())
+	}
+	return from
+}
+
 // unflagged takes a configuration without flags.
 func unflagged(cfg configs.Config) (configs.Config, error) { return cfg, nil }
 

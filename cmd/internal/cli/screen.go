@@ -339,6 +339,9 @@ func (s *screen) details() (lines []string) {
 	}
 	add("daemon", fmt.Sprintf("version %s, up %v, %.0f MB",
 		status.Version, time.Duration(status.UptimeSeconds)*time.Second, float64(status.RSSBytes)/1e6))
+	if status.Fleet != nil {
+		add("fleet", fleetLine(*status.Fleet))
+	}
 	if status.Update != nil {
 		add("update", updateLine(*status.Update))
 	}

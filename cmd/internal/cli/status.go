@@ -123,6 +123,7 @@ func writeStatus(w io.Writer, s control.Status) error {
 	writePhotoLatency(&b, s.LatencyMS.Photo)
 	row(&b, "daemon", fmt.Sprintf("version %s, up %v, %.0f MB",
 		s.Version, time.Duration(s.UptimeSeconds)*time.Second, float64(s.RSSBytes)/1e6))
+	writeFleet(&b, s.Fleet)
 	writeUpdates(&b, s.Update)
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -2,7 +2,9 @@ package control
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/bril-edge/bril/cmd/internal/adoption"
 	"github.com/bril-edge/bril/configs/fleet"
@@ -40,10 +42,11 @@ type FleetView struct {
 
 // FleetBundle is one bundle.
 type FleetBundle struct {
-	Serial        uint64 `json:"serial"`
-	Content       string `json:"content"`
-	Audience      string `json:"audience"`
-	Configuration string `json:"configuration"` // YAML
+	Serial        uint64   `json:"serial"`
+	Content       string   `json:"content"`
+	Audience      string   `json:"audience"`
+	Configuration string   `json:"configuration"` // YAML
+	Secrets       []string `json:"secrets"`       // names
 }
 
 // NewFleetView returns what may be shown of what is kept.
@@ -52,13 +55,22 @@ func NewFleetView(v adoption.View) FleetView {
 		if b == nil {
 			return nil
 		}
-		return &FleetBundle{b.Serial, b.Content(), b.Audience.String(), b.Configuration}
+		return &FleetBundle{b.Serial, b.Content(), b.Audience.String(), b.Configuration, slices.Sorted(maps.Keys(b.Secrets))}
 	}
 	return FleetView{
 		SchemaVersion: SchemaVersion, Device: v.Device, Floor: v.Floor, Keys: append([]string{}, v.Keys...),
 		Running: show(v.Runs()), Probation: v.Trial != nil, Good: show(v.Good), Staged: show(v.Staged), Attempt: v.State.Attempt,
 		History: append([]fleet.Attempt{}, v.State.History...), Quarantine: append([]fleet.Attempt{}, v.State.Failed...),
 	}
+}
+
+// Bundle returns what was signed, as far as it is shown: of secrets the names only.
+func (b FleetBundle) Bundle() *fleet.Bundle {
+	out := &fleet.Bundle{Serial: b.Serial, Configuration: b.Configuration, Secrets: map[string]string{}}
+	for _, name := range b.Secrets {
+		out.Secrets[name] = "-"
+	}
+	return out
 }
 
 func (h *handler) fleet(w http.ResponseWriter, r *http.Request) {

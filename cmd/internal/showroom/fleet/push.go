@@ -171,15 +171,15 @@ func (s *Service) dryRun(b *bundle) DryRun {
 
 // changes are those between what a device runs and what it would run.
 func (b *bundle) changes(d *device) ([]Change, error) {
-	now, err := configs.Parse([]byte(d.effective), "what "+d.name+" runs")
+	now, err := configs.ParseTold([]byte(d.effective), "what "+d.name+" runs")
 	if err != nil {
 		return nil, err
 	}
-	base, err := configs.Parse([]byte(d.base), "the file of "+d.name)
+	base, err := configs.ParseTold([]byte(d.base), "the file of "+d.name)
 	if err != nil {
 		return nil, err
 	}
-	next, _, err := b.Over(base, "/secrets")
+	next, err := b.OverTold(base, "/secrets")
 	if err != nil {
 		return nil, err
 	}

@@ -100,10 +100,12 @@ func (s *Service) status(d *device, b *bundle) (word, why string) {
 	switch {
 	case confirmed && running.Serial == b.Serial && running.Content != b.content:
 		return statusDrift, "it runs other content under this serial"
+	case confirmed && a != nil && a.Serial > b.Serial && (a.Phase == fleet.Refused || a.Phase == fleet.Returned):
+		return statusCurrent, fmt.Sprintf("bundle %d was %s", a.Serial, failure(a))
 	case confirmed:
 		return statusCurrent, ""
 	case failed:
-		return statusFailed, fmt.Sprintf("%s in %s, %s: %s", a.Phase, a.During, a.Element, a.Error)
+		return statusFailed, failure(a)
 	case d.line == nil:
 		return statusWaiting, "offline"
 	case a == nil || a.Serial != b.Serial:
@@ -112,6 +114,11 @@ func (s *Service) status(d *device, b *bundle) (word, why string) {
 		return statusWaiting, fmt.Sprintf("%s, waits: %s", a.Phase, a.Waits)
 	}
 	return statusWaiting, string(a.Phase)
+}
+
+// failure says what became of a bundle that failed.
+func failure(a *fleet.Attempt) string {
+	return fmt.Sprintf("%s in %s, %s: %s", a.Phase, a.During, a.Element, a.Error)
 }
 
 // show is a device as it is told.
