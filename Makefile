@@ -49,8 +49,9 @@ bench: build build-board ## measure CPU, memory and latency, and print the figur
 	$(GO) run ./cmd/internal/bench
 
 # BRIL_SEED=N repeats the choices of another run, BRIL_KILLS=N takes less time.
-soak: toolchain ## kill the programs 1,000 times while they take and send photos and clips; nothing may be lost
+soak: toolchain ## kill the programs 1,000 times while they take and send photos and clips, and 500 times while the fleet's configuration changes; nothing may be lost
 	BRIL_KILLS=$${BRIL_KILLS:-1000} $(GO) test -count 1 -v -timeout 3h -run '^TestKills$$' ./cmd/internal/soak
+	BRIL_KILLS=$${BRIL_KILLS:-500} $(GO) test -count 1 -v -timeout 1h -run '^TestFleetKills$$' ./cmd/internal/adoption
 
 build: toolchain ## build bin/bril and bin/showroom
 	$(GO) build $(BUILD) -tags $(TAGS) -o bin/bril ./cmd/bril
