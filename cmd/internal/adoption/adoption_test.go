@@ -2,11 +2,11 @@ package adoption
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,13 +23,13 @@ func TestTakenUp(t *testing.T) {
 		one := bundle(1)
 		one.Secrets = map[string]string{"turn": "hush"}
 		one.Configuration += "uplink: {ice_servers: [{urls: ['turn:turn.example'], username: bril, credential_file: secrets/turn}]}\n"
-		g.dryRun = func(cfg configs.Config) error { // it reads them
+		g.dryRuns(func(cfg configs.Config) error { // it reads them
 			secret, err := os.ReadFile(cfg.Uplink.ICEServers[0].CredentialFile)
 			if err == nil && string(secret) != "hush" {
 				t.Errorf("the secret is %q", secret)
 			}
 			return err
-		}
+		})
 		g.offerBundle(one)
 		r := g.want(1, 1, fleet.Confirmed)
 		if r.Floor != 1 || r.Running.Content != one.Content() || len(r.Problems) > 0 {
@@ -38,15 +38,15 @@ func TestTakenUp(t *testing.T) {
 		if files := tree(t, g.cfg.Dir); files["secrets/"+one.Content()+"/turn"] != "hush" {
 			t.Errorf("the folder has %v", files)
 		}
-		g.dryRun = nil
+		g.dryRuns(nil)
 		g.offerBundle(bundle(2))
 		g.want(2, 2, fleet.Confirmed)
 		files := tree(t, g.cfg.Dir)
 		if len(files) != 7 { // three folders, state, floor, pins, one envelope
 			t.Errorf("what nothing names is still there: %v", files)
 		}
-		if want := []uint64{0, 1, 2}; !slices.Equal(g.ran, want) || g.anews.Load() != 2 {
-			t.Errorf("%v ran, %d times anew", g.ran, g.anews.Load())
+		if want := []uint64{0, 1, 2}; !slices.Equal(g.began(), want) || g.anews.Load() != 2 {
+			t.Errorf("%v ran, %d times anew", g.began(), g.anews.Load())
 		}
 	})
 }
@@ -82,14 +82,14 @@ func TestReturn(t *testing.T) {
 		end := g.live()
 		defer end()
 		g.offerBundle(bundle(1))
-		g.prove = func(context.Context, *fleet.Bundle) error { return errBad }
+		g.proves(func(context.Context, *fleet.Bundle) error { return errBad })
 		bad := bundle(2)
 		g.offerBundle(bad)
 		r := g.want(1, 2, fleet.Returned)
 		if at := r.Attempted; at.During != fleet.Probation || at.Element != "encoder" || at.Error != errBad.Error() || len(at.Log) != 1 || r.Floor != 2 {
 			t.Errorf("%+v", at)
 		}
-		g.prove = nil
+		g.proves(nil)
 		time.Sleep(time.Second)
 		g.offerBundle(bad) // again, and under another serial
 		g.want(1, 2, fleet.Returned)
@@ -101,8 +101,8 @@ func TestReturn(t *testing.T) {
 		bad.Serial, bad.Retry = 4, true
 		g.offerBundle(bad)
 		g.want(4, 4, fleet.Confirmed)
-		if want := []uint64{0, 1, 2, 1, 4}; !slices.Equal(g.ran, want) {
-			t.Errorf("%v ran", g.ran)
+		if want := []uint64{0, 1, 2, 1, 4}; !slices.Equal(g.began(), want) {
+			t.Errorf("%v ran", g.began())
 		}
 	})
 }
@@ -113,10 +113,10 @@ func TestDeadline(t *testing.T) {
 		g := newGlasses(t)
 		end := g.live()
 		defer end()
-		g.prove = func(ctx context.Context, _ *fleet.Bundle) error {
+		g.proves(func(ctx context.Context, _ *fleet.Bundle) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}
+		})
 		began := time.Now()
 		g.offerBundle(bundle(1))
 		time.Sleep(20500 * time.Millisecond) // not just when it is looked at
@@ -171,17 +171,17 @@ func staged(t testing.TB, g *glasses, serial uint64) {
 func TestRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGlasses(t)
-		g.prove = func(ctx context.Context, _ *fleet.Bundle) error {
+		g.proves(func(ctx context.Context, _ *fleet.Bundle) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}
+		})
 		staged(t, g, 1)
 		for range 5 {
 			end := g.live()
 			g.want(1, 1, fleet.Probation)
 			end()
 		}
-		g.prove = nil
+		g.proves(nil)
 		defer g.live()()
 		g.want(1, 1, fleet.Confirmed)
 	})
@@ -196,16 +196,16 @@ func TestSuperseded(t *testing.T) {
 		free  func(*glasses)
 		ran   []uint64
 	}{
-		{"dry run", func(g *glasses) { g.dryRun = func(configs.Config) error { return ErrNotNow } }, fleet.DryRun, func(g *glasses) { g.dryRun = nil }, []uint64{0, 3}},
+		{"dry run", func(g *glasses) { g.dryRuns(func(configs.Config) error { return ErrNotNow }) }, fleet.DryRun, func(g *glasses) { g.dryRuns(nil) }, []uint64{0, 3}},
 		{"staged", func(g *glasses) { g.talk("live") }, fleet.Staged, func(g *glasses) { g.talk("") }, []uint64{0, 3}},
 		{"probation", func(g *glasses) {
-			g.prove = func(ctx context.Context, b *fleet.Bundle) error {
+			g.proves(func(ctx context.Context, b *fleet.Bundle) error {
 				if b.Serial != 2 {
 					return nil
 				}
 				<-ctx.Done()
 				return ctx.Err()
-			}
+			})
 		}, fleet.Probation, func(*glasses) {}, []uint64{0, 2, 3}},
 	}
 	for _, test := range tests {
@@ -228,7 +228,7 @@ func TestSuperseded(t *testing.T) {
 				if r := g.now().Report(); r.Running.Serial != 3 || r.Floor != 3 {
 					t.Errorf("%+v", r)
 				}
-				ran := slices.Compact(g.ran)
+				ran := slices.Compact(g.began())
 				if test.name == "probation" {
 					ran = slices.DeleteFunc(ran, func(n uint64) bool { return n == 0 })
 					test.ran = []uint64{2, 3}
@@ -246,8 +246,8 @@ func TestSuperseded(t *testing.T) {
 func TestClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGlasses(t)
-		ahead := time.Duration(0)
-		g.cfg.Now = func() time.Time { return time.Now().Add(ahead) }
+		var ahead atomic.Int64
+		g.cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		defer g.live()()
 		b := bundle(5)
 		b.NotBefore, b.Expires = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
@@ -261,18 +261,18 @@ func TestClock(t *testing.T) {
 		g.offerBundle(older)
 		g.want(4, 4, fleet.Confirmed)
 		g.offerBundle(b)
-		ahead = time.Hour
+		ahead.Store(int64(time.Hour))
 		time.Sleep(2 * time.Second)
 		g.want(5, 5, fleet.Confirmed)
 
 		late := bundle(6)
 		late.Expires = time.Now().Add(time.Hour)
-		ahead = 1000 * time.Hour
+		ahead.Store(int64(1000 * time.Hour))
 		g.offerBundle(late)
 		if r := g.want(5, 6, fleet.Refused); r.Attempted.Element != "expires" {
 			t.Errorf("%+v", r.Attempted)
 		}
-		ahead = 0
+		ahead.Store(0)
 		time.Sleep(2 * time.Minute)
 		g.offerBundle(late)
 		g.want(6, 6, fleet.Confirmed)
@@ -283,46 +283,41 @@ func TestClock(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	phases := []struct {
 		name string
-		full func(*glasses, func(bool))
+		full func(*glasses, *disk)
 	}{
-		{"offer", func(g *glasses, full func(bool)) {
-			full(true)
+		{"offer", func(g *glasses, d *disk) {
+			d.full.Store(true)
 			g.offerBundle(bundle(2))
 		}},
-		{"apply", func(g *glasses, full func(bool)) {
+		{"apply", func(g *glasses, d *disk) {
 			g.talk("live")
 			g.offerBundle(bundle(2))
-			full(true)
+			d.full.Store(true)
 			g.talk("")
 		}},
-		{"confirm", func(g *glasses, full func(bool)) {
-			g.prove = func(context.Context, *fleet.Bundle) error { full(true); return nil }
+		{"confirm", func(g *glasses, d *disk) {
+			g.proves(func(context.Context, *fleet.Bundle) error { d.full.Store(true); return nil })
 			g.offerBundle(bundle(2))
 		}},
-		{"start", func(g *glasses, full func(bool)) {
-			full(true)
+		{"start", func(g *glasses, d *disk) {
+			d.full.Store(true)
 		}},
 	}
 	for _, phase := range phases {
 		t.Run(phase.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newGlasses(t)
-				isFull := false
-				g.cfg.before = func(string) error {
-					if isFull {
-						return errors.New("no space left on device")
-					}
-					return nil
-				}
+				d := &disk{}
+				g.cfg.before = d.before
 				end := g.live()
 				g.offerBundle(bundle(1))
 				if phase.name == "start" {
 					end()
 					staged(t, g, 2)
-					isFull = true
+					d.full.Store(true)
 					end = g.live()
 				} else {
-					phase.full(g, func(is bool) { isFull = is })
+					phase.full(g, d)
 				}
 				was := tree(t, g.cfg.Dir)
 				time.Sleep(10 * time.Minute)
@@ -336,7 +331,8 @@ func TestFullDisk(t *testing.T) {
 				if n := strings.Count(g.log.String(), "level=ERROR"); n > 25 {
 					t.Errorf("%d errors are logged", n)
 				}
-				g.prove, isFull = nil, false
+				g.proves(nil)
+				d.full.Store(false)
 				time.Sleep(2 * time.Minute)
 				if r := g.want(2, 2, fleet.Confirmed); len(r.Problems) > 0 {
 					t.Errorf("%+v", r)
@@ -351,22 +347,17 @@ func TestFullDisk(t *testing.T) {
 func TestFailOnAFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGlasses(t)
-		isFull := false
-		g.cfg.before = func(string) error {
-			if isFull {
-				return errors.New("no space left on device")
-			}
-			return nil
-		}
+		d := &disk{}
+		g.cfg.before = d.before
 		defer g.live()()
 		g.offerBundle(bundle(1))
-		g.prove = func(context.Context, *fleet.Bundle) error { isFull = true; return errBad }
+		g.proves(func(context.Context, *fleet.Bundle) error { d.full.Store(true); return errBad })
 		g.offerBundle(bundle(2))
 		if got := g.now().Report().Running.Serial; got != 1 {
 			t.Fatalf("bundle %d runs", got)
 		}
-		g.prove = func(context.Context, *fleet.Bundle) error { return errBad }
-		isFull = false
+		g.proves(func(context.Context, *fleet.Bundle) error { return errBad })
+		d.full.Store(false)
 		time.Sleep(2 * time.Minute)
 		g.want(1, 2, fleet.Returned)
 	})

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,20 +19,34 @@ import (
 // plug is the power of a disk: each write from the fatal one on fails, as if there were
 // no process any more.
 type plug struct {
-	fatal  int // 0 for never
-	once   bool
+	fatal int // 0 for never
+	once  bool
+
+	mu     sync.Mutex
 	writes []string
 }
 
 var errPower = errors.New("no power")
 
 func (p *plug) before(op string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.writes = append(p.writes, op)
 	n := len(p.writes)
 	if p.fatal > 0 && (n == p.fatal || n > p.fatal && !p.once) {
 		return errPower
 	}
 	return nil
+}
+
+// at is the nth write; "" for none.
+func (p *plug) at(n int) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.writes) < n {
+		return ""
+	}
+	return p.writes[n-1]
 }
 
 // story is what happens to a board that runs bundle 1.
@@ -115,9 +130,9 @@ func (s story) fail(t *testing.T, fatal int, once bool) (reached bool) {
 	end = g.live()
 	s.tell(g)
 	where := fmt.Sprintf("before write %d", fatal)
-	if len(p.writes) >= fatal {
+	if op := p.at(fatal); op != "" {
 		reached = true
-		where += ", " + p.writes[fatal-1]
+		where += ", " + op
 	}
 	seen := g.now().Report().Floor
 	if !once {

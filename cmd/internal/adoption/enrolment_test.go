@@ -102,7 +102,7 @@ func TestSuccessor(t *testing.T) {
 		g := newGlasses(t)
 		next := keyOf("next")
 		end := g.live()
-		g.prove = func(context.Context, *fleet.Bundle) error { return errBad }
+		g.proves(func(context.Context, *fleet.Bundle) error { return errBad })
 		b := bundle(2)
 		b.Successor = public(next)
 		g.offerBundle(b) // it fails, and names nobody
@@ -111,7 +111,7 @@ func TestSuccessor(t *testing.T) {
 		if r := g.now().Report(); r.Attempted.Element != "signature" {
 			t.Fatalf("%+v", r.Attempted)
 		}
-		g.prove = nil
+		g.proves(nil)
 		b = bundle(4)
 		b.Successor = public(next)
 		g.offerBundle(b)

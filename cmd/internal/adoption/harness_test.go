@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,22 +58,48 @@ type glasses struct {
 	t   testing.TB
 	cfg Config
 	key ed25519.PrivateKey
-	log bytes.Buffer
-
-	// What the board does; the zero values are a board on which all works.
-	dryRun func(configs.Config) error
-	prove  func(context.Context, *fleet.Bundle) error
+	log journal
 
 	busy  atomic.Pointer[string]
 	moved chan struct{}
 	anews atomic.Int32
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// What the board does; the zero values are a board on which all works.
+	dryRun func(configs.Config) error
+	prove  func(context.Context, *fleet.Bundle) error
 	a      *Adoption // of the agent that runs
 	start  Start
 	again  context.CancelFunc
 	ran    []uint64 // serials, one for each agent
-	worked chan struct{}
+}
+
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// disk is one that may be full.
+type disk struct{ full atomic.Bool }
+
+func (d *disk) before(string) error {
+	if d.full.Load() {
+		return errors.New("no space left on device")
+	}
+	return nil
 }
 
 func newGlasses(t testing.TB) *glasses {
@@ -152,6 +179,26 @@ func (g *glasses) talk(what string) {
 	synctest.Wait()
 }
 
+// dryRuns and proves change what the board does.
+func (g *glasses) dryRuns(how func(configs.Config) error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.dryRun = how
+}
+
+func (g *glasses) proves(how func(context.Context, *fleet.Bundle) error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.prove = how
+}
+
+// began returns the serials that agents were made with.
+func (g *glasses) began() []uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.ran)
+}
+
 func (g *glasses) Configure(b fleet.Bundle, secretsDir string) (configs.Config, error) {
 	own := configs.Default()
 	own.Fleet.MaxBitRate = 7e6
@@ -163,10 +210,13 @@ func (g *glasses) Configure(b fleet.Bundle, secretsDir string) (configs.Config, 
 }
 
 func (g *glasses) DryRun(_ context.Context, cfg configs.Config) error {
-	if g.dryRun == nil {
+	g.mu.Lock()
+	dryRun := g.dryRun
+	g.mu.Unlock()
+	if dryRun == nil {
 		return nil
 	}
-	return g.dryRun(cfg)
+	return dryRun(cfg)
 }
 
 func (g *glasses) Busy() string {
@@ -180,15 +230,15 @@ func (g *glasses) Moved() <-chan struct{} { return g.moved }
 
 func (g *glasses) Prove(ctx context.Context) error {
 	g.mu.Lock()
-	b := g.start.Bundle
+	b, prove := g.start.Bundle, g.prove
 	g.mu.Unlock()
 	if b == nil {
 		g.t.Error("what does not run is asked to prove itself")
 	}
-	if g.prove == nil {
+	if prove == nil {
 		return nil
 	}
-	return g.prove(ctx, b)
+	return prove(ctx, b)
 }
 
 func (g *glasses) Anew() {

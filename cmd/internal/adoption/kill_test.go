@@ -221,6 +221,7 @@ func (s *siege) round() {
 	}
 	moment := time.AfterFunc(time.Duration(s.rand.Int64N(int64(longestLife))), func() { _ = cmd.Process.Kill() })
 	defer moment.Stop()
+	defer s.watch()()
 	var floor, runs uint64
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if n, _ := fmt.Sscan(lines.Text(), &floor, &runs); n == 2 {
@@ -232,6 +233,29 @@ func (s *siege) round() {
 		s.t.Fatalf("it ended by itself: %v\n%s", err, trouble.String())
 	}
 	s.judge()
+}
+
+// watch looks at the folder while it changes, as `bril config` does.
+func (s *siege) watch() (end func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			if _, err := Look(s.dir); err != nil {
+				s.t.Errorf("look while it changes: %v", err)
+				return
+			}
+			select {
+			case <-over:
+				return
+			default:
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-done
+	}
 }
 
 // judge looks at what a kill has left.
