@@ -26,7 +26,7 @@ TRIPLE_armhf  := arm-linux-gnueabihf
 GOARCH_armhf  := arm
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-board board-shell check bench soak build build-board build-arm64 package repository test-package manual help \
+.PHONY: demo test test-board board-shell check bench bench-fleet soak build build-board build-arm64 package repository test-package manual help \
 	toolchain format vet lint modules lines shell seeds
 
 demo: build ## stream to a page on this machine, with endpoint and agent in one process
@@ -47,6 +47,10 @@ check: format vet lint modules lines shell build build-arm64 seeds ## run what e
 
 bench: build build-board ## measure CPU, memory and latency, and print the figures
 	$(GO) run ./cmd/internal/bench
+
+bench-fleet: build ## roll out to 5,000 simulated boards; ends with one line of JSON, and fails above 60 s or 1024 MiB
+	@$(GO) build -o bin/fleetbench ./cmd/internal/fleetsim/fleetbench
+	@bin/fleetbench
 
 # BRIL_SEED=N repeats the choices of another run, BRIL_KILLS=N takes less time.
 soak: toolchain ## kill the programs 1,000 times while they take and send photos and clips, and 500 times while the fleet's configuration changes; nothing may be lost
