@@ -70,8 +70,8 @@ func printFleet(w io.Writer, o service.Overview, list []service.Device) {
 	}
 	fmt.Fprintln(w, "\nNAME\tRUNS\tWANTS\tSTATUS\tSTATE\tSEEN\tBATTERY\tWHY")
 	for _, d := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Name, serial(d.Running.Serial), serial(d.Wanted), d.Status,
-			dash(d.State), seen(d), battery(d), short(d.Why, 30))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(d.Name, 12), serial(d.Running.Serial), serial(d.Wanted), d.Status,
+			dash(d.State), seen(d), battery(d), short(d.Why, 20))
 	}
 }
 
@@ -306,8 +306,8 @@ func (f *fleetCommand) history() *cobra.Command {
 				}
 				fmt.Fprintln(w, "SERIAL\tWHEN\tWHO\tSTATE\tFOR\tREASON")
 				for _, r := range list {
-					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", r.Serial, r.Created.Local().Format("2006-01-02 15:04"), short(r.Author, 12), r.State,
-						short(strings.TrimPrefix(r.Audience.String(), "fleet "), 24), short(r.Reason, 28))
+					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", r.Serial, r.Created.Local().Format("Jan 02 15:04"), short(r.Author, 10), r.State,
+						short(strings.TrimPrefix(r.Audience.String(), "fleet "), 14), short(r.Reason, 18))
 				}
 			})
 		},

@@ -10,7 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"showroom": main})
+	testscript.Main(m, map[string]func(){"showroom": main, "glasses": glassesMain})
 }
 
 // TestScript tells the stories of testdata/script.
