@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -113,6 +114,11 @@ func TestFleet(t *testing.T) {
 		t.Errorf("%+v\n%s", d.Device, d.Effective)
 	}
 
+	a.says("bundle 1 .*confirmed", "config", "history")
+	a.says(`video.max_bitrate: 2.5M -> 1.5M`, "config", "diff", "--config", a.config(t))
+	a.says(`video.max_bitrate +1.5M +bundle 1:2`, "config", "show", "--sources", "--config", a.config(t))
+	a.says(`fleet +bundle 1; connected`, "status")
+
 	a.live()
 	a.waitLive()
 	second := e.push("video:\n  max_bitrate: 1.2M\n")
@@ -143,5 +149,24 @@ func TestFleet(t *testing.T) {
 	d = e.until("back", patience, func(d service.Device) bool { return d.Online && d.State == "ready" })
 	if d.Running.Serial != second.Serial || d.Attempted.Phase != fleet.Returned {
 		t.Errorf("after a crash: %+v, %+v", d.Running, d.Attempted)
+	}
+}
+
+// config is a file that says where the daemon's state is, for commands beside it.
+func (a *agent) config(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "bril.yaml")
+	if err := os.WriteFile(path, []byte("control: {state_dir: "+a.state+"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// says runs a command whose output has to match.
+func (a *agent) says(want string, args ...string) {
+	a.t.Helper()
+	out, errOut, code := a.command(args...)
+	if code != 0 || !regexp.MustCompile(want).MatchString(out) {
+		a.t.Errorf("bril %s: %d\n%s%s", strings.Join(args, " "), code, out, errOut)
 	}
 }
