@@ -189,6 +189,9 @@ func (s State) refuse(e Refuse) State {
 	a.Phase = Refused
 	if e.Quarantine && a.Content != "" {
 		s.Failed = quarantine(s.Failed, a)
+		if s.Staged != nil && s.Staged.Content == a.Content { // it waits in another envelope
+			s.Staged = nil
+		}
 	}
 	// What runs on probation, or waits, is the attempt that counts: a stranger's
 	// envelope, or an old one that comes again, does not take its place.
