@@ -234,8 +234,12 @@ func (a *Adoption) Begin() (Start, error) {
 		if k == nil {
 			return Start{}, nil
 		}
-		b, err := a.files.restore(*k)
+		b, err := a.files.readBundle(*k)
 		if err == nil {
+			if err := a.files.writeSecrets(b, k.Content); err != nil { // no fault of the bundle
+				a.troubled(err)
+				return Start{}, err
+			}
 			a.runs = k
 			return Start{&b, a.files.secretsDir(k.Content), k == a.state.Trial}, nil
 		}

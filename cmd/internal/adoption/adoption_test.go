@@ -363,6 +363,32 @@ func TestFailOnAFullDisk(t *testing.T) {
 	})
 }
 
+// Secrets that are lost while the disk is full keep the bundle from running, and are no
+// fault of it.
+func TestSecretsOnAFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGlasses(t)
+		d := &disk{}
+		g.cfg.before = d.before
+		b := bundle(1)
+		b.Secrets = map[string]string{"turn": "hush"}
+		end := g.live()
+		g.offerBundle(b)
+		end()
+		if err := os.RemoveAll(filepath.Join(g.cfg.Dir, secretsDir)); err != nil {
+			t.Fatal(err)
+		}
+		d.full.Store(true)
+		a := g.open()
+		if start, err := a.Begin(); err == nil || start.Bundle != nil || a.Report().Running.Serial != 0 || len(a.Report().Problems) == 0 {
+			t.Errorf("%+v, %v: %+v", start, err, a.Report())
+		}
+		d.full.Store(false)
+		defer g.live()()
+		g.want(1, 1, fleet.Confirmed)
+	})
+}
+
 // Whoever is told that a report has changed may ask for it.
 func TestWatch(t *testing.T) {
 	g := newGlasses(t)

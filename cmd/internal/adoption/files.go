@@ -217,15 +217,6 @@ func (f *files) writeSecrets(b fleet.Bundle, content string) error {
 	return nil
 }
 
-// restore is readBundle, with its secrets where they belong.
-func (f *files) restore(k fleet.Kept) (fleet.Bundle, error) {
-	b, err := f.readBundle(k)
-	if err == nil {
-		err = f.writeSecrets(b, k.Content)
-	}
-	return b, err
-}
-
 // readBundle returns one that the state names, by the key that had signed it.
 func (f *files) readBundle(k fleet.Kept) (fleet.Bundle, error) {
 	data, err := readFile(f.path(envelopesDir, k.Envelope))
