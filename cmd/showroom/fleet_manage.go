@@ -79,7 +79,7 @@ func (f *fleetCommand) labels() *cobra.Command {
 		Use: "label NAME KEY=VALUE… KEY-…", Short: "Set and remove labels of a device", Args: cobra.MinimumNArgs(2),
 		Long: `label sets labels of a device, by which bundles are meant for some of the glasses,
 and with KEY- removes one. The device hears of them when it next asks for what is
-new, at the latest when a bundle comes that is for others.
+new, within a day: a bundle for labels that it does not know yet is refused.
 ` + exitCodes,
 		Example: `  showroom fleet label anna showroom=ghent pair=2 --reason "moved"
   showroom fleet label anna pair- --reason "there is one pair"`,

@@ -43,6 +43,13 @@ func rules(t *testing.T) []rule {
 		{command: of(`(?:bin/)?bril call end`), code: 1, says: "there is no conversation with a customer to end", why: "nobody calls"},
 		{command: of(`((?:bin/)?bril spool (?:retry|drop) \S+)`), as: "$1$(case '$1' in *drop*) echo ' --yes';; esac)", code: 1, says: "no such item", why: "the item is an example"},
 
+		{command: of(`(showroom fleet keygen --out )(.*)`), as: "${1}another-$2-$(date +%N)", why: "a key is never replaced, and other commands use that of this world"},
+		{command: of(`(showroom fleet sign .*)`), as: "rm -f fleet.key fleet.key.pub; showroom fleet keygen --out fleet.key >made; echo 'video: {max_bitrate: 1M}' > fleet.yaml; $1", why: "the key and the configuration are examples"},
+		{command: of(`(showroom fleet manager add (\S+) (--data \S+).*)`), as: "showroom fleet manager revoke $2 $3 >gone 2>&1; $1", why: "a manager has one token, and another example has made it"},
+		{command: of(`(showroom fleet manager revoke (\S+) (--data \S+))`), as: "showroom fleet manager add $2 $3 >made 2>&1; $1", why: "another example may have revoked it"},
+		{command: of(`(showroom fleet manager list .*)`), as: "$1", why: "it is on the server's machine"},
+		{command: of(`(showroom fleet .*)`), as: "$1 --server ''", code: 3, says: "which server", why: "no server of this world has a fleet: the story of showroom fleet runs all of these"},
+
 		{command: of(`((?:bin/)?showroom staff (?:add|passwd) .*)`), as: "$1$(case '$1' in *--password-file*) ;; *) echo ' --password-file password';; esac)", why: "a password is asked for on a terminal only"},
 		{command: of(`(showroom staff (?:revoke|remove|sessions) .*anna .*)`), as: "showroom staff add anna --role advisor --password-file password --data closed-data >added 2>&1; $1", why: "another example removes the account"},
 		{command: of(`(?:bin/)?showroom privacy (?:export|erase) .*`), code: 1, says: "nothing is stored of a customer", why: "there was no customer"},
