@@ -66,42 +66,42 @@ type Event interface{ event() }
 
 // The events.
 type (
-	// Refuse: what was offered is not taken. Attempt has what is known of it. Content
+	// Refuse says that what was offered is not taken. Attempt has what is known of it. Content
 	// that could never work on this board is quarantined.
 	Refuse struct {
 		Attempt    Attempt
 		Quarantine bool
 	}
-	// Stage: what was offered is good as far as that can be known without running it.
+	// Stage says that what was offered is good as far as that can be known without running it.
 	Stage struct {
 		Kept  Kept
 		Retry bool // lifts a quarantine
 		At    time.Time
 	}
-	// Wait: what is staged waits for something else than before.
+	// Wait says that what is staged waits for something else than before.
 	Wait struct {
 		For string
 		At  time.Time
 	}
-	// Apply: nothing is under way.
+	// Apply says that nothing is under way.
 	Apply struct{ At time.Time }
-	// Start: the agent is about to be made, of what runs.
+	// Start says that the agent is about to be made, of what runs.
 	Start struct {
 		At  time.Time
 		Log []string // of the run before
 	}
-	// Rest: the agent has ended as it should, before it was shown whether what is on
+	// Rest says that the agent has ended as it should, before it was shown whether what is on
 	// probation works. This start does not count.
 	Rest struct{}
-	// Prove: what is on probation works.
+	// Prove says that what is on probation works.
 	Prove struct{ At time.Time }
-	// Fail: what is on probation does not.
+	// Fail says that what is on probation does not.
 	Fail struct {
 		Element, Error, Hint string
 		Log                  []string
 		At                   time.Time
 	}
-	// Broken: what runs cannot be read over this board's own configuration.
+	// Broken says that what runs cannot be read over this board's own configuration.
 	Broken struct {
 		Element, Error, Hint string
 		At                   time.Time
