@@ -41,6 +41,8 @@ type Options struct {
 	Version  string
 	Built    string // when, RFC 3339; "" where nobody knows
 	StateDir string
+	// Held says that the state directory is this process's already (HoldState).
+	Held bool
 	// ConfigPath is where the configuration was read; "" is its defaults.
 	ConfigPath string
 	Stdin      *os.File // read for the source y4m:-
@@ -126,8 +128,10 @@ func New(cfg configs.Config, opts Options) (*Agent, error) {
 // open opens what outlives conversations. What it has opened when it fails, Close
 // closes.
 func (a *Agent) open() (err error) {
-	if a.state, err = openState(a.opts.StateDir); err != nil {
-		return err
+	if !a.opts.Held {
+		if a.state, err = openState(a.opts.StateDir); err != nil {
+			return err
+		}
 	}
 	a.openClock()
 	a.openIdentity()

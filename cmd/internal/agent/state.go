@@ -27,6 +27,17 @@ func (l *stateLock) close() error {
 	return l.err
 }
 
+// HoldState makes a state directory, and has it for whoever makes agents one after the
+// other, until the function that it returns is called: what belongs to the directory,
+// and not to one agent, is then nobody else's. Errors are as those of New.
+func HoldState(dir string) (release func() error, err error) {
+	lock, err := openState(dir)
+	if err != nil {
+		return nil, err
+	}
+	return lock.close, nil
+}
+
 // openState makes the state directory, which holds addresses by which sessions
 // can be ended and so is nobody else's, and locks it until that is closed or the
 // process ends.

@@ -129,11 +129,16 @@ func runDaemon(ctx context.Context, o *options, read func() (*layers, error), li
 	if err != nil {
 		return err
 	}
+	release, err := agent.HoldState(state)
+	if err != nil {
+		return err
+	}
+	defer release() //nolint:errcheck // the process ends, and with it the lock
 	manager := newManaged(socket, log)
 	defer manager.close()
 	log.Info("bril "+o.app.Version, "state", state)
 	d := daemon{
-		options: agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Stdin: o.app.Stdin, Log: log, Phase: manager.phase},
+		options: agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Held: true, Stdin: o.app.Stdin, Log: log, Phase: manager.phase},
 		app:     o, socket: listener, lines: &ring, level: &level, log: log, read: read, manager: manager,
 	}
 	g, ctx := errgroup.WithContext(ctx)
