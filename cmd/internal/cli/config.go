@@ -25,7 +25,7 @@ func newConfig(o *options) *cobra.Command {
 			return c.Help()
 		},
 	}
-	c.AddCommand(newConfigCheck(o), newConfigShow(o), newConfigHistory(o), newConfigDiff(o))
+	c.AddCommand(newConfigCheck(o), newConfigShow(o), newConfigHistory(o), newConfigDiff(o), newConfigSchema())
 	return c
 }
 
@@ -114,6 +114,21 @@ func newConfigShow(o *options) *cobra.Command {
 	c.Flags().BoolVar(&sources, "sources", false, "say of each key where its value comes from: the default, the enrolment, a line of the file or of the fleet's bundle")
 	c.Flags().BoolVar(&reference, "reference", false, "print the commented reference, which holds the defaults")
 	return c
+}
+
+func newConfigSchema() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of the configuration", Args: arguments(),
+		Long: `schema prints the JSON Schema of the configuration file, by which editors complete
+and check it. It is JSON with and without --json.
+
+` + ExitCodes,
+		Example: "  bril config schema > bril.schema.json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := io.WriteString(c.OutOrStdout(), configs.JSONSchema())
+			return err
+		},
+	}
 }
 
 // printSources prints the keys, each with where its value comes from.
