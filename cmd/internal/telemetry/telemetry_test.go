@@ -1,0 +1,99 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/session"
+)
+
+// TestADay: two conversations, one of which lost the endpoint, over two agents.
+func TestADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s control.Status
+		m := New()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			m.Run(ctx, func(context.Context) (control.Status, error) { return s, nil })
+		}()
+		step := func(p session.Phase, d time.Duration) {
+			m.Phase(p)
+			s.State = string(p)
+			time.Sleep(d) // of the bubble
+		}
+		step(session.Ready, time.Minute)
+		step(session.Connecting, time.Second)
+		s.Video = control.Video{Sent: 1000, FPS: 29, Dropped: map[string]uint64{"send": 3}}
+		s.Uplink.RTTMS, s.Thermal = 80, &control.Thermal{Celsius: 61.5, Zone: "cpu"}
+		step(session.Live, 2*time.Minute)
+		step(session.Connecting, time.Second)
+		step(session.Live, time.Minute)
+		step(session.Paused, time.Minute)
+		step(session.Live, time.Minute)
+		step(session.Stopping, time.Second)
+		s.Video = control.Video{Sent: 10, Dropped: map[string]uint64{"send": 1}} // another agent
+		step(session.Ready, time.Minute)
+		step(session.Connecting, time.Second)
+		step(session.Live, 10*time.Second)
+		step(session.Ready, 10*time.Second)
+		cancel()
+		<-done
+		var got struct {
+			Conversations, Reconnects uint64
+			LiveMinutes               int               `json:"live_minutes"`
+			Frames                    uint64            `json:"frames_sent"`
+			Dropped                   map[string]uint64 `json:"frames_dropped"`
+			Hottest                   int               `json:"hottest_celsius"`
+		}
+		if err := json.Unmarshal(m.Snapshot(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Conversations != 2 || got.Reconnects != 1 || got.LiveMinutes != 5 || got.Frames != 1010 || got.Dropped["send"] != 4 || got.Hottest != 70 {
+			t.Errorf("%+v", got)
+		}
+		read(t, m)
+	})
+}
+
+// read reads the metrics as another program does.
+func read(t *testing.T, m *Telemetry) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]float64{"bril_conversations_total": 2, "bril_reconnects_total": 1, "bril_live_seconds_total": 310, "bril_frames_sent_total": 1010} {
+		if f := families[name]; f == nil || f.Metric[0].GetCounter().GetValue() != want {
+			t.Errorf("%s: %v, want %g", name, f, want)
+		}
+	}
+	for name, f := range families {
+		if f.GetHelp() == "" || !strings.HasPrefix(name, "bril_") {
+			t.Errorf("%s has no help", name)
+		}
+		for _, metric := range f.Metric {
+			for _, l := range metric.Label {
+				if l.GetName() != "stage" {
+					t.Errorf("%s has the label %s", name, l.GetName())
+				}
+			}
+		}
+	}
+	if f := families["bril_temperature_celsius"]; f == nil || f.Metric[0].GetHistogram().GetSampleCount() == 0 {
+		t.Error("no temperature")
+	}
+}
