@@ -26,6 +26,7 @@ type Config struct {
 	Calls        Calls        `json:"calls"`
 	Provisioning Provisioning `json:"provisioning"`
 	Fleet        Fleet        `json:"fleet"`
+	Telemetry    Telemetry    `json:"telemetry"`
 	Control      Control      `json:"control"`
 	Log          Log          `json:"log"`
 }
@@ -231,6 +232,7 @@ func Default() Config {
 		Cues:         Cues{Device: string(Auto), Language: string(None)},
 		Provisioning: Provisioning{KeyFile: ProvisionKeyFile},
 		Fleet:        Fleet{Enabled: true, MaxBitRate: maxBitRate, MaxRetention: Duration(182 * day)},
+		Telemetry:    Telemetry{Enabled: true},
 		Talkback:     Talkback{Enabled: true, Output: OutputOpen},
 		Board: Board{
 			Profile: ProfileAuto,

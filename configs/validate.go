@@ -39,6 +39,7 @@ func (c Config) check() Problems {
 	v.talkback(c)
 	v.eventsURL(c.Calls.EventsURL)
 	v.fleet(c.Fleet)
+	v.telemetry(c.Telemetry)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	return v.problems

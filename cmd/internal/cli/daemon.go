@@ -17,6 +17,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/journal"
 	"github.com/bril-edge/bril/cmd/internal/session"
 	"github.com/bril-edge/bril/cmd/internal/support"
+	"github.com/bril-edge/bril/cmd/internal/telemetry"
 	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/configs/fleet"
 )
@@ -31,6 +32,7 @@ type daemon struct {
 	log     *slog.Logger
 	read    func() (*layers, error) // the board's own layers
 	manager *managed
+	counts  *telemetry.Telemetry
 
 	now atomic.Pointer[agent.Agent] // nil between two
 }
@@ -79,7 +81,7 @@ func (d *daemon) one(ctx context.Context, live bool) error {
 		case <-a.Begun():
 		case <-ctx.Done():
 		}
-		return control.Server{Daemon: a, Describe: Describe, Log: d.log, Lines: d.lines}.Run(ctx, socket)
+		return control.Server{Daemon: a, Describe: Describe, Log: d.log, Lines: d.lines, Metrics: d.counts.Handler()}.Run(ctx, socket)
 	})
 	return g.Wait()
 }
@@ -131,9 +133,11 @@ func (d *daemon) with(l *layers, taken *adoption.Adoption, start adoption.Start)
 		return nil, err
 	}
 	setLevel(d.level, l.cfg.Log)
+	d.counts.On(l.cfg.Telemetry.Enabled)
 	o := d.options
 	if taken != nil {
 		o.Fleet = d.fleet(taken)
+		o.Fleet.Telemetry = d.counts.Snapshot
 	}
 	if start.Bundle != nil {
 		d.log.Info("the fleet's configuration", "bundle", start.Bundle.Serial, "probation", start.Probation)

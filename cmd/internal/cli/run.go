@@ -13,6 +13,8 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/agent"
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/journal"
+	"github.com/bril-edge/bril/cmd/internal/session"
+	"github.com/bril-edge/bril/cmd/internal/telemetry"
 	"github.com/bril-edge/bril/configs"
 )
 
@@ -137,13 +139,22 @@ func runDaemon(ctx context.Context, o *options, read func() (*layers, error), li
 	manager := newManaged(socket, log)
 	defer manager.close()
 	log.Info("bril "+o.app.Version, "state", state)
+	counts := telemetry.New()
 	d := daemon{
-		options: agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Held: true, Stdin: o.app.Stdin, Log: log, Phase: manager.phase},
-		app:     o, socket: listener, lines: &ring, level: &level, log: log, read: read, manager: manager,
+		options: agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Held: true, Stdin: o.app.Stdin, Log: log,
+			Phase: func(p session.Phase) { manager.phase(p); counts.Phase(p) }},
+		app: o, socket: listener, lines: &ring, level: &level, log: log, read: read, manager: manager, counts: counts,
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.run(ctx, live) })
 	g.Go(func() error { return manager.run(ctx, d.progress) })
+	g.Go(func() error {
+		counts.Run(ctx, manager.client.Status)
+		return nil
+	})
+	if listen := cfg.Telemetry.MetricsListen; listen != "" {
+		g.Go(func() error { return serveMetrics(ctx, listen, counts.Handler(), log) })
+	}
 	return ended(g.Wait())
 }
 

@@ -59,6 +59,8 @@ type Server struct {
 	Describe func(error) *Problem
 	Log      *slog.Logger
 	Lines    LogReader // what GET /v1/log answers with; nil where none is kept
+	// Metrics answers GET /metrics; nil where nothing is counted.
+	Metrics http.Handler
 }
 
 // Run serves l until ctx ends, and closes it. It returns after all its
@@ -146,6 +148,9 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("GET /v1/log", h.bodiless(h.readLog))
 	mux.HandleFunc("POST /v1/provision", h.provision)
 	mux.HandleFunc("GET /v1/fleet", h.bodiless(h.fleet))
+	if h.Metrics != nil {
+		mux.HandleFunc("GET /metrics", h.bodiless(h.Metrics.ServeHTTP))
+	}
 	mux.HandleFunc("/", h.unknown)
 	return mux
 }

@@ -17,6 +17,7 @@
 //	POST /v1/doctor {"only":[],"no_input":true}  one DoctorLine a line, the last one with the report
 //	POST /v1/provision {"action":"start"}  one Provisioning a line, until the mode has ended
 //	GET  /v1/fleet                         one FleetView
+//	GET  /metrics                          what Prometheus reads
 //	GET  /v1/log?lines=100                 one Log: the last lines
 //
 // Every other answer is a Problem.

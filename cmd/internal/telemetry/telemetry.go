@@ -38,6 +38,7 @@ type Telemetry struct {
 	trip          prometheus.Histogram
 
 	mu      sync.Mutex
+	off     bool
 	phase   session.Phase
 	since   time.Time // of which live has been counted; zero while it is not
 	talking bool
@@ -79,12 +80,24 @@ func New() *Telemetry {
 	return t
 }
 
+// On has it count, or not: then nothing is told either, and what was counted before is
+// told again once it is on.
+func (t *Telemetry) On(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.off, t.since = !on, time.Time{}
+}
+
 // Phase hears of each new phase of the session.
 func (t *Telemetry) Phase(now session.Phase) { t.enter(now, time.Now()) }
 
 func (t *Telemetry) enter(now session.Phase, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.off {
+		t.phase = now
+		return
+	}
 	t.count(at)
 	live := now == session.Live || now == session.Paused
 	switch {
@@ -118,6 +131,10 @@ func (t *Telemetry) count(at time.Time) {
 func (t *Telemetry) look(s control.Status, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.off {
+		t.before = s.Video
+		return
+	}
 	t.count(at)
 	sent := more(t.before.Sent, s.Video.Sent)
 	t.frames.Add(float64(sent))
@@ -162,16 +179,30 @@ func (t *Telemetry) Run(ctx context.Context, status func(context.Context) (contr
 	}
 }
 
-// Handler answers with the metrics as Prometheus reads them.
+// Handler answers with the metrics as Prometheus reads them; 404 while nothing is
+// counted.
 func (t *Telemetry) Handler() http.Handler {
-	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{})
+	answer := promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.mu.Lock()
+		off := t.off
+		t.mu.Unlock()
+		if off {
+			http.Error(w, "nothing is counted: telemetry.enabled is false", http.StatusNotFound)
+			return
+		}
+		answer.ServeHTTP(w, r)
+	})
 }
 
 // Snapshot is what is told to the fleet's service, as JSON: sums since the daemon's
-// start.
+// start; nil while nothing is counted.
 func (t *Telemetry) Snapshot() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.off {
+		return nil
+	}
 	t.count(time.Now())
 	data, _ := json.Marshal(struct {
 		SchemaVersion int               `json:"schema_version"`

@@ -97,3 +97,20 @@ func read(t *testing.T, m *Telemetry) {
 		t.Error("no temperature")
 	}
 }
+
+// TestOff: nothing is counted and nothing told.
+func TestOff(t *testing.T) {
+	m := New()
+	m.On(false)
+	m.Phase(session.Live)
+	m.look(control.Status{Video: control.Video{Sent: 5}}, time.Now())
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if w.Code != 404 || m.Snapshot() != nil {
+		t.Errorf("%d, %s", w.Code, m.Snapshot())
+	}
+	m.On(true)
+	if got := string(m.Snapshot()); !strings.Contains(got, `"conversations":0`) || !strings.Contains(got, `"frames_sent":0`) {
+		t.Error(got)
+	}
+}
