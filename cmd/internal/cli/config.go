@@ -75,7 +75,7 @@ func newConfigShow(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "show",
 		Short:   "Show the configuration in effect, or the commented reference",
-		Long:    "show prints every key with the value in effect, and with --sources where each comes\nfrom. --reference prints the file that explains each key.\n\n" + ExitCodes,
+		Long:    "show prints every key with the value in effect, and with --sources where each\ncomes from. --reference prints the file that explains each key.\n\n" + ExitCodes,
 		Example: "  bril config show --config /etc/bril/bril.yaml\n  bril config show --sources\n  bril config show --reference > bril.yaml",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {

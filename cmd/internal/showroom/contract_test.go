@@ -212,7 +212,7 @@ func TestContractIsValid(t *testing.T) {
 }
 
 // What is no part of the API: pages and what they load.
-var pages = []string{"/", "/{$}", "/{name}", "/j/{code}", "/c/{name}", "/appointment", "/news", "/unsubscribe", "/privacy", "/staff", "/assets/{file}"}
+var pages = []string{"/", "/{$}", "/{name}", "/j/{code}", "/c/{name}", "/appointment", "/news", "/unsubscribe", "/privacy", "/staff", "/fleet", "/assets/{file}"}
 
 func TestContractHasEveryRoute(t *testing.T) {
 	s, err := New(Config{})

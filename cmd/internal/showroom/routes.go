@@ -50,6 +50,7 @@ func (s *Server) register(add func(pattern string, h handler)) {
 	add("GET /news", web.News.Serve)
 	add("GET /unsubscribe", web.Unsubscribe.Serve)
 	add("GET /privacy", web.Privacy.Serve)
+	add("GET /fleet", web.Fleet.Serve)
 	add("GET /{name}", named(web.Conversation.Serve))
 	add("/", func(http.ResponseWriter, *http.Request) error { return failure(http.StatusNotFound, "nothing is here") })
 }

@@ -28,6 +28,7 @@ const (
 	Unsubscribe  Page = "unsubscribe.html" // withdraws a consent
 	Privacy      Page = "privacy.html"
 	Staff        Page = "staff.html" // of advisors and managers
+	Fleet        Page = "fleet.html" // of the fleet's managers
 )
 
 // Serve serves the page.

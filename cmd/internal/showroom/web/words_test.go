@@ -45,7 +45,7 @@ func asset(t *testing.T, name string) string {
 }
 
 // files returns the names of the customers' assets of a kind, without the
-// catalogues. The staff's page has one of its own.
+// catalogues. The staff's page and the fleet's have their own.
 func files(t *testing.T, suffix string) (names []string) {
 	t.Helper()
 	entries, err := fs.ReadDir(assets, "assets")
@@ -53,7 +53,7 @@ func files(t *testing.T, suffix string) (names []string) {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), suffix) && !strings.HasPrefix(entry.Name(), "staff") && !(strings.HasPrefix(entry.Name(), "words.") && entry.Name() != "words.js") {
+		if strings.HasSuffix(entry.Name(), suffix) && !strings.HasPrefix(entry.Name(), "staff") && !strings.HasPrefix(entry.Name(), "fleet") && !(strings.HasPrefix(entry.Name(), "words.") && entry.Name() != "words.js") {
 			names = append(names, entry.Name())
 		}
 	}

@@ -17,12 +17,13 @@ const PATIENCE = 10_000; // ms
  * Refusal, or a TypeError or DOMException where the server cannot be reached.
  *
  * idle says that nobody has touched the page: such requests do not prolong the session.
+ * base is what the path is below.
  */
-export async function ask(method, path, {body, idle = false} = {}) {
+export async function ask(method, path, {body, idle = false, base = '/api/staff/'} = {}) {
   const headers = {};
   if (body) headers['Content-Type'] = 'application/json';
   if (idle) headers['Staff-Idle'] = '?1';
-  const answer = await fetch('/api/staff/' + path, {
+  const answer = await fetch(base + path, {
     method, headers, body: body && JSON.stringify(body), cache: 'no-store', redirect: 'error',
     signal: AbortSignal.timeout(PATIENCE),
   });
