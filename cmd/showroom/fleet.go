@@ -39,8 +39,8 @@ func newFleetCommand(asJSON *bool) *cobra.Command {
 		Use: "fleet", Short: "Change the configuration of many glasses, and see what runs where",
 		Long: `fleet signs configuration for many glasses and rolls it out in waves. The key
 that signs stays with the manager: the server hands out what is signed, and
-cannot make any of it. A bundle holds all that the fleet sets; what it leaves out
-is as each board's own file and the defaults have it.
+cannot make any of it. A bundle holds all that the fleet sets; what it leaves
+out is as each board's own file and the defaults have it.
 
 The server and the token are found in the environment, too: ` + envServer + `,
 ` + envToken + ` (a file), ` + envCA + ` (a file, where the server has an
@@ -153,10 +153,11 @@ func (f *fleetCommand) keygen() *cobra.Command {
 	c := &cobra.Command{
 		Use: "keygen", Short: "Make the key that signs configuration", Args: noArguments,
 		Long: `keygen makes the fleet's key: FILE, which only its owner may read and which
-signs configuration, and FILE.pub, by which glasses check it. The second goes to
-the server (showroom --configuration-key FILE.pub) before glasses are enrolled:
-they keep the key of their enrolment. The first stays with the manager, and in a
-safe: who has it configures all glasses, and without it nobody does.
+signs configuration, and FILE.pub, by which glasses check it. The second goes
+to the server (showroom --configuration-key FILE.pub) before glasses are
+enrolled: they keep the key of their enrolment. The first stays with the
+manager, and in a safe: who has it configures all glasses, and without it
+nobody does.
 ` + exitCodes,
 		Example: "  showroom fleet keygen --out fleet.key",
 		RunE: func(c *cobra.Command, _ []string) error {

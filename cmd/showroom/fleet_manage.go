@@ -25,11 +25,11 @@ import (
 func (f *fleetCommand) turn(word, title string) *cobra.Command {
 	var reason string
 	long := map[string]string{
-		"pause": `pause holds a rollout: no more devices are offered the bundle. Those that have it
-keep it. Without SERIAL it is the newest.
+		"pause": `pause holds a rollout: no more devices are offered the bundle. Those that have
+it keep it. Without SERIAL it is the newest.
 `,
-		"resume": `resume has a rollout go on that is paused, or that was stopped by failures: then
-more of them do not stop it again. Without SERIAL it is the newest.
+		"resume": `resume has a rollout go on that is paused, or that was stopped by failures:
+then more of them do not stop it again. Without SERIAL it is the newest.
 `,
 	}[word]
 	c := f.remote(&cobra.Command{
@@ -77,9 +77,10 @@ func (f *fleetCommand) labels() *cobra.Command {
 	var reason string
 	c := f.remote(&cobra.Command{
 		Use: "label NAME KEY=VALUE… KEY-…", Short: "Set and remove labels of a device", Args: cobra.MinimumNArgs(2),
-		Long: `label sets labels of a device, by which bundles are meant for some of the glasses,
-and with KEY- removes one. The device hears of them when it next asks for what is
-new, within a day: a bundle for labels that it does not know yet is refused.
+		Long: `label sets labels of a device, by which bundles are meant for some of the
+glasses, and with KEY- removes one. The device hears of them when it next asks
+for what is new, within a day: a bundle for labels that it does not know yet
+is refused.
 ` + exitCodes,
 		Example: `  showroom fleet label anna showroom=ghent pair=2 --reason "moved"
   showroom fleet label anna pair- --reason "there is one pair"`,
@@ -126,12 +127,12 @@ new, within a day: a bundle for labels that it does not know yet is refused.
 func (f *fleetCommand) ask(word, title string) *cobra.Command {
 	var reason string
 	long := map[string]string{
-		"restart": `restart has a board start its program anew, when nobody is cut off by that, and at
-most three times an hour.
+		"restart": `restart has a board start its program anew, when nobody is cut off by that,
+and at most three times an hour.
 `,
 		"support": `support has a board send a support bundle, as bril support makes it. It is
-encrypted to the server's key and lands in DATA/support; showroom recipient tells
-whose key that is.
+encrypted to the server's key and lands in DATA/support; showroom recipient
+tells whose key that is.
 `,
 	}[word]
 	c := f.remote(&cobra.Command{
@@ -175,9 +176,9 @@ func newManagerCommand(asJSON *bool) *cobra.Command {
 	m := &managerCommand{deviceCommand{asJSON: asJSON}}
 	return m.group(&cobra.Command{
 		Use: "manager", Short: "Say who may change the fleet's configuration",
-		Long: `manager makes the tokens by which managers ask the server. It is for who runs the
-server, on its machine, and works while the server runs, too. A token lets its
-holder push what is signed; it signs nothing.
+		Long: `manager makes the tokens by which managers ask the server. It is for who runs
+the server, on its machine, and works while the server runs, too. A token lets
+its holder push what is signed; it signs nothing.
 ` + exitCodes,
 		Example: `  showroom fleet manager add Marie --data /var/lib/showroom > token
   showroom fleet manager list --data /var/lib/showroom
@@ -210,8 +211,8 @@ func (m *managerCommand) with(do func(managers) error) error {
 func (m *managerCommand) add() *cobra.Command {
 	return &cobra.Command{
 		Use: "add NAME", Short: "Make a manager's token", Args: oneArgument("fleet manager add", "NAME"),
-		Long: `add makes a token for a manager and prints it, once: the server keeps a hash of
-it. The name stands in the history of all that is done by it.
+		Long: `add makes a token for a manager and prints it, once: the server keeps a hash
+of it. The name stands in the history of all that is done by it.
 ` + exitCodes,
 		Example: "  showroom fleet manager add Marie --data /var/lib/showroom > token",
 		RunE: func(c *cobra.Command, args []string) error {

@@ -246,10 +246,10 @@ func (f *fleetCommand) push() *cobra.Command {
 	c := f.withKey(f.remote(&cobra.Command{
 		Use: "push", Short: "Sign configuration and roll it out", Args: noArguments,
 		Long: `push signs a configuration under the next serial and hands it to the server,
-which rolls it out in waves. Glasses take it when they are online, check and try
-it, never in a conversation, and go back by themselves where it does not work;
-when too many do, the rollout stops. --config FILE holds all that the fleet sets;
---set KEY=VALUE changes the newest bundle for the same devices.
+which rolls it out in waves. Glasses take it when they are online, check and
+try it, never in a conversation, and go back by themselves where it does not
+work; when too many do, the rollout stops. --config FILE holds all that the
+fleet sets; --set KEY=VALUE changes the newest bundle for the same devices.
 ` + exitCodes,
 		Example: `  showroom fleet push --config fleet.yaml --dry-run
   showroom fleet push --config fleet.yaml --reason "less on 4G" --watch

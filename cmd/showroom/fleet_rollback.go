@@ -18,9 +18,9 @@ func (f *fleetCommand) rollback() *cobra.Command {
 	var secrets []string
 	c := f.withKey(f.remote(&cobra.Command{
 		Use: "rollback", Short: "Sign an old configuration anew, and roll it out", Args: noArguments,
-		Long: `rollback takes the content of an old bundle, signs it under the next serial and
-pushes it to the same devices: glasses never take an older serial. Where the old
-bundle had secrets, they have to be given again.
+		Long: `rollback takes the content of an old bundle, signs it under the next serial
+and pushes it to the same devices: glasses never take an older serial. Where
+the old bundle had secrets, they have to be given again.
 ` + exitCodes,
 		Example: `  showroom fleet rollback --to 11 --at-once --reason "12 drops frames"`,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -21,9 +21,10 @@ func (f *fleetCommand) status() *cobra.Command {
 	var labels []string
 	c := f.remote(&cobra.Command{
 		Use: "status [NAME…]", Short: "Show what runs where, and why",
-		Long: `status shows the devices of the fleet: the bundle that runs on each and the one
-that it is to run, and in a few words why they differ. Of one NAME or ID it shows
-all that is known, with the last lines of its log where a bundle failed.
+		Long: `status shows the devices of the fleet: the bundle that runs on each and the
+one that it is to run, and in a few words why they differ. Of one NAME or ID
+it shows all that is known, with the last lines of its log where a bundle
+failed.
 ` + exitCodes,
 		Example: `  showroom fleet status
   showroom fleet status --label showroom=ghent --json
@@ -205,8 +206,9 @@ func (f *fleetCommand) diff() *cobra.Command {
 	var device string
 	c := f.remote(&cobra.Command{
 		Use: "diff SERIAL [SERIAL]", Short: "Show what bundles change",
-		Long: `diff shows in which keys two bundles differ; of one SERIAL, what it sets over the
-defaults; with --device, what a device runs over its own file and the defaults.
+		Long: `diff shows in which keys two bundles differ; of one SERIAL, what it sets over
+the defaults; with --device, what a device runs over its own file and the
+defaults.
 ` + exitCodes,
 		Example: `  showroom fleet diff 11 12
   showroom fleet diff 12
@@ -320,9 +322,9 @@ var errTampered = errors.New("the audit has been tampered with: its hashes do no
 func (f *fleetCommand) audit() *cobra.Command {
 	return f.remote(&cobra.Command{
 		Use: "audit", Short: "List who changed what, when and why", Args: noArguments,
-		Long: `audit lists all that was done to the fleet's configuration, the oldest first, and
-checks that nothing of it was changed since: each entry has the hash of the one
-before in its own. It fails where one does not fit.
+		Long: `audit lists all that was done to the fleet's configuration, the oldest first,
+and checks that nothing of it was changed since: each entry has the hash of
+the one before in its own. It fails where one does not fit.
 ` + exitCodes,
 		Example: "  showroom fleet audit --json",
 		RunE: func(c *cobra.Command, _ []string) error {
