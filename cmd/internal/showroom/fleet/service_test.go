@@ -1,0 +1,177 @@
+package fleet
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bril-edge/bril/configs/fleet"
+)
+
+func (o *office) refused(err error, word string) {
+	o.Helper()
+	var e *Error
+	if !errors.As(err, &e) || e.Word != word {
+		o.Errorf("%v, want %s", err, word)
+	}
+}
+
+// Who is no manager hears nothing, on any route, and who is hears what is wrong.
+func TestManagersOnly(t *testing.T) {
+	o := newOffice(t)
+	for pattern := range o.service.Routes() {
+		method, path, _ := strings.Cut(pattern, " ")
+		if path == "/api/fleet/bundle" { // of devices
+			continue
+		}
+		path = strings.NewReplacer("{device}", "anna", "{serial}", "1").Replace(path)
+		for _, token := range []string{"", "bfm1.wrong", "x"} {
+			if status := o.ask(method, path, token, `{"reason":"x"}`, nil); status != http.StatusUnauthorized {
+				t.Errorf("%s with %q: %d", pattern, token, status)
+			}
+		}
+		want := http.StatusOK
+		switch {
+		case strings.Contains(path, "/1") || strings.Contains(path, "anna"):
+			want = http.StatusNotFound
+		case method == http.MethodPost:
+			want = http.StatusBadRequest
+		}
+		body := `{"reason":"x"}`
+		if strings.HasSuffix(path, "/labels") {
+			body = `{"labels":{},"reason":"x"}`
+		}
+		if status := o.ask(method, path, o.token, body, nil); status != want {
+			t.Errorf("%s: %d, want %d", pattern, status, want)
+		}
+		if method == http.MethodGet {
+			continue
+		}
+		for _, bad := range []string{"", "{", "[]", `{"strange":1}`, `{"reason":` + strings.Repeat(" ", maxPush+10) + `"x"}`} {
+			if status := o.ask(method, path, o.token, bad, nil); status < 400 || status >= 500 {
+				t.Errorf("%s of %.20q: %d", pattern, bad, status)
+			}
+		}
+	}
+	if err := NewAdmin(o.db, nil).Revoke(t.Context(), "Marie"); err != nil {
+		t.Fatal(err)
+	}
+	if status := o.get("/api/fleet", nil); status != http.StatusUnauthorized {
+		t.Errorf("revoked: %d", status)
+	}
+}
+
+// What a push is refused for.
+func TestPushRefuses(t *testing.T) {
+	o := newOffice(t)
+	bundle := func(change func(*fleet.Bundle)) fleet.Bundle {
+		b := fleet.Bundle{Audience: fleet.Audience{Fleet: "bril"}, Serial: 1, NotBefore: time.Now().Add(-time.Hour), Expires: time.Now().Add(time.Hour), Configuration: "video: {max_bitrate: 1M}\n"}
+		if change != nil {
+			change(&b)
+		}
+		return b
+	}
+	for word, change := range map[string]func(*fleet.Bundle){
+		"audience": func(b *fleet.Bundle) { b.Audience.Fleet = "other" },
+		"expired": func(b *fleet.Bundle) {
+			b.NotBefore, b.Expires = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+		},
+		"configuration": func(b *fleet.Bundle) { b.Configuration = "video: {max_bitrat: 1M}\n" },
+	} {
+		_, err := o.pushBundle(bundle(change))
+		o.refused(err, word)
+	}
+	_, err := o.service.push(t.Context(), "Marie", Push{Envelope: []byte(`{"payloadType":"x"}`), Reason: "x"})
+	o.refused(err, "bundle")
+	for _, p := range []Push{{Reason: "x", Waves: []int{50}}, {Reason: "x", Waves: []int{50, 20, 100}}, {Reason: "x", MaxFailures: "many"}, {Reason: "x", SoakSeconds: -1}} {
+		_, err := o.service.push(t.Context(), "Marie", p)
+		o.refused(err, "rollout")
+	}
+	_, err = o.service.push(t.Context(), "Marie", Push{})
+	o.refused(err, "reason")
+	if _, err := o.pushBundle(bundle(nil)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = o.pushBundle(bundle(nil))
+	o.refused(err, "serial")
+}
+
+// TestStep takes a rollout through its waves by what its devices do.
+func TestStep(t *testing.T) {
+	begun := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	p, err := newPlan(Push{Waves: []int{10, 100}, SoakSeconds: 60, MaxFailures: "10%"}, begun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := p
+	second.Wave = 1
+	for _, test := range []struct {
+		name  string
+		from  plan
+		waves []Wave
+		after time.Duration
+		state string
+		wave  int
+	}{
+		{"at it", p, []Wave{{Devices: 10, Offered: 3, Confirmed: 7}, {Devices: 90, Pending: 90}}, time.Hour, StateRunning, 0},
+		{"before the soak", p, []Wave{{Devices: 10, Confirmed: 10}, {Devices: 90, Pending: 90}}, 59 * time.Second, StateRunning, 0},
+		{"after it", p, []Wave{{Devices: 10, Confirmed: 10}, {Devices: 90, Pending: 90}}, time.Minute, StateRunning, 1},
+		{"some are in a drawer", p, []Wave{{Devices: 10, Confirmed: 1, Offline: 9}, {Devices: 90, Pending: 90}}, time.Minute, StateRunning, 1},
+		{"all are", p, []Wave{{Devices: 10, Offline: 10}, {Devices: 90, Pending: 90}}, time.Hour, StateRunning, 0},
+		{"nobody is in it", p, []Wave{{}, {Devices: 90, Pending: 90}}, 0, StateRunning, 1},
+		{"one of ten fails", p, []Wave{{Devices: 10, Confirmed: 9, Failed: 1}, {Devices: 90, Pending: 90}}, time.Minute, StateRunning, 1},
+		{"two do", p, []Wave{{Devices: 10, Confirmed: 7, Failed: 2, Offered: 1}, {Devices: 90, Pending: 90}}, 0, StateStopped, 0},
+		{"one of nine fails", p, []Wave{{Devices: 9, Confirmed: 8, Failed: 1}, {Devices: 90, Pending: 90}}, 0, StateStopped, 0},
+		{"the last one is over", second, []Wave{{Devices: 10, Confirmed: 10}, {Devices: 90, Confirmed: 40, Offline: 50}}, time.Minute, StateDone, 1},
+		{"it is held", plan{State: StatePaused, Waves: p.Waves}, []Wave{{Devices: 10, Failed: 10}, {}}, time.Hour, StatePaused, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := test.from.step(test.waves, begun.Add(test.after))
+			if got.State != test.state || got.Wave != test.wave || (got.State == StateStopped) != (got.Why != "") {
+				t.Errorf("%s in wave %d: %s", got.State, got.Wave, got.Why)
+			}
+		})
+	}
+}
+
+// A rollout stops by failures, is looked at, and goes on; all of it is there after a
+// start, and nothing of the audit can be changed without that showing.
+func TestStopsAndGoesOn(t *testing.T) {
+	o := newOffice(t)
+	anna, ben := o.glasses("anna"), o.glasses("ben")
+	r, err := o.push("video: {max_bitrate: 1M}\n", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := &fleet.Attempt{Serial: 1, Content: r.Content, Phase: fleet.Returned, During: fleet.Probation, Element: "whip", Error: "404", At: time.Now()}
+	o.tells(anna, true, fleet.Report{Attempted: failed, State: "ready"})
+	o.tells(ben, false, fleet.Report{State: "ready"})
+	o.service.look(t.Context())
+	var d DeviceDetail
+	if o.get("/api/fleet/devices/anna", &d); d.Attempted == nil || d.Attempted.Element != "whip" {
+		t.Errorf("%+v", d.Device)
+	}
+	if o.get("/api/fleet/rollouts/1", &r); r.State != StateStopped || r.Waves[0].Failed != 1 {
+		t.Fatalf("%+v", r)
+	}
+	if status := o.ask("POST", "/api/fleet/rollouts/1/pause", o.token, `{"reason":"x"}`, nil); status != http.StatusConflict {
+		t.Errorf("a stopped one is paused: %d", status)
+	}
+	if status := o.ask("POST", "/api/fleet/rollouts/1/resume", o.token, `{"reason":"anna alone"}`, &r); status != 200 || r.State != StateRunning {
+		t.Errorf("%d, %s", status, r.State)
+	}
+	o.tells(ben, true, fleet.Report{Running: fleet.Running{Serial: 1, Content: r.Content}, State: "ready"})
+	o.service.look(t.Context())
+	o.service.flush(t.Context())
+	o.open()
+	var overview Overview
+	if o.get("/api/fleet", &overview); overview.Devices.Current != 1 || overview.Devices.Failed != 1 || overview.Rollouts[0].State != StateDone || overview.NextSerial != 2 {
+		t.Errorf("after a start: %+v", overview)
+	}
+	var all Audit
+	if o.get("/api/fleet/audit", &all); !all.Intact || len(all.Entries) < 4 || all.Entries[len(all.Entries)-2].Reason != "anna alone" {
+		t.Errorf("%+v", all)
+	}
+}
