@@ -89,7 +89,7 @@ func TestLogin(t *testing.T) {
 		t.Fatalf("login: %d", answer.StatusCode)
 	}
 	for _, cookie := range answer.Cookies() {
-		if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Secure || !strings.HasPrefix(cookie.Path, "/api/staff") || len(cookie.Value) < 43 {
+		if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Secure || !strings.HasPrefix(cookie.Path, "/api") || len(cookie.Value) < 43 {
 			t.Errorf("cookie %v", cookie)
 		}
 	}

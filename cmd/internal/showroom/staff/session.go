@@ -16,8 +16,8 @@ import (
 // A session is a random cookie of 256 bits, of which only the hash is stored.
 const (
 	sessionCookie = "staff"
-	sessionPath   = "/api/staff"
-	sessionSize   = 32 // bytes
+	sessionPath   = "/api" // of the staff and of the fleet
+	sessionSize   = 32     // bytes
 	sessionLength = 12 * time.Hour
 	sessionIdle   = 2 * time.Hour
 

@@ -1,0 +1,179 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
+	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
+	"github.com/bril-edge/bril/configs/fleet"
+)
+
+const patience = chromiumtest.Patience
+
+// account makes a login.
+func (o *office) account(name, role string) {
+	o.Helper()
+	hash, err := staff.Hash(password, staff.Params{Memory: 64, Passes: 1})
+	if err == nil {
+		err = staff.NewAdmin(o.db).Add(o.Context(), staff.Account{Name: name, Role: role, Hash: hash})
+	}
+	if err != nil {
+		o.Fatal(err)
+	}
+}
+
+// day is a fleet in which something of everything goes on: n glasses more than five.
+func (o *office) day(n int) {
+	o.Helper()
+	anna, ben, cleo, dirk := o.glasses("anna"), o.glasses("ben"), o.glasses("cleo"), o.glasses("dirk")
+	o.glasses("never-seen")
+	for i := range n {
+		o.glasses(fmt.Sprintf("pair-%04d", i))
+	}
+	first, err := o.push("video: {max_bitrate: 1M}\n", 100)
+	if err != nil {
+		o.Fatal(err)
+	}
+	runs := fleet.Running{Serial: 1, Content: first.Content, Since: time.Now()}
+	battery := 81
+	o.tells(anna, true, fleet.Report{Running: runs, State: "live", Version: "1.2.3", Battery: &battery})
+	o.tells(ben, true, fleet.Report{Running: runs, State: "ready", Version: "1.2.3"})
+	o.tells(cleo, true, fleet.Report{Running: runs, State: "ready", Version: "1.2.2", Problems: []string{"camera: open camera /dev/video0: device in use by another process"}})
+	o.tells(dirk, false, fleet.Report{Running: runs, State: "ready", Version: "1.2.3"})
+	second, err := o.push("uplink: {whip_url: 'https://showroom.example/nothing/here'}\n", 25, 100)
+	if err != nil {
+		o.Fatal(err)
+	}
+	o.service.mu.Lock()
+	o.service.bundles[1].plan.Wave, o.service.bundles[1].plan.MaxFailures = 1, "100%"
+	o.service.mu.Unlock()
+	o.tells(ben, true, fleet.Report{Running: runs, State: "ready", Version: "1.2.3", Attempted: &fleet.Attempt{
+		Serial: 2, Content: second.Content, Phase: fleet.Returned, During: fleet.Probation, Element: "whip",
+		Error: "publish to https://showroom.example/nothing/here: 404 Not Found", Hint: "is the address right?",
+		Log: []string{"time=2026-12-01T09:00:00Z level=INFO msg=ready", "time=2026-12-01T09:00:01Z level=ERROR msg=\"it does not work\""}, At: time.Now()}})
+	o.tells(anna, true, fleet.Report{Running: runs, State: "live", Version: "1.2.3", Battery: &battery, Attempted: &fleet.Attempt{
+		Serial: 2, Content: second.Content, Phase: fleet.Staged, Waits: "live", At: time.Now()}})
+}
+
+// shoot takes the page as a phone and as a desktop browser show it; it is never wider
+// than the window.
+func shoot(t *testing.T, ctx context.Context, state string) {
+	t.Helper()
+	dir := os.Getenv("SHOWROOM_SCREENSHOTS")
+	for name, width := range map[string]int64{"390": 390, "1280": 1280} {
+		chromiumtest.Run(t, ctx, chromedp.EmulateViewport(width, 844))
+		wide := chromiumtest.Eval[[]int](t, ctx, `[document.documentElement.scrollWidth, innerWidth]`)
+		if wide[0] > wide[1] {
+			t.Errorf("%s at %s: the page is %d wide, the window %d", state, name, wide[0], wide[1])
+		}
+		if dir == "" {
+			continue
+		}
+		var png []byte
+		chromiumtest.Run(t, ctx, chromedp.FullScreenshot(&png, 100))
+		if err := os.WriteFile(dir+"/fleet-"+state+"-"+name+".png", png, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func enter(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	chromiumtest.WaitFor(t, ctx, `window.brilFleet?.state === "door"`, patience)
+	chromiumtest.Eval[string](t, ctx, `document.getElementById("name").value = ""`)
+	chromiumtest.Type(t, ctx, "#name", name)
+	chromiumtest.Type(t, ctx, "#password", password)
+	chromiumtest.Click(t, ctx, "#enter")
+}
+
+func waitText(t *testing.T, ctx context.Context, id, want string) {
+	t.Helper()
+	chromiumtest.WaitFor(t, ctx, fmt.Sprintf(`document.getElementById(%q).textContent.includes(%q)`, id, want), patience)
+}
+
+// TestPage takes a manager through a day: what runs where, why one failed, a rollout
+// held and let go; an advisor is sent away.
+func TestPage(t *testing.T) {
+	ctx := chromiumtest.Start(t)
+	o := newOffice(t)
+	o.account("mia", staff.RoleManager)
+	o.account("alex", staff.RoleAdvisor)
+	chromiumtest.Open(t, ctx, o.url+"/fleet?lang=en")
+	enter(t, ctx, "alex")
+	waitText(t, ctx, "why", "This page is for managers.")
+	enter(t, ctx, "mia")
+	chromiumtest.WaitFor(t, ctx, `brilFleet.state === "desk" && brilFleet.rounds > 0`, patience)
+	waitText(t, ctx, "empty", "No glasses are enrolled yet")
+	shoot(t, ctx, "empty")
+
+	o.day(300)
+	waitText(t, ctx, "glance", "305all")
+	waitText(t, ctx, "glance", "1failed")
+	waitText(t, ctx, "rollout-text", "bundle 2 for bril, by Marie")
+	if rows := chromiumtest.Eval[int](t, ctx, `document.querySelectorAll("#rows tr").length`); rows != 50 {
+		t.Errorf("%d rows", rows)
+	}
+	shoot(t, ctx, "day")
+
+	chromiumtest.Click(t, ctx, `#glance [data-filter=failed]`)
+	waitText(t, ctx, "shown", "1 of 305")
+	waitText(t, ctx, "rows", "returned in probation, whip: publish to")
+	shoot(t, ctx, "failed")
+	chromiumtest.Click(t, ctx, `#rows .link`)
+	chromiumtest.WaitFor(t, ctx, `document.getElementById("detail").open`, patience)
+	waitText(t, ctx, "detail-body", "404 Not Found")
+	waitText(t, ctx, "detail-body", "it does not work")
+	shoot(t, ctx, "detail")
+	chromiumtest.Click(t, ctx, "#close")
+	chromiumtest.Click(t, ctx, `#glance [data-filter=failed]`)
+	chromiumtest.Type(t, ctx, "#search", "waits: live")
+	waitText(t, ctx, "shown", "1 of 305")
+	waitText(t, ctx, "rows", "anna")
+
+	chromiumtest.Click(t, ctx, "#turn")
+	chromiumtest.Click(t, ctx, "#yes")
+	waitText(t, ctx, "ask-wrong", "Say why")
+	chromiumtest.Type(t, ctx, "#reason", "until the weekend")
+	shoot(t, ctx, "ask")
+	chromiumtest.Click(t, ctx, "#yes")
+	waitText(t, ctx, "rollout-state", "paused")
+	waitText(t, ctx, "entries", "until the weekend")
+	var r Rollout
+	if o.get("/api/fleet/rollouts/2", &r); r.State != StatePaused || r.Why != "until the weekend" {
+		t.Errorf("%+v", r)
+	}
+	shoot(t, ctx, "paused")
+	chromiumtest.Accessible(t, ctx, "the fleet")
+
+	o.down.Store(true)
+	chromiumtest.WaitFor(t, ctx, `!document.getElementById("offline").hidden`, patience)
+	o.down.Store(false)
+	chromiumtest.WaitFor(t, ctx, `document.getElementById("offline").hidden`, patience)
+	chromiumtest.Click(t, ctx, "#logout")
+	waitText(t, ctx, "why", "You are logged out.")
+	shoot(t, ctx, "door")
+}
+
+// The catalogue says everything in every language.
+func TestWords(t *testing.T) {
+	ctx := chromiumtest.Start(t)
+	o := newOffice(t)
+	chromiumtest.Open(t, ctx, o.url+"/fleet")
+	keys := chromiumtest.Eval[map[string][]string](t, ctx, `import("/assets/fleet-words.js").then(({WORDS}) => Object.fromEntries(Object.entries(WORDS).map(([tag, words]) =>
+		[tag, Object.entries(words).map(([key, text]) => key + [...text.matchAll(/\{\w+\}/g)].map(String).sort().join("")).sort()])))`)
+	if len(keys) != 3 || len(keys["en"]) < 50 {
+		t.Fatalf("%d languages, %d words", len(keys), len(keys["en"]))
+	}
+	for tag, words := range keys {
+		if !slices.Equal(words, keys["en"]) {
+			t.Errorf("%s has other words than en:\n%q\n%q", tag, words, keys["en"])
+		}
+	}
+}
