@@ -39,7 +39,9 @@ func PinOf(certificate *x509.Certificate) [sha256.Size]byte {
 // Random makes a token for an endpoint with that pin.
 func Random(pin [sha256.Size]byte) Token {
 	t := Token{Pin: pin}
-	rand.Read(t.ID[:])     // never fails
+	for ok := false; !ok; ok = !strings.HasPrefix(t.IDText(), "-") { // it is typed, and would look like a flag
+		rand.Read(t.ID[:])     // never fails
+	}
 	rand.Read(t.Secret[:]) // likewise
 	return t
 }

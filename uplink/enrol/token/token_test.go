@@ -136,3 +136,12 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// An ID is typed on command lines, where one that begins with a dash is a flag.
+func TestNoFlag(t *testing.T) {
+	for range 2000 {
+		if id := Random([32]byte{}).IDText(); id[0] == '-' {
+			t.Fatalf("ID %s", id)
+		}
+	}
+}
