@@ -40,7 +40,7 @@ func PinOf(certificate *x509.Certificate) [sha256.Size]byte {
 func Random(pin [sha256.Size]byte) Token {
 	t := Token{Pin: pin}
 	for ok := false; !ok; ok = !strings.HasPrefix(t.IDText(), "-") { // it is typed, and would look like a flag
-		rand.Read(t.ID[:])     // never fails
+		rand.Read(t.ID[:]) // never fails
 	}
 	rand.Read(t.Secret[:]) // likewise
 	return t
