@@ -31,6 +31,7 @@ type fleetCommand struct {
 	asJSON        *bool
 	server, token string
 	ca, key       string
+	trust         []string // files of public keys
 }
 
 func newFleetCommand(asJSON *bool) *cobra.Command {
@@ -69,6 +70,12 @@ func (f *fleetCommand) remote(c *cobra.Command) *cobra.Command {
 
 func (f *fleetCommand) withKey(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&f.key, "key", os.Getenv(envKey), "the fleet's key, of showroom fleet keygen, a `file`")
+	return c
+}
+
+// withTrust adds the flag of commands that sign anew what was signed before.
+func (f *fleetCommand) withTrust(c *cobra.Command) *cobra.Command {
+	c.Flags().StringArrayVar(&f.trust, "trust", nil, "public key `file` whose bundles count beside --key's, as of the key before; may be repeated")
 	return c
 }
 

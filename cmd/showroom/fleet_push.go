@@ -2,7 +2,7 @@ package main
 
 import (
 	"cmp"
-	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom"
@@ -68,16 +67,12 @@ func (b *bundleFlags) bundle(stdin io.Reader, now time.Time) (out fleet.Bundle, 
 		return out, err
 	}
 	if b.successor != "" {
-		text, err := os.ReadFile(b.successor)
+		keys, err := readPublic(b.successor)
 		if err != nil {
-			return out, fmt.Errorf("read the next key: %w", err)
+			return out, err
 		}
-		keys, err := keyfile.ParsePublic(text)
-		if err == nil && len(keys) != 1 {
-			err = errors.New("it holds more than one")
-		}
-		if err != nil {
-			return out, &showroom.ConfigError{Problem: fmt.Errorf("the next key %s: %w", b.successor, err), Hint: "give its public half, FILE.pub"}
+		if len(keys) != 1 {
+			return out, &showroom.ConfigError{Problem: fmt.Errorf("key %s: it holds more than one", b.successor), Hint: "the next key is one"}
 		}
 		out.Successor = fleet.FormatKey(keys[0])
 	}
@@ -89,6 +84,19 @@ func (b *bundleFlags) bundle(stdin io.Reader, now time.Time) (out fleet.Bundle, 
 		out.Configuration = string(text)
 	}
 	return out, nil
+}
+
+// readPublic reads a file of public keys.
+func readPublic(path string) ([]ed25519.PublicKey, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read a public key: %w", err)
+	}
+	keys, err := keyfile.ParsePublic(text)
+	if err != nil {
+		return nil, &showroom.ConfigError{Problem: fmt.Errorf("key %s: %w", path, err), Hint: "give its public half, FILE.pub"}
+	}
+	return keys, nil
 }
 
 func (b *bundleFlags) readSecrets(to map[string]string) error {
@@ -146,6 +154,10 @@ func checked(b fleet.Bundle, path string) error {
 	return &showroom.ConfigError{Problem: problems, Hint: problems.Hint()}
 }
 
+// maxSerial is what every reader of JSON takes for the number that it is. After it none
+// is higher.
+const maxSerial = 1<<53 - 1
+
 func (f *fleetCommand) sign() *cobra.Command {
 	var flags bundleFlags
 	var serial uint64
@@ -161,8 +173,8 @@ has to be above all before (showroom fleet history).
       --label showroom=ghent --out 12.dsse`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
-			case serial == 0:
-				return usageError{errors.New("sign needs --serial N, above all before")}
+			case serial == 0 || serial > maxSerial:
+				return usageError{fmt.Errorf("sign needs --serial N, above all before and at most %d", uint64(maxSerial))}
 			case flags.config == "":
 				return usageError{errors.New("sign needs --config FILE")}
 			case out == "":
@@ -243,7 +255,7 @@ func (f *fleetCommand) push() *cobra.Command {
 	var flags bundleFlags
 	var roll rolloutFlags
 	var sealed string
-	c := f.withKey(f.remote(&cobra.Command{
+	c := f.withTrust(f.withKey(f.remote(&cobra.Command{
 		Use: "push", Short: "Sign configuration and roll it out", Args: noArguments,
 		Long: `push signs a configuration under the next serial and hands it to the server,
 which rolls it out in waves. Glasses take it when they are online, check and
@@ -266,6 +278,9 @@ fleet sets; --set KEY=VALUE changes the newest bundle for the same devices.
 				return err
 			}
 			if sealed != "" {
+				if err := nothingToSign(c); err != nil {
+					return err
+				}
 				return f.pushSealed(c, client, sealed, p, roll)
 			}
 			if (flags.config == "") == (len(flags.set) == 0) {
@@ -275,15 +290,19 @@ fleet sets; --set KEY=VALUE changes the newest bundle for the same devices.
 			if err != nil {
 				return err
 			}
-			if err := f.resolve(c.Context(), client, &b, flags.set); err != nil {
+			key, err := f.readKey()
+			if err != nil {
+				return err
+			}
+			if err := f.resolve(c.Context(), client, &b, flags.set, key); err != nil {
 				return told(err)
 			}
 			if err := checked(b, flags.config); err != nil {
 				return err
 			}
-			return f.signed(c, client, b, p, roll)
+			return f.signed(c, client, b, key, p, roll)
 		},
-	}))
+	})))
 	flags.add(c)
 	roll.add(c)
 	c.Flags().StringArrayVar(&flags.set, "set", nil, "`KEY=VALUE`, on top of the newest bundle for the same devices; may be repeated")
@@ -291,96 +310,19 @@ fleet sets; --set KEY=VALUE changes the newest bundle for the same devices.
 	return c
 }
 
-// resolve puts IDs in the place of names, and what is set over what was.
-func (f *fleetCommand) resolve(ctx context.Context, client *manager.Client, b *fleet.Bundle, set []string) error {
-	for i, who := range b.Audience.Devices {
-		d, err := client.Device(ctx, who)
-		if err != nil {
-			return err
-		}
-		b.Audience.Devices[i] = d.Device.Device
-	}
-	if len(set) == 0 {
-		return nil
-	}
-	before, err := newestFor(ctx, client, b.Audience)
-	if err != nil {
-		return err
-	}
-	if before != nil && len(before.Secrets) > 0 && len(b.Secrets) == 0 {
-		return advised{errors.New("the bundle before has secrets, which only its file has"), "push --config with --secret NAME=FILE"}
-	}
-	text := ""
-	if before != nil {
-		text = before.Configuration
-	}
-	b.Configuration, err = withSet(text, set)
-	return err
-}
-
-// newestFor returns the newest bundle for the same devices; nil for none.
-func newestFor(ctx context.Context, client *manager.Client, a fleet.Audience) (*service.Bundle, error) {
-	list, err := client.Bundles(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range list {
-		theirs := r.Audience
-		theirs.Fleet, a.Fleet = "", ""
-		if theirs.String() == a.String() && slices.Equal(theirs.Devices, a.Devices) && r.State != service.StateStopped {
-			b, err := client.Bundle(ctx, r.Serial)
-			return &b, err
+// nothingToSign refuses what a bundle that is signed already says itself: who gives a
+// label with it means less than the whole fleet, and would get the whole.
+func nothingToSign(c *cobra.Command) error {
+	for _, name := range []string{"config", "set", "label", "device", "secret", "not-before", "valid", "successor", "retry"} {
+		if c.Flags().Changed(name) {
+			return usageError{fmt.Errorf("--%s is part of what is signed: give it to showroom fleet sign, or leave --bundle out", name)}
 		}
 	}
-	return nil, nil
-}
-
-// withSet returns a configuration with keys set, such as video.max_bitrate=1.5M.
-func withSet(text string, set []string) (string, error) {
-	root := yaml.MapSlice{}
-	if err := yaml.UnmarshalWithOptions([]byte(text), &root, yaml.UseOrderedMap()); err != nil {
-		return "", fmt.Errorf("read the bundle before: %w", err)
-	}
-	for _, s := range set {
-		key, value, ok := strings.Cut(s, "=")
-		if !ok || key == "" {
-			return "", usageError{fmt.Errorf("--set %q is not KEY=VALUE", s)}
-		}
-		var parsed any
-		if err := yaml.UnmarshalWithOptions([]byte(value), &parsed, yaml.UseOrderedMap()); err != nil {
-			return "", usageError{fmt.Errorf("--set %s: the value is not YAML", key)}
-		}
-		root = put(root, strings.Split(key, "."), parsed)
-	}
-	out, err := yaml.MarshalWithOptions(root, yaml.IndentSequence(true))
-	return string(out), err
-}
-
-func put(m yaml.MapSlice, path []string, value any) yaml.MapSlice {
-	for i, item := range m {
-		if item.Key != path[0] {
-			continue
-		}
-		if len(path) == 1 {
-			m[i].Value = value
-			return m
-		}
-		below, _ := item.Value.(yaml.MapSlice) // what is no section becomes one
-		m[i].Value = put(below, path[1:], value)
-		return m
-	}
-	if len(path) > 1 {
-		value = put(nil, path[1:], value)
-	}
-	return append(m, yaml.MapItem{Key: path[0], Value: value})
+	return nil
 }
 
 // signed signs a bundle and hands it over.
-func (f *fleetCommand) signed(c *cobra.Command, client *manager.Client, b fleet.Bundle, p service.Push, roll rolloutFlags) error {
-	key, err := f.readKey()
-	if err != nil {
-		return err
-	}
+func (f *fleetCommand) signed(c *cobra.Command, client *manager.Client, b fleet.Bundle, key ed25519.PrivateKey, p service.Push, roll rolloutFlags) error {
 	r, d, err := client.SignAndPush(c.Context(), b, key, p, roll.dryRun)
 	if err != nil {
 		return told(err)
@@ -428,17 +370,17 @@ func (f *fleetCommand) printDryRun(c *cobra.Command, d service.DryRun) error {
 		}
 		fmt.Fprintln(w, "DEVICE\tWAVE\tKEY\tNOW\tTHEN")
 		for _, v := range d.Devices {
-			name := fmt.Sprintf("%s\t%d", v.Name, v.Wave)
+			name := fmt.Sprintf("%s\t%d", printable(v.Name), v.Wave)
 			switch {
 			case v.Problem != "":
-				fmt.Fprintf(w, "%s\twould be refused: %s\t\t\n", name, v.Problem)
+				fmt.Fprintf(w, "%s\twould be refused: %s\t\t\n", name, printable(v.Problem))
 			case !v.Known:
 				fmt.Fprintf(w, "%s\t-\tit has not told what it runs\t\n", name)
 			case len(v.Changes) == 0:
 				fmt.Fprintf(w, "%s\t-\tnothing changes\t\n", name)
 			}
 			for _, change := range v.Changes {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, change.Key, change.From, change.To)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, change.Key, printable(change.From), printable(change.To))
 			}
 		}
 	})

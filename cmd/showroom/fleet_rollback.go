@@ -16,11 +16,12 @@ func (f *fleetCommand) rollback() *cobra.Command {
 	var to uint64
 	valid := defaultValid
 	var secrets []string
-	c := f.withKey(f.remote(&cobra.Command{
+	c := f.withTrust(f.withKey(f.remote(&cobra.Command{
 		Use: "rollback", Short: "Sign an old configuration anew, and roll it out", Args: noArguments,
 		Long: `rollback takes the content of an old bundle, signs it under the next serial
 and pushes it to the same devices: glasses never take an older serial. Where
-the old bundle had secrets, they have to be given again.
+the old bundle had secrets, they have to be given again. It has to be signed by
+--key or a key of --trust: what the server says of it is not signed unseen.
 ` + exitCodes,
 		Example: `  showroom fleet rollback --to 11 --at-once --reason "12 drops frames"`,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -35,7 +36,11 @@ the old bundle had secrets, they have to be given again.
 			if err != nil {
 				return err
 			}
-			old, err := client.Bundle(c.Context(), to)
+			key, err := f.readKey()
+			if err != nil {
+				return err
+			}
+			old, err := f.signedBefore(c.Context(), client, to, key)
 			if err != nil {
 				return err
 			}
@@ -48,9 +53,9 @@ the old bundle had secrets, they have to be given again.
 			if missing := missingSecrets(old.Secrets, b.Secrets); len(missing) > 0 {
 				return usageError{fmt.Errorf("bundle %d has the secrets %s: give them again, --secret NAME=FILE", to, strings.Join(missing, ", "))}
 			}
-			return f.signed(c, client, b, p, roll)
+			return f.signed(c, client, b, key, p, roll)
 		},
-	}))
+	})))
 	roll.add(c)
 	c.Flags().Uint64Var(&to, "to", 0, "the serial of the old bundle")
 	c.Flags().Var(&valid, "valid", "for how long it may arrive, as 90d")
@@ -58,8 +63,8 @@ the old bundle had secrets, they have to be given again.
 	return c
 }
 
-func missingSecrets(wanted []string, given map[string]string) (missing []string) {
-	for _, name := range wanted {
+func missingSecrets(wanted, given map[string]string) (missing []string) {
+	for _, name := range sortedKeys(wanted) {
 		if _, ok := given[name]; !ok {
 			missing = append(missing, name)
 		}

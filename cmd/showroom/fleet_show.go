@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -69,10 +71,30 @@ func printFleet(w io.Writer, o service.Overview, list []service.Device) {
 		fmt.Fprintln(w, "no such device")
 		return
 	}
-	fmt.Fprintln(w, "\nNAME\tRUNS\tWANTS\tSTATUS\tSTATE\tSEEN\tBATTERY\tWHY")
+	fmt.Fprintln(w)
+	rows := [][]string{{"NAME", "RUNS", "WANTS", "STATUS", "STATE", "SEEN", "BATTERY", "WHY"}}
 	for _, d := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(d.Name, 12), serial(d.Running.Serial), serial(d.Wanted), d.Status,
-			dash(d.State), seen(d), battery(d), short(d.Why, 20))
+		rows = append(rows, []string{short(d.Name, 12), serial(d.Running.Serial), serial(d.Wanted), d.Status,
+			dash(short(d.State, 10)), seen(d), battery(d), printable(d.Why)})
+	}
+	writeRows(w, rows)
+}
+
+const columns = 80 // of a terminal
+
+// writeRows writes a table whose last column is cut to what is left of a line.
+func writeRows(w io.Writer, rows [][]string) {
+	left, last := columns, len(rows[0])-1
+	for i := range last {
+		width := 0
+		for _, row := range rows {
+			width = max(width, utf8.RuneCountInString(row[i]))
+		}
+		left -= width + 2
+	}
+	for _, row := range rows {
+		row[last] = short(row[last], max(left, len(rows[0][last])))
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 }
 
@@ -111,14 +133,26 @@ func battery(d service.Device) string {
 
 // short cuts what does not fit into a line of a table; status NAME has all of it.
 func short(text string, n int) string {
-	if r := []rune(text); len(r) > n {
+	if r := []rune(printable(text)); len(r) > n {
 		return string(r[:n-1]) + "…"
 	}
-	return text
+	return printable(text)
+}
+
+// printable keeps what a device said from steering the terminal, and a line one.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 func printDevice(w io.Writer, d service.DeviceDetail) {
-	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, printable(fmt.Sprintf(format, args...)))
+	}
 	row("name", "%s (%s)", d.Name, d.Device.Device)
 	row("label", "%s", dash(d.Label))
 	row("labels", "%s", dash(strings.TrimPrefix(fleet.Audience{Fleet: "-", Labels: d.Labels}.String()[len("fleet -"):], ", ")))
@@ -162,7 +196,7 @@ func wavesLine(r service.Rollout) string {
 	}
 	text := r.State + ", waves " + strings.Join(parts, ", ")
 	if r.Why != "" {
-		text += ": " + r.Why
+		text += ": " + printable(r.Why)
 	}
 	return text
 }
@@ -232,7 +266,7 @@ defaults.
 					fmt.Fprintln(w, "no difference")
 				}
 				for _, d := range list {
-					fmt.Fprintf(w, "%s\t%s\t->\t%s\n", d.Key, d.From, d.To)
+					fmt.Fprintf(w, "%s\t%s\t->\t%s\n", d.Key, printable(d.From), printable(d.To))
 				}
 			})
 		},
@@ -339,7 +373,7 @@ the one before in its own. It fails where one does not fit.
 			all.Entries = append([]service.Entry{}, all.Entries...)
 			if err := f.print(c, all, func(w io.Writer) {
 				for _, e := range all.Entries {
-					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Seq, e.At.Local().Format("2006-01-02 15:04:05"), e.Who, e.Action, short(e.Object, 40), e.Reason)
+					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Seq, e.At.Local().Format("2006-01-02 15:04:05"), printable(e.Who), printable(e.Action), short(e.Object, 40), printable(e.Reason))
 				}
 			}); err != nil {
 				return err

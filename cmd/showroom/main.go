@@ -27,7 +27,7 @@ func run(args []string) int {
 		cancel()
 	}()
 	err := runCommand(ctx, newCommand(os.Stdout, os.Stderr, args))
-	if err == nil && interrupted.Load() {
+	if interrupted.Load() && (err == nil || errors.Is(err, context.Canceled)) {
 		err = errInterrupted
 	}
 	return report(err, wantsJSON(args), os.Stdout, os.Stderr)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	service "github.com/bril-edge/bril/cmd/internal/showroom/fleet"
+	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	"github.com/bril-edge/bril/configs/fleet"
 )
 
@@ -191,6 +192,24 @@ func (c *Client) Bundle(ctx context.Context, serial uint64) (b service.Bundle, e
 	return b, c.ask(ctx, http.MethodGet, fmt.Sprintf("/bundles/%d", serial), nil, nil, &b)
 }
 
+// Signed is one of it as one of keys has signed it. What is to be signed again comes from
+// here: a service that could put its own words into an old bundle would have a manager
+// sign them.
+func (c *Client) Signed(ctx context.Context, serial uint64, keys ...ed25519.PublicKey) (fleet.Bundle, error) {
+	told, err := c.Bundle(ctx, serial)
+	if err != nil {
+		return fleet.Bundle{}, err
+	}
+	b, err := fleet.Open(told.Envelope, keys)
+	if err != nil {
+		return fleet.Bundle{}, fmt.Errorf("bundle %d, as the service has it: %w", serial, err)
+	}
+	if b.Serial != serial {
+		return fleet.Bundle{}, fmt.Errorf("the service tells bundle %d as bundle %d", b.Serial, serial)
+	}
+	return b, nil
+}
+
 // Rollout is how far a bundle has come.
 func (c *Client) Rollout(ctx context.Context, serial uint64) (r service.Rollout, err error) {
 	return r, c.ask(ctx, http.MethodGet, fmt.Sprintf("/rollouts/%d", serial), nil, nil, &r)
@@ -206,7 +225,8 @@ func (c *Client) Resume(ctx context.Context, serial uint64, reason string) (r se
 	return r, c.ask(ctx, http.MethodPost, fmt.Sprintf("/rollouts/%d/resume", serial), nil, service.Why{Reason: reason}, &r)
 }
 
-// Audit is all of it, the oldest entry first.
+// Audit is all of it, the oldest entry first. It is intact when the service says so and
+// the hashes follow each other here, too.
 func (c *Client) Audit(ctx context.Context) (all service.Audit, err error) {
 	for after := uint64(0); ; {
 		var page service.Audit
@@ -215,6 +235,7 @@ func (c *Client) Audit(ctx context.Context) (all service.Audit, err error) {
 		}
 		all.SchemaVersion, all.Intact = page.SchemaVersion, page.Intact
 		if len(page.Entries) == 0 {
+			all.Intact = all.Intact && intact(all.Entries)
 			return all, nil
 		}
 		all.Entries = append(all.Entries, page.Entries...)
@@ -222,16 +243,36 @@ func (c *Client) Audit(ctx context.Context) (all service.Audit, err error) {
 	}
 }
 
+func intact(list []service.Entry) bool {
+	entries := make([]records.FleetEntry, len(list))
+	for i, e := range list {
+		if e.Seq != uint64(i)+1 {
+			return false
+		}
+		entries[i] = records.FleetEntry(e)
+	}
+	_, err := records.VerifyAudit("", entries)
+	return err == nil
+}
+
+// MaxSerial bounds the serials that a service can ask for: a board never takes one below
+// the highest that it has seen, so that one signature under 2^64-1 would be the last.
+// It is one a minute for thirty years.
+const MaxSerial = 1 << 24
+
 // tries bound how often a serial is taken again that somebody else took meanwhile.
 const tries = 5
 
 // SignAndPush signs a bundle under the next serial and hands it over, p without its
-// envelope; dry only says what it would do. who is the key.
+// envelope; dry only says what it would do.
 func (c *Client) SignAndPush(ctx context.Context, b fleet.Bundle, key ed25519.PrivateKey, p service.Push, dry bool) (r service.Rollout, d service.DryRun, err error) {
 	for range tries {
 		o, err := c.Overview(ctx)
 		if err != nil {
 			return r, d, err
+		}
+		if o.NextSerial == 0 || o.NextSerial > MaxSerial {
+			return r, d, fmt.Errorf("the service asks for serial %d, and has no good reason for one above %d: nothing was signed", o.NextSerial, MaxSerial)
 		}
 		b.Serial = o.NextSerial
 		if b.Audience.Fleet == "" {
