@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,30 +20,42 @@ import (
 // TestADay: two conversations, one of which lost the endpoint, over two agents.
 func TestADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var s control.Status
+		change := func(how func()) {
+			mu.Lock()
+			defer mu.Unlock()
+			how()
+		}
 		m := New()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			m.Run(ctx, func(context.Context) (control.Status, error) { return s, nil })
+			m.Run(ctx, func(context.Context) (control.Status, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return s, nil
+			})
 		}()
 		step := func(p session.Phase, d time.Duration) {
 			m.Phase(p)
-			s.State = string(p)
+			change(func() { s.State = string(p) })
 			time.Sleep(d) // of the bubble
 		}
 		step(session.Ready, time.Minute)
 		step(session.Connecting, time.Second)
-		s.Video = control.Video{Sent: 1000, FPS: 29, Dropped: map[string]uint64{"send": 3}}
-		s.Uplink.RTTMS, s.Thermal = 80, &control.Thermal{Celsius: 61.5, Zone: "cpu"}
+		change(func() {
+			s.Video = control.Video{Sent: 1000, FPS: 29, Dropped: map[string]uint64{"send": 3}}
+			s.Uplink.RTTMS, s.Thermal = 80, &control.Thermal{Celsius: 61.5, Zone: "cpu"}
+		})
 		step(session.Live, 2*time.Minute)
 		step(session.Connecting, time.Second)
 		step(session.Live, time.Minute)
 		step(session.Paused, time.Minute)
 		step(session.Live, time.Minute)
 		step(session.Stopping, time.Second)
-		s.Video = control.Video{Sent: 10, Dropped: map[string]uint64{"send": 1}} // another agent
+		change(func() { s.Video = control.Video{Sent: 10, Dropped: map[string]uint64{"send": 1}} }) // another agent
 		step(session.Ready, time.Minute)
 		step(session.Connecting, time.Second)
 		step(session.Live, 10*time.Second)
