@@ -268,6 +268,9 @@ func (s *Service) bundle(_ context.Context, _ string, r *http.Request) (any, err
 		out.Secrets = append(out.Secrets, name)
 	}
 	slices.Sort(out.Secrets)
+	if r.Header.Get("Authorization") == "" { // a browser has no use for the secrets in it
+		out.Envelope = nil
+	}
 	return out, nil
 }
 
