@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
@@ -152,12 +153,14 @@ func (b Bundle) wellFormed() error {
 		return errors.New("serial is 0: the first one is 1")
 	case b.NotBefore.IsZero() || !b.Expires.After(b.NotBefore):
 		return errors.New("expires is not after not_before")
+	case !utf8.ValidString(b.Configuration): // JSON would change it, and what is opened were not what was signed
+		return errors.New("the configuration is not UTF-8")
 	case len(b.Secrets) > maxSecrets:
 		return fmt.Errorf("%d secrets, of at most %d", len(b.Secrets), maxSecrets)
 	}
 	for name, value := range b.Secrets {
-		if !isName(name) || len(value) > maxSecret || value == "" {
-			return fmt.Errorf("secret %.64q: a name has letters, digits, - and _, and what it names 1 to %d bytes", name, maxSecret)
+		if !isName(name) || len(value) > maxSecret || value == "" || !utf8.ValidString(value) {
+			return fmt.Errorf("secret %.64q: a name has letters, digits, - and _, and what it names 1 to %d bytes of UTF-8", name, maxSecret)
 		}
 	}
 	if b.Successor != "" {

@@ -168,8 +168,10 @@ func TestSignRefuses(t *testing.T) {
 				b.Secrets[string(rune('a'+i))] = "x"
 			}
 		},
-		"an odd fleet":    func(b *Bundle) { b.Audience.Fleet = "a/b" },
-		"dots for a name": func(b *Bundle) { b.Audience.Fleet = ".." },
+		"text that is not UTF-8":     func(b *Bundle) { b.Configuration = "# caf\xe9\n" },
+		"a secret that is not UTF-8": func(b *Bundle) { b.Secrets["turn"] = "\xff\xfe" },
+		"an odd fleet":               func(b *Bundle) { b.Audience.Fleet = "a/b" },
+		"dots for a name":            func(b *Bundle) { b.Audience.Fleet = ".." },
 	} {
 		if _, err := Sign(testBundle(change), testKey(1)); err == nil {
 			t.Errorf("%s is signed", name)
