@@ -31,7 +31,8 @@ type State struct {
 	Staged        *Kept    `json:"staged,omitempty"` // waits for a safe time
 	Starts        int      `json:"starts,omitempty"` // of Trial
 	Attempt       *Attempt `json:"attempt,omitempty"`
-	// Failed are the contents that may not run again, the oldest first.
+	// Failed are the contents that may not run again, the oldest first. Their logs are in
+	// History.
 	Failed []Attempt `json:"failed,omitempty"`
 	// History are the ends of attempts, the oldest first.
 	History []Attempt `json:"history,omitempty"`
@@ -51,6 +52,9 @@ type Kept struct {
 
 // The bounds of a State.
 const (
+	// MaxState is how long one can be that is written as JSON, in bytes: with all that
+	// follows at its longest, and six bytes for each in the logs.
+	MaxState = 4 << 20
 	// MaxStarts is how often the agent may start with a configuration on probation. A
 	// flat battery can end the first one.
 	MaxStarts   = 2
@@ -306,6 +310,7 @@ func (s State) broken(e Broken) (State, []Action) {
 
 // quarantine adds a failed content, or its newest failure.
 func quarantine(list []Attempt, a Attempt) []Attempt {
+	a.Log = nil
 	list = slices.DeleteFunc(list, func(old Attempt) bool { return old.Content == a.Content })
 	return newest(list, a, maxFailed)
 }

@@ -100,6 +100,27 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
+// A state is read up to MaxState: a longer one would be damaged. JSON writes "<" with
+// six bytes.
+func TestLongestState(t *testing.T) {
+	long := strings.Repeat("<", 2000)
+	var s State
+	for n := range uint64(200) {
+		a := Attempt{Serial: n + 10, Content: fmt.Sprintf("%064x", n), Element: long, Error: long, Hint: long, At: noon}
+		for range 100 {
+			a.Log = append(a.Log, long)
+		}
+		s = run(s, Refuse{Attempt: a, Quarantine: true})
+	}
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil || len(data) > MaxState {
+		t.Errorf("%d bytes, of at most %d, %v", len(data), MaxState, err)
+	}
+	if len(s.Failed) != maxFailed || len(s.Failed[0].Log) != 0 || len(s.History[0].Log) != maxLogLines {
+		t.Errorf("%d failed, %d lines of log with them", len(s.Failed), len(s.Failed[0].Log))
+	}
+}
+
 func TestSuccessor(t *testing.T) {
 	k := keptOf(1)
 	k.Successor = "ed25519:next"

@@ -26,7 +26,7 @@ const (
 	secretsDir   = "secrets"
 	damaged      = ".damaged" // ends the name of what was put aside
 
-	maxFile = 1 << 20 // bytes of any of these
+	maxFile = fleet.MaxState // bytes of any of these
 )
 
 // files are the folder. Each write is on the disk when it returns, and leaves the old
