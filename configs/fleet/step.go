@@ -188,10 +188,16 @@ func (s State) of(k *Kept) bool {
 	return s.Attempt != nil && s.Attempt.Serial == k.Serial && s.Attempt.Content == k.Content
 }
 
+// shown says whether content runs: then its run says what it is worth, and not another
+// envelope of it.
+func (s State) shown(content string) bool {
+	return s.Trial != nil && s.Trial.Content == content || s.Good != nil && s.Good.Content == content
+}
+
 func (s State) refuse(e Refuse) State {
 	a := bounded(e.Attempt)
 	a.Phase = Refused
-	if e.Quarantine && a.Content != "" {
+	if e.Quarantine && a.Content != "" && !s.shown(a.Content) {
 		s.Failed = quarantine(s.Failed, a)
 		if s.Staged != nil && s.Staged.Content == a.Content { // it waits in another envelope
 			s.Staged = nil
@@ -273,8 +279,10 @@ func (s State) giveUp(f failure) State {
 		Serial: s.Trial.Serial, Content: s.Trial.Content, Phase: Returned, During: Probation,
 		Element: f.Element, Error: f.Error, Hint: f.Hint, Log: f.Log, At: f.At,
 	})
-	s.Failed = quarantine(s.Failed, a)
 	s.Trial, s.Starts = nil, 0
+	if !s.shown(a.Content) { // old content under a new serial: it has worked, and runs on
+		s.Failed = quarantine(s.Failed, a)
+	}
 	return s.ended(a)
 }
 

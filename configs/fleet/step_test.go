@@ -54,6 +54,7 @@ func TestStep(t *testing.T) {
 		{"good and broken", good, []Event{Broken{At: noon}}, 0, 0, 0, Returned, Schema, true},
 		{"nothing is broken", State{}, []Event{Broken{At: noon}}, 0, 0, 0, "", "", false},
 		{"refused", good, []Event{Refuse{Attempt: Attempt{Serial: 2, Content: two.Content, During: DryRun}, Quarantine: true}}, 1, 0, 0, Refused, DryRun, false},
+		{"what runs is refused in another envelope", good, []Event{Refuse{Attempt: Attempt{Serial: 8, Content: one.Content, During: DryRun}, Quarantine: true}}, 1, 0, 0, Refused, DryRun, false},
 		{"a stranger while one is on probation", trial, []Event{Refuse{Attempt: Attempt{Serial: 9}}}, 1, 2, 0, Probation, "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -97,6 +98,20 @@ func TestQuarantine(t *testing.T) {
 	}
 	if len(s.Failed) > maxFailed || len(s.History) > maxHistory || len(s.Attempt.Log) > maxLogLines || len(s.Attempt.Log[0]) > maxLogLine+4 || len(s.Attempt.Error) > maxText+4 {
 		t.Errorf("%d failed, %d of history, %d lines", len(s.Failed), len(s.History), len(s.Attempt.Log))
+	}
+}
+
+// The content of the last known good comes again, as after a rollback, while the network
+// is away: it goes on running, and is not one that may never run again.
+func TestGoodIsNotQuarantined(t *testing.T) {
+	good := run(State{}, Stage{Kept: keptOf(1), At: noon}, Apply{noon}, Start{At: noon}, Prove{noon})
+	again := keptOf(8) // the same content
+	s := run(good, Stage{Kept: again, At: noon}, Apply{noon}, Start{At: noon}, Fail{Element: "control-plane", At: noon})
+	if s.Attempt.Phase != Returned || s.Runs().Serial != 1 || s.Quarantined(again.Content) != nil {
+		t.Errorf("%+v", s)
+	}
+	if s = run(s, Stage{Kept: keptOf(15), At: noon}); s.Staged == nil {
+		t.Error("the same under a third serial is not tried")
 	}
 }
 
@@ -166,10 +181,14 @@ func holds(before, s State, e Event) error {
 		return errors.New("it is started too often")
 	case s.Trial != nil && s.Trial != before.Trial && before.Trial != nil && before.Trial.Serial != s.Trial.Serial:
 		return errors.New("two are on probation")
-	case s.Trial != nil && s.Quarantined(s.Trial.Content) != nil && before.Quarantined(s.Trial.Content) == nil:
-		return nil // refused in another envelope, while it runs
-	case before.Trial == nil && s.Trial != nil && before.Quarantined(s.Trial.Content) != nil:
-		return errors.New("what is quarantined is applied")
+	case s.Staged != nil && s.Quarantined(s.Staged.Content) != nil:
+		return errors.New("what is quarantined waits to be applied")
+	case s.Trial != nil && s.Quarantined(s.Trial.Content) != nil:
+		return errors.New("what is quarantined is on probation")
+	case s.Good != nil && s.Quarantined(s.Good.Content) != nil:
+		return errors.New("what is quarantined runs as the last known good")
+	case s.Trial == nil && before.Trial != nil && s.Attempt.Phase == Returned && !reflect.DeepEqual(s.Runs(), before.Good):
+		return errors.New("it has returned to another one")
 	case s.Attempt != nil && s.Attempt.Phase == Returned && s.Trial != nil:
 		return errors.New("it has returned and runs")
 	}
