@@ -211,7 +211,9 @@ func (d *decoder) mapping(node ast.Node, v reflect.Value, key string) {
 	for it := m.MapRange(); it.Next(); {
 		name := it.Key().GetToken().Value
 		full := join(key, name)
-		d.lines[full] = line(it.Key())
+		if _, empty := it.Value().(*ast.NullNode); !empty { // which sets nothing
+			d.lines[full] = line(it.Key())
+		}
 		i, known := field(v.Type(), name)
 		if !known {
 			d.report(it.Key(), full, suggest(v.Type(), name), "unknown key")
