@@ -245,7 +245,8 @@ func TestAnyOrder(t *testing.T) {
 
 func TestReadState(t *testing.T) {
 	for name, text := range map[string]string{
-		"no JSON": "{", "a bundle without content": `{"schema_version":1,"good":{"serial":1}}`, "serial 0": `{"schema_version":1,"trial":{"serial":0}}`,
+		"no JSON": "{", "nothing": "null", "without a version": "{}", "starts below 0": `{"schema_version":1,"starts":-9}`,
+		"a bundle without content": `{"schema_version":1,"good":{"serial":1}}`, "serial 0": `{"schema_version":1,"trial":{"serial":0}}`,
 	} {
 		if _, err := ReadState([]byte(text)); err == nil || errors.Is(err, ErrNewer) {
 			t.Errorf("%s: %v", name, err)

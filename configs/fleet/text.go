@@ -20,6 +20,9 @@ func ReadState(data []byte) (State, error) {
 	if s.SchemaVersion > SchemaVersion {
 		return State{}, fmt.Errorf("read the fleet's state: schema_version %d: %w", s.SchemaVersion, ErrNewer)
 	}
+	if s.SchemaVersion < 1 || s.Starts < 0 || s.Starts > MaxStarts {
+		return State{}, fmt.Errorf("read the fleet's state: schema_version %d with %d starts is none", s.SchemaVersion, s.Starts)
+	}
 	for _, k := range []*Kept{s.Good, s.Trial, s.Staged} {
 		if k != nil && (k.Serial == 0 || !isHash(k.Content) || !isHash(k.Envelope)) {
 			return State{}, errors.New("read the fleet's state: a bundle in it has no serial, content or envelope")
