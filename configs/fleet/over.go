@@ -67,13 +67,26 @@ func (b Bundle) resolve(cfg *configs.Config, set configs.Lines, dir string) (fou
 			}
 		}
 	}
-	if set.Has("camera.source") && !slices.Contains([]configs.Kind{configs.Auto, configs.None, configs.Device, configs.Pattern}, cfg.Camera.Source.Kind) {
-		found = append(found, configs.Problem{Key: "camera.source", Message: "a bundle cannot name a file of the board", Hint: "auto, none, a device or pattern"})
+	if set.Has("camera.source") && !bundled(cfg.Camera.Source) {
+		found = append(found, configs.Problem{Key: "camera.source", Message: "a bundle cannot name a file of the board", Hint: "auto, none, /dev/videoN or pattern"})
 	}
 	if set.Has("microphone.source") && !slices.Contains([]configs.Kind{configs.Auto, configs.None, configs.ALSA, configs.Tone}, cfg.Microphone.Source.Kind) {
 		found = append(found, configs.Problem{Key: "microphone.source", Message: "a bundle cannot name a file of the board", Hint: "auto, none, tone or a device"})
 	}
 	return found
+}
+
+// bundled says whether a bundle may name a source. Of what is below /dev these are the
+// cameras alone: to open another, such as a watchdog, can be enough to stop a board.
+func bundled(s configs.VideoSource) bool {
+	switch s.Kind {
+	case configs.Auto, configs.None, configs.Pattern:
+		return true
+	case configs.Device:
+		camera := strings.HasPrefix(s.Path, "/dev/video") || strings.HasPrefix(s.Path, "/dev/v4l/by-")
+		return camera && filepath.Clean(s.Path) == s.Path
+	}
+	return false
 }
 
 // Ceilings are what a board allows a bundle to ask for. The light and the recording of
@@ -88,10 +101,11 @@ type Ceilings struct {
 // CeilingsOf returns what a board's own configuration allows, on which no bundle is
 // laid, with the origins and the recipient of its enrolment.
 func CeilingsOf(own configs.Config, origins []string, recipient string) Ceilings {
-	return Ceilings{
-		MaxBitRate: own.Fleet.MaxBitRate, MaxRetention: own.Fleet.MaxRetention,
-		Origins: origins, Recipients: []string{recipient, own.Spool.Recipient},
+	c := Ceilings{MaxBitRate: own.Fleet.MaxBitRate, MaxRetention: own.Fleet.MaxRetention, Origins: origins, Recipients: []string{own.Spool.Recipient}}
+	if recipient != "" { // without one, an endpoint on this machine is asked: only a board that has none is to do that
+		c.Recipients = append(c.Recipients, recipient)
 	}
+	return c
 }
 
 // Check refuses a configuration that asks for more, by the lines of the bundle that
@@ -120,7 +134,7 @@ func (c Ceilings) Check(name string, cfg configs.Config, set configs.Lines) erro
 			report(fmt.Sprintf("uplink.trusted_origins[%d]", i), enrolled, "%s is not an origin of this board's enrolment", originOf(entry))
 		}
 	}
-	if set.Has("spool.recipient") && cfg.Spool.Recipient != "" && !slices.Contains(c.Recipients, cfg.Spool.Recipient) {
+	if set.Has("spool.recipient") && !slices.Contains(c.Recipients, cfg.Spool.Recipient) {
 		report("spool.recipient", "", "photos and clips are for the recipient of this board's enrolment only")
 	}
 	if len(found) == 0 {

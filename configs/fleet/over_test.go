@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,12 @@ func TestOver(t *testing.T) {
 		{"where the state is", "control: {state_dir: /tmp}\n", "bundle 12:1: control: a bundle cannot set this"},
 		{"the token", "uplink:\n  token_file: /etc/shadow\n", "bundle 12:2: uplink.token_file: a bundle cannot set this"},
 		{"a file of the board", "camera:\n  source: mp4:/var/lib/bril/x.mp4\n", "bundle 12:2: camera.source: a bundle cannot name a file of the board"},
+		{"a watchdog", "camera:\n  source: /dev/watchdog\n", "bundle 12:2: camera.source: a bundle cannot name a file of the board"},
+		{"a file by way of the devices", "camera:\n  source: /dev/video/../../etc/shadow\n", "bundle 12:2: camera.source: a bundle cannot name a file of the board"},
+		{"a camera", "camera:\n  source: /dev/video2\n", ""},
+		{"a camera by its place", "camera:\n  source: /dev/v4l/by-path/platform-csi-video-index0\n", ""},
+		{"a key twice", "video: {max_bitrate: 1M}\nvideo: {max_bitrate: 2M}\n", "bundle 12:2: mapping key \"video\" already defined"},
+		{"the board's own section, empty", "control:\n", "bundle 12:1: control: a bundle cannot set this"},
 		{"a file as a secret", "uplink:\n  ice_servers:\n  - urls: [turn:turn.example]\n    username: x\n    credential_file: /etc/shadow\n", "a bundle names its own secrets only"},
 		{"another's secret", "uplink:\n  ice_servers:\n  - urls: [turn:turn.example]\n    username: x\n    credential_file: secrets/../../x\n", "a bundle names its own secrets only"},
 		{"a secret that is missing", "uplink:\n  ice_servers:\n  - urls: [turn:turn.example]\n    username: x\n    credential_file: secrets/none\n", `the bundle has no secret "none"`},
@@ -58,6 +65,40 @@ func TestOver(t *testing.T) {
 	}).Over(configs.Default(), "/state/secrets")
 	if err != nil || cfg.Uplink.ICEServers[0].CredentialFile != "/state/secrets/turn" || !lines.Has("uplink.ice_servers") {
 		t.Errorf("%+v, %v, %v", cfg.Uplink.ICEServers, lines, err)
+	}
+}
+
+// A key without a value sets nothing: what the board's own file has there stays, and is
+// not judged as if a bundle had named it.
+func TestOverWithoutValues(t *testing.T) {
+	base := configs.Default()
+	base.Camera.Source = configs.VideoSource{Kind: configs.MP4, Path: "/var/lib/bril/x.mp4"}
+	base.Uplink.WHIPURL = "https://own.example/whip/anna"
+	base.Uplink.ICEServers = []configs.ICEServer{{URLs: []string{"turn:turn.example"}, Username: "x", CredentialFile: "/etc/bril/turn"}}
+	b := testBundle(func(b *Bundle) { b.Configuration = "camera:\n  source:\nuplink:\n  whip_url: ~\n  ice_servers:\n" })
+	cfg, lines, err := b.Over(base, "/state/secrets")
+	if err != nil || len(configs.Diff(base, cfg)) > 0 || lines.Has("camera.source") {
+		t.Errorf("%v, %v, %v", configs.Diff(base, cfg), lines, err)
+	}
+	if err := ceilings().Check(b.Name(), cfg, lines); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whom photos are for cannot be taken away either: an endpoint on this machine would be
+// asked instead.
+func TestRecipientStays(t *testing.T) {
+	b := testBundle(func(b *Bundle) { b.Configuration = "spool: {recipient: ''}\n" })
+	for recipient, refused := range map[string]bool{"": false, "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p": true} {
+		own := configs.Default()
+		own.Spool.Recipient = recipient
+		cfg, lines, err := b.Over(own, "/state/secrets")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := CeilingsOf(own, nil, recipient).Check(b.Name(), cfg, lines); (err != nil) != refused {
+			t.Errorf("of %q: %v", recipient, err)
+		}
 	}
 }
 
@@ -90,4 +131,50 @@ func TestCeilings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzOver: whatever a manager signs, what is the board's own stays as it is, and what
+// passes is a valid configuration within the ceilings.
+func FuzzOver(f *testing.F) {
+	for _, text := range []string{
+		"video:\n  max_bitrate: 1.5M\n", "uplink:\n  ice_servers:\n  - urls: [turns:turn.example:443]\n    username: bril\n    credential_file: secrets/turn\n",
+		"control: {state_dir: /tmp}\n", "camera: {source: /dev/video0, fps: 15}\n", "a: &a [*a]\n", "uplink:\n  whip_url: https://evil.example/whip/anna\n",
+		"spool: {recipient: '', retention: 30d}\n", "\"fleet\":\n  'enabled': false\n", "session: anna\n", "uplink: {token_file: ~}\n",
+	} {
+		f.Add(text)
+	}
+	base := configs.Default()
+	base.Uplink.TokenFile, base.Uplink.WHIPURL = "/etc/bril/token", "https://cloud.example/whip/anna"
+	base.Fleet.MaxBitRate, base.Video.MaxBitRate = 2_000_000, 1_500_000
+	limits := CeilingsOf(base, []string{"https://cloud.example"}, "")
+	before := base.Values()
+	f.Fuzz(func(t *testing.T, text string) {
+		b := testBundle(func(b *Bundle) { b.Configuration = text })
+		cfg, lines, err := b.Over(base, "/state/secrets")
+		if !slices.Equal(before, base.Values()) {
+			t.Fatal("the configuration below was changed")
+		}
+		if err != nil {
+			if !errors.Is(err, configs.ErrInvalid) {
+				t.Fatalf("no problem of a configuration: %v", err)
+			}
+			return
+		}
+		if err := cfg.Validate(); err != nil {
+			t.Fatalf("what passes is not valid: %v", err)
+		}
+		for _, d := range configs.Diff(base, cfg) {
+			if section, _, _ := strings.Cut(d.Key, "."); localOnly(d.Key) != "" || localOnly(section) != "" {
+				t.Fatalf("%s is the board's own, and went from %s to %s", d.Key, d.From, d.To)
+			}
+		}
+		for _, s := range cfg.Uplink.ICEServers {
+			if s.CredentialFile != "" && s.CredentialFile != "/state/secrets/turn" {
+				t.Fatalf("%s is a file of the board", s.CredentialFile)
+			}
+		}
+		if limits.Check(b.Name(), cfg, lines) == nil && (cfg.Video.MaxBitRate > base.Fleet.MaxBitRate || originOf(cfg.Uplink.WHIPURL) != "https://cloud.example") {
+			t.Fatalf("%v to %s is above what the board allows", cfg.Video.MaxBitRate, cfg.Uplink.WHIPURL)
+		}
+	})
 }
