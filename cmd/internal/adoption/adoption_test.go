@@ -107,6 +107,29 @@ func TestReturn(t *testing.T) {
 	})
 }
 
+// A dry run that panics is refused: the daemon lives, and is not offered to death.
+func TestPanicWhileTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGlasses(t)
+		end := g.live()
+		defer end()
+		g.offerBundle(bundle(1))
+		g.dryRuns(func(configs.Config) error { panic("no such mode") })
+		bad := bundle(2)
+		g.offerBundle(bad)
+		r := g.want(1, 2, fleet.Refused)
+		if at := r.Attempted; at.During != fleet.DryRun || at.Error != "panic: no such mode" {
+			t.Errorf("%+v", at)
+		}
+		time.Sleep(time.Second)
+		bad.Serial = 3
+		g.offerBundle(bad)
+		if r := g.want(1, 3, fleet.Refused); r.Attempted.Element != "quarantine" {
+			t.Errorf("%+v", r.Attempted)
+		}
+	})
+}
+
 // What proves nothing has 45 s, in which nothing else was under way.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/bril-edge/bril/configs"
@@ -132,16 +133,25 @@ func (a *Adoption) tryNext(ctx context.Context, board Board) {
 // errDisk says that what a candidate brings cannot be kept.
 var errDisk = errors.New("it cannot be kept")
 
-// try says in which phase a candidate fails, and why.
-func (a *Adoption) try(ctx context.Context, board Board, c *candidate) (fleet.Phase, error) {
+// try says in which phase a candidate fails, and why. A panic is such a failure: nobody
+// counts the starts before probation, and the service offers it again at each.
+func (a *Adoption) try(ctx context.Context, board Board, c *candidate) (during fleet.Phase, err error) {
+	during = fleet.Schema
+	defer func() {
+		if p := recover(); p != nil {
+			a.cfg.Log.Error("a panic, while a configuration was tried", "bundle", c.bundle.Serial, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	cfg, err := board.Configure(c.bundle, a.files.secretsDir(c.bundle.Content()))
 	if err != nil {
-		return fleet.Schema, err
+		return during, err
 	}
+	during = fleet.DryRun
 	if err := a.writeBundle(c); err != nil { // the dry run reads its secrets
-		return fleet.DryRun, fmt.Errorf("%w: %w", errDisk, err)
+		return during, fmt.Errorf("%w: %w", errDisk, err)
 	}
-	return fleet.DryRun, board.DryRun(ctx, cfg)
+	return during, board.DryRun(ctx, cfg)
 }
 
 // writeBundle holds the lock, so that nothing is swept meanwhile.
