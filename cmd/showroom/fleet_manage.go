@@ -131,8 +131,8 @@ func (f *fleetCommand) ask(word, title string) *cobra.Command {
 and at most three times an hour.
 `,
 		"support": `support has a board send a support bundle, as bril support makes it. It is
-encrypted to the server's key and lands in DATA/support; showroom recipient
-tells whose key that is.
+encrypted to the server's key and lands in DATA/support, for 30 days:
+  age -d -i DATA/age.key DATA/support/FILE | tar xz
 `,
 	}[word]
 	c := f.remote(&cobra.Command{

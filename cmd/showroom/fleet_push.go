@@ -154,10 +154,6 @@ func checked(b fleet.Bundle, path string) error {
 	return &showroom.ConfigError{Problem: problems, Hint: problems.Hint()}
 }
 
-// maxSerial is what every reader of JSON takes for the number that it is. After it none
-// is higher.
-const maxSerial = 1<<53 - 1
-
 func (f *fleetCommand) sign() *cobra.Command {
 	var flags bundleFlags
 	var serial uint64
@@ -173,8 +169,8 @@ has to be above all before (showroom fleet history).
       --label showroom=ghent --out 12.dsse`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
-			case serial == 0 || serial > maxSerial:
-				return usageError{fmt.Errorf("sign needs --serial N, above all before and at most %d", uint64(maxSerial))}
+			case serial == 0 || serial > fleet.MaxSerial:
+				return usageError{fmt.Errorf("sign needs --serial N, above all before and at most %d", uint64(fleet.MaxSerial))}
 			case flags.config == "":
 				return usageError{errors.New("sign needs --config FILE")}
 			case out == "":
@@ -196,7 +192,7 @@ has to be above all before (showroom fleet history).
 			if err != nil {
 				return usageError{err}
 			}
-			if err := os.WriteFile(out, sealed, 0o600); err != nil { // it may hold secrets
+			if err := create(out, sealed, 0o600); err != nil { // it may hold secrets
 				return fmt.Errorf("write the bundle: %w", err)
 			}
 			v := map[string]any{"schema_version": schemaVersion, "file": out, "serial": serial, "content": b.Content()}

@@ -290,7 +290,7 @@ func makeKey(path string) error {
 func create(path string, data []byte, mode os.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return advised{fmt.Errorf("write the key: %w", err), "keep the key that boards know, or name another file by --out"}
+		return advised{err, "keep the file that is there, or name another by --out"}
 	}
 	if err != nil {
 		return err

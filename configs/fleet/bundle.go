@@ -149,8 +149,8 @@ func (b Bundle) wellFormed() error {
 	switch {
 	case b.SchemaVersion != SchemaVersion:
 		return fmt.Errorf("schema_version %d is not %d", b.SchemaVersion, SchemaVersion)
-	case b.Serial == 0:
-		return errors.New("serial is 0: the first one is 1")
+	case b.Serial == 0 || b.Serial > MaxSerial:
+		return fmt.Errorf("serial %d is outside 1 to %d", b.Serial, uint64(MaxSerial))
 	case b.NotBefore.IsZero() || !b.Expires.After(b.NotBefore):
 		return errors.New("expires is not after not_before")
 	case !utf8.ValidString(b.Configuration): // JSON would change it, and what is opened were not what was signed

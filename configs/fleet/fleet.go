@@ -14,6 +14,9 @@ const PayloadType = "application/vnd.bril.configuration+json"
 // MaxEnvelope is the longest envelope that is looked at, in bytes.
 const MaxEnvelope = 128 << 10
 
+// MaxSerial is the highest serial: what JSON's readers and SQLite hold exactly.
+const MaxSerial = 1<<53 - 1
+
 // SchemaVersion counts the incompatible changes of Bundle, State and Report.
 const SchemaVersion = 1
 

@@ -38,12 +38,13 @@ type Config struct {
 	before func(op string) error // of tests: each write can fail
 }
 
-// ErrNotNow says that a dry run could not tell, and is to be made again later.
+// ErrNotNow says that a board could not tell, and is to be asked again later.
 var ErrNotNow = errors.New("cannot be told now")
 
 // Board is what an adoption needs of the agent.
 type Board interface {
-	// Configure lays a bundle over the board's own configuration, within its ceilings.
+	// Configure lays a bundle over the board's own configuration, within its ceilings. The
+	// error may be ErrNotNow.
 	Configure(b fleet.Bundle, secretsDir string) (configs.Config, error)
 	// DryRun says whether the board can do what a configuration asks for. It captures
 	// nothing. The error may be ErrNotNow, and may say what it is about (Element).

@@ -2,6 +2,7 @@ package adoption
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -219,6 +220,7 @@ func TestSuperseded(t *testing.T) {
 		free  func(*glasses)
 		ran   []uint64
 	}{
+		{"a broken file", func(g *glasses) { err := fmt.Errorf("bril.yaml: %w", ErrNotNow); g.broken.Store(&err) }, fleet.DryRun, func(g *glasses) { g.broken.Store(nil) }, []uint64{0, 3}},
 		{"dry run", func(g *glasses) { g.dryRuns(func(configs.Config) error { return ErrNotNow }) }, fleet.DryRun, func(g *glasses) { g.dryRuns(nil) }, []uint64{0, 3}},
 		{"staged", func(g *glasses) { g.talk("live") }, fleet.Staged, func(g *glasses) { g.talk("") }, []uint64{0, 3}},
 		{"probation", func(g *glasses) {

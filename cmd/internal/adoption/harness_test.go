@@ -68,7 +68,8 @@ type glasses struct {
 	// What the board does; the zero values are a board on which all works.
 	dryRun func(configs.Config) error
 	prove  func(context.Context, *fleet.Bundle) error
-	a      *Adoption // of the agent that runs
+	broken atomic.Pointer[error] // why the board's own configuration cannot be read
+	a      *Adoption             // of the agent that runs
 	start  Start
 	again  context.CancelFunc
 	ran    []uint64 // serials, one for each agent
@@ -200,6 +201,9 @@ func (g *glasses) began() []uint64 {
 }
 
 func (g *glasses) Configure(b fleet.Bundle, secretsDir string) (configs.Config, error) {
+	if err := g.broken.Load(); err != nil {
+		return configs.Config{}, *err
+	}
 	own := configs.Default()
 	own.Fleet.MaxBitRate = 7e6
 	cfg, lines, err := b.Over(own, secretsDir)

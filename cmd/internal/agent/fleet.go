@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"filippo.io/age"
@@ -23,9 +24,11 @@ import (
 // Fleet is what the daemon gives an agent whose configuration a fleet may set.
 type Fleet struct {
 	Adoption *adoption.Adoption
-	// Configure lays a bundle over the board's own configuration, within its ceilings;
-	// nil is no bundle.
-	Configure func(b *fleet.Bundle, secretsDir string) (configs.Config, error)
+	// Own is what the agent would run without a bundle.
+	Own configs.Config
+	// Configure lays a bundle over the board's own configuration, within its ceilings. The
+	// error may be adoption.ErrNotNow.
+	Configure func(b fleet.Bundle, secretsDir string) (configs.Config, error)
 	// Restart ends the daemon, so that it is started anew; nil where nobody would.
 	Restart func()
 	// Support gathers a support bundle; nil where there is none.
@@ -33,9 +36,6 @@ type Fleet struct {
 	// Telemetry is what is counted, as JSON; nil while nothing is.
 	Telemetry func() []byte
 }
-
-// tellEvery is how often a report is told without a reason: batteries empty slowly.
-const tellEvery = 5 * time.Minute
 
 // openLine makes the line to the fleet's service; nil where the enrolment has none.
 func (a *Agent) openLine() *fleetline.Link {
@@ -54,7 +54,7 @@ func (a *Agent) openLine() *fleetline.Link {
 	}
 	cfg := fleetline.Config{
 		URL: d.FleetURL, Device: d.Device, Version: a.opts.Version, Model: serial.Read().Model, Client: client,
-		Offer: a.opts.Fleet.Adoption.Offer, Report: a.fleetReport, Effective: a.effective, Health: a.fleetHealth,
+		Offer: a.opts.Fleet.Adoption.Offer, Report: a.fleetReport, Effective: sync.OnceValues(a.effective), Health: a.fleetHealth,
 		Restart: a.fleetRestart, Restarts: configs.FleetPath(a.opts.StateDir) + "/restarts.json", Log: a.opts.Log,
 	}
 	if d.SupportURL != "" && d.Recipient != "" && a.opts.Fleet.Support != nil {
@@ -77,7 +77,6 @@ func (a *Agent) runFleet(ctx context.Context) {
 	if a.line != nil {
 		reached = a.line.Reached()
 		a.background.Go(func() { _ = a.line.Run(ctx) }) // it ends with ctx, and with nothing else
-		a.background.Go(func() { a.telling(ctx) })
 	}
 	a.opts.Fleet.Adoption.Watch(a.tellFleet)
 	a.background.Go(func() {
@@ -98,20 +97,6 @@ func (a *Agent) tellFleet() {
 	}
 }
 
-// telling has the report told now and then, for what changes without a word.
-func (a *Agent) telling(ctx context.Context) {
-	tick := time.NewTicker(tellEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			a.tellFleet()
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 func (a *Agent) fleetReport() fleet.Report {
 	r, s := a.opts.Fleet.Adoption.Report(), a.Status()
 	r.State, r.Version = s.State, a.opts.Version
@@ -127,17 +112,15 @@ func (a *Agent) fleetReport() fleet.Report {
 	return r
 }
 
+// effective are the configurations that are told: what runs, and what would without a
+// bundle. Both stay as long as the agent.
 func (a *Agent) effective() (effective, base []byte) {
 	effective, err := support.Effective(a.cfg)
+	if err == nil {
+		base, err = support.Effective(a.opts.Fleet.Own)
+	}
 	if err != nil {
 		a.opts.Log.Warn("tell the configuration in effect", "error", err)
-	}
-	own, err := a.opts.Fleet.Configure(nil, "")
-	if err != nil { // the file is being edited, and wrong just now
-		return effective, nil
-	}
-	if base, err = support.Effective(own); err != nil {
-		a.opts.Log.Warn("tell the board's own configuration", "error", err)
 	}
 	return effective, base
 }
@@ -238,7 +221,7 @@ type fleetBoard struct {
 
 // Configure lays a bundle over the board's own configuration.
 func (b fleetBoard) Configure(bundle fleet.Bundle, secretsDir string) (configs.Config, error) {
-	return b.opts.Fleet.Configure(&bundle, secretsDir)
+	return b.opts.Fleet.Configure(bundle, secretsDir)
 }
 
 // DryRun says whether the board can do what a configuration asks for.

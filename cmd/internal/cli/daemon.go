@@ -31,6 +31,8 @@ type daemon struct {
 	level   *slog.LevelVar
 	log     *slog.Logger
 	read    func() (*layers, error) // the board's own layers
+	first   *layers                 // read already, for the first agent; nil afterwards
+	last    *layers                 // of the newest agent
 	manager *managed
 	counts  *telemetry.Telemetry
 
@@ -90,7 +92,7 @@ func (d *daemon) one(ctx context.Context, live bool) error {
 // signed keeps the daemon from running. What has had its starts is given up before
 // anything is read.
 func (d *daemon) make() (*agent.Agent, configs.Config, error) {
-	l, err := d.read()
+	l, err := d.layers()
 	if err != nil {
 		return nil, configs.Config{}, err
 	}
@@ -116,6 +118,20 @@ func (d *daemon) make() (*agent.Agent, configs.Config, error) {
 	}
 }
 
+// layers are the board's own, as they are now. A file that is being edited, and is wrong
+// just now, is no reason to end: an agent is made anew at a moment that nobody chooses.
+func (d *daemon) layers() (l *layers, err error) {
+	if l, d.first = d.first, nil; l == nil {
+		l, err = d.read()
+	}
+	if err != nil && d.last != nil {
+		d.log.Error("the configuration file is left as it was read before", "error", err)
+		l, err = d.last, nil
+	}
+	d.last = l
+	return l, err
+}
+
 // works says whether an agent can be made of the board's own configuration: where it
 // cannot either, such as beside another daemon, the bundle is not at fault.
 func (d *daemon) works(l *layers) bool {
@@ -129,6 +145,10 @@ func (d *daemon) works(l *layers) bool {
 
 // with makes an agent of the layers and a bundle.
 func (d *daemon) with(l *layers, taken *adoption.Adoption, start adoption.Start) (*agent.Agent, error) {
+	own, err := l.flags(l.own)
+	if err != nil {
+		return nil, err
+	}
 	if err := l.over(start.Bundle, start.SecretsDir); err != nil {
 		return nil, err
 	}
@@ -136,7 +156,7 @@ func (d *daemon) with(l *layers, taken *adoption.Adoption, start adoption.Start)
 	d.counts.On(l.cfg.Telemetry.Enabled)
 	o := d.options
 	if taken != nil {
-		o.Fleet = d.fleet(taken)
+		o.Fleet = d.fleet(taken, own)
 		o.Fleet.Telemetry = d.counts.Snapshot
 	}
 	if start.Bundle != nil {
@@ -163,6 +183,15 @@ func (d *daemon) adoption(l *layers) *adoption.Adoption {
 	return taken
 }
 
+// status is what the agent says of itself.
+func (d *daemon) status() (s control.Status, ok bool) {
+	a := d.now.Load()
+	if a == nil {
+		return s, false
+	}
+	return a.Status(), true
+}
+
 // time is what the agent knows of it, which never falls.
 func (d *daemon) time() time.Time {
 	if a := d.now.Load(); a != nil {
@@ -171,16 +200,17 @@ func (d *daemon) time() time.Time {
 	return time.Now()
 }
 
-// fleet is what an agent needs to take something else up.
-func (d *daemon) fleet(taken *adoption.Adoption) *agent.Fleet {
+// fleet is what an agent needs to take something else up; own is its configuration
+// without a bundle.
+func (d *daemon) fleet(taken *adoption.Adoption, own configs.Config) *agent.Fleet {
 	f := &agent.Fleet{
-		Adoption: taken,
-		Configure: func(b *fleet.Bundle, secretsDir string) (configs.Config, error) {
+		Adoption: taken, Own: own,
+		Configure: func(b fleet.Bundle, secretsDir string) (configs.Config, error) {
 			l, err := d.read()
-			if err == nil {
-				err = l.over(b, secretsDir)
+			if err != nil { // that is not the bundle's fault
+				return configs.Config{}, fmt.Errorf("%w, as the board's own configuration is not valid: %w", adoption.ErrNotNow, err)
 			}
-			if err != nil {
+			if err := l.over(&b, secretsDir); err != nil {
 				return configs.Config{}, err
 			}
 			return l.cfg, nil

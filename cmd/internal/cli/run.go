@@ -143,13 +143,13 @@ func runDaemon(ctx context.Context, o *options, read func() (*layers, error), li
 	d := daemon{
 		options: agent.Options{Version: o.app.Version, Built: o.app.Built, StateDir: state, Held: true, Stdin: o.app.Stdin, Log: log,
 			Phase: func(p session.Phase) { manager.phase(p); counts.Phase(p) }},
-		app: o, socket: listener, lines: &ring, level: &level, log: log, read: read, manager: manager, counts: counts,
+		app: o, socket: listener, lines: &ring, level: &level, log: log, read: read, first: l, manager: manager, counts: counts,
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.run(ctx, live) })
 	g.Go(func() error { return manager.run(ctx, d.progress) })
 	g.Go(func() error {
-		counts.Run(ctx, manager.client.Status)
+		counts.Run(ctx, d.status)
 		return nil
 	})
 	if listen := cfg.Telemetry.MetricsListen; listen != "" {

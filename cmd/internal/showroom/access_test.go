@@ -35,6 +35,7 @@ func TestRefusesToBeOpenToTheWorld(t *testing.T) {
 		{"enrolment without TLS", Config{RequireEnrolment: true, DataDir: "x"}, "enrolment needs TLS"},
 		{"an address that is none", Config{Listen: "0.0.0.0:443", TLSOwn: true, RequireEnrolment: true, DataDir: "x"}, "cannot be told where to reach"},
 		{"an address without TLS", Config{TLSOwn: true, DataDir: "x", PublicURL: "http://showroom.example"}, "without TLS"},
+		{"a fleet of no name", Config{Fleet: "Bril Benelux"}, `the fleet's name "Bril Benelux" (--fleet)`},
 		{"no certificate", Config{TLSCert: "/does/not", TLSKey: "/exist"}, "read the TLS certificate"},
 	} {
 		_, err := New(c.cfg)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/mail"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
+	"github.com/bril-edge/bril/configs/fleet"
 )
 
 // DefaultListen is where a server listens unless told otherwise.
@@ -175,6 +176,8 @@ func (c Config) overTLS() bool { return c.TLSOwn || c.TLSCert != "" }
 // checkDevices refuses an enrolment that could not work.
 func (c Config) checkDevices(addr netip.AddrPort) error {
 	switch {
+	case c.Fleet != "" && !fleet.ValidFleet(c.Fleet):
+		return refuse("give letters, digits, -, _ and dots, 64 at most", "the fleet's name %q (--fleet)", c.Fleet)
 	case c.TLSOwn && c.TLSCert != "":
 		return refuse("give one of them", "TLS has the server's own certificate (--tls-own) and another one (--tls-cert)")
 	case c.TLSOwn && c.DataDir == "":

@@ -32,8 +32,8 @@ const Patience = 20 * time.Second
 //	                              itself, and expect the code
 //	until REGEX program args...   run it again and again until its stdout matches
 //	untilfile REGEX FILE          wait until a file matches
-//	get REGEX FILE                fetch the address that the expression's group finds
-//	                              in the file, which must answer 200
+//	[!] get REGEX FILE            fetch the address that the expression's group finds
+//	                              in the file, which must answer 200 [or anything else]
 //	setenv NAME REGEX FILE        set a variable to what the expression's group finds
 //	narrow FILE...                no line is wider than a terminal of 80 columns
 func Commands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -196,14 +196,14 @@ func untilFile(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func get(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, args, 2, "get REGEX FILE")
+	need(ts, false, args, 2, "get REGEX FILE")
 	url := only(ts, args[0], args[1])
 	client := http.Client{Timeout: Patience}
 	defer client.CloseIdleConnections()
 	response, err := client.Get(url)
 	ts.Check(err)
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
+	if (response.StatusCode == http.StatusOK) == neg {
 		ts.Fatalf("%s answers %s", url, response.Status)
 	}
 }

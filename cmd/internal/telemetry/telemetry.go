@@ -163,14 +163,14 @@ func more(before, now uint64) uint64 {
 	return now - before
 }
 
-// Run looks at the status now and then, until ctx ends.
-func (t *Telemetry) Run(ctx context.Context, status func(context.Context) (control.Status, error)) {
+// Run looks at the status now and then, where there is one, until ctx ends.
+func (t *Telemetry) Run(ctx context.Context, status func() (s control.Status, ok bool)) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case at := <-tick.C:
-			if s, err := status(ctx); err == nil {
+			if s, ok := status(); ok {
 				t.look(s, at)
 			}
 		case <-ctx.Done():

@@ -32,10 +32,10 @@ func TestADay(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			m.Run(ctx, func(context.Context) (control.Status, error) {
+			m.Run(ctx, func() (control.Status, bool) {
 				mu.Lock()
 				defer mu.Unlock()
-				return s, nil
+				return s, true
 			})
 		}()
 		step := func(p session.Phase, d time.Duration) {

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/open-telemetry/opamp-go/protobufs"
+
+	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
 
 	fleetline "github.com/bril-edge/bril/uplink/fleet"
 )
@@ -84,19 +85,20 @@ func (s *Service) Support(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := s.cfg.Clock().UTC()
 	name := fmt.Sprintf("%s-%s.tar.gz.age", one.Name, now.Format(supportTime))
-	if err := os.WriteFile(filepath.Join(s.cfg.Support, name), data, 0o600); err != nil {
+	if err := directory.Write(filepath.Join(s.cfg.Support, name), data); err != nil {
 		return fmt.Errorf("keep a support bundle: %w", err)
 	}
 	s.log.Info("a support bundle came", "name", one.Name, "file", name)
 	w.WriteHeader(http.StatusCreated)
-	return errors.Join(s.sweepSupport(now))
+	s.sweepSupport(now)
+	return nil
 }
 
 // sweepSupport removes support bundles that are old.
-func (s *Service) sweepSupport(now time.Time) error {
+func (s *Service) sweepSupport(now time.Time) {
 	entries, err := os.ReadDir(s.cfg.Support)
 	if err != nil {
-		return nil // there are none
+		return // another time
 	}
 	for _, e := range entries {
 		info, err := e.Info()
@@ -104,5 +106,4 @@ func (s *Service) sweepSupport(now time.Time) error {
 			_ = os.Remove(filepath.Join(s.cfg.Support, e.Name())) // another time
 		}
 	}
-	return nil
 }

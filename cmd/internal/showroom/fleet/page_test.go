@@ -3,12 +3,8 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"os"
-	"slices"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
 	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
@@ -62,28 +58,6 @@ func (o *office) day(n int) {
 		Serial: 2, Content: second.Content, Phase: fleet.Staged, Waits: "live", At: time.Now()}})
 }
 
-// shoot takes the page as a phone and as a desktop browser show it; it is never wider
-// than the window.
-func shoot(t *testing.T, ctx context.Context, state string) {
-	t.Helper()
-	dir := os.Getenv("SHOWROOM_SCREENSHOTS")
-	for name, width := range map[string]int64{"390": 390, "1280": 1280} {
-		chromiumtest.Run(t, ctx, chromedp.EmulateViewport(width, 844))
-		wide := chromiumtest.Eval[[]int](t, ctx, `[document.documentElement.scrollWidth, innerWidth]`)
-		if wide[0] > wide[1] {
-			t.Errorf("%s at %s: the page is %d wide, the window %d", state, name, wide[0], wide[1])
-		}
-		if dir == "" {
-			continue
-		}
-		var png []byte
-		chromiumtest.Run(t, ctx, chromedp.FullScreenshot(&png, 100))
-		if err := os.WriteFile(dir+"/fleet-"+state+"-"+name+".png", png, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func enter(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	chromiumtest.WaitFor(t, ctx, `window.brilFleet?.state === "door"`, patience)
@@ -111,7 +85,7 @@ func TestPage(t *testing.T) {
 	enter(t, ctx, "mia")
 	chromiumtest.WaitFor(t, ctx, `brilFleet.state === "desk" && brilFleet.rounds > 0`, patience)
 	waitText(t, ctx, "empty", "No glasses are enrolled yet")
-	shoot(t, ctx, "empty")
+	chromiumtest.Shoot(t, ctx, "fleet-empty")
 
 	o.day(300)
 	waitText(t, ctx, "glance", "305all")
@@ -120,17 +94,17 @@ func TestPage(t *testing.T) {
 	if rows := chromiumtest.Eval[int](t, ctx, `document.querySelectorAll("#rows tr").length`); rows != 50 {
 		t.Errorf("%d rows", rows)
 	}
-	shoot(t, ctx, "day")
+	chromiumtest.Shoot(t, ctx, "fleet-day")
 
 	chromiumtest.Click(t, ctx, `#glance [data-filter=failed]`)
 	waitText(t, ctx, "shown", "1 of 305")
 	waitText(t, ctx, "rows", "returned in probation, whip: publish to")
-	shoot(t, ctx, "failed")
+	chromiumtest.Shoot(t, ctx, "fleet-failed")
 	chromiumtest.Click(t, ctx, `#rows .link`)
 	chromiumtest.WaitFor(t, ctx, `document.getElementById("detail").open`, patience)
 	waitText(t, ctx, "detail-body", "404 Not Found")
 	waitText(t, ctx, "detail-body", "it does not work")
-	shoot(t, ctx, "detail")
+	chromiumtest.Shoot(t, ctx, "fleet-detail")
 	chromiumtest.Click(t, ctx, "#close")
 	chromiumtest.Click(t, ctx, `#glance [data-filter=failed]`)
 	chromiumtest.Type(t, ctx, "#search", "waits: live")
@@ -141,7 +115,7 @@ func TestPage(t *testing.T) {
 	chromiumtest.Click(t, ctx, "#yes")
 	waitText(t, ctx, "ask-wrong", "Say why")
 	chromiumtest.Type(t, ctx, "#reason", "until the weekend")
-	shoot(t, ctx, "ask")
+	chromiumtest.Shoot(t, ctx, "fleet-ask")
 	chromiumtest.Click(t, ctx, "#yes")
 	waitText(t, ctx, "rollout-state", "paused")
 	waitText(t, ctx, "entries", "until the weekend")
@@ -149,7 +123,7 @@ func TestPage(t *testing.T) {
 	if o.get("/api/fleet/rollouts/2", &r); r.State != StatePaused || r.Why != "until the weekend" {
 		t.Errorf("%+v", r)
 	}
-	shoot(t, ctx, "paused")
+	chromiumtest.Shoot(t, ctx, "fleet-paused")
 	chromiumtest.Accessible(t, ctx, "the fleet")
 
 	o.down.Store(true)
@@ -158,7 +132,7 @@ func TestPage(t *testing.T) {
 	chromiumtest.WaitFor(t, ctx, `document.getElementById("offline").hidden`, patience)
 	chromiumtest.Click(t, ctx, "#logout")
 	waitText(t, ctx, "why", "You are logged out.")
-	shoot(t, ctx, "door")
+	chromiumtest.Shoot(t, ctx, "fleet-door")
 }
 
 // The catalogue says everything in every language.
@@ -166,14 +140,5 @@ func TestWords(t *testing.T) {
 	ctx := chromiumtest.Start(t)
 	o := newOffice(t)
 	chromiumtest.Open(t, ctx, o.url+"/fleet")
-	keys := chromiumtest.Eval[map[string][]string](t, ctx, `import("/assets/fleet-words.js").then(({WORDS}) => Object.fromEntries(Object.entries(WORDS).map(([tag, words]) =>
-		[tag, Object.entries(words).map(([key, text]) => key + [...text.matchAll(/\{\w+\}/g)].map(String).sort().join("")).sort()])))`)
-	if len(keys) != 3 || len(keys["en"]) < 50 {
-		t.Fatalf("%d languages, %d words", len(keys), len(keys["en"]))
-	}
-	for tag, words := range keys {
-		if !slices.Equal(words, keys["en"]) {
-			t.Errorf("%s has other words than en:\n%q\n%q", tag, words, keys["en"])
-		}
-	}
+	chromiumtest.Words(t, ctx, "/assets/fleet-words.js", "WORDS", 50)
 }

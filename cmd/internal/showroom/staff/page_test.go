@@ -3,8 +3,6 @@ package staff
 import (
 	"context"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,26 +18,6 @@ import (
 )
 
 const patience = chromiumtest.Patience
-
-// shoot takes the page, all of it, as a phone and as a desktop browser show it, to
-// be looked at by eye.
-func shoot(t *testing.T, ctx context.Context, state string) {
-	t.Helper()
-	dir := os.Getenv("SHOWROOM_SCREENSHOTS")
-	for name, width := range map[string]int64{"390": 390, "1280": 1280} {
-		chromiumtest.Run(t, ctx, chromedp.EmulateViewport(width, 844))
-		wide := chromiumtest.Eval[[]int](t, ctx, `[document.documentElement.scrollWidth, innerWidth]`)
-		if wide[0] > wide[1] {
-			t.Errorf("%s at %s: the page is %d wide, the window %d", state, name, wide[0], wide[1])
-		}
-		if dir == "" {
-			continue
-		}
-		var png []byte
-		chromiumtest.Run(t, ctx, chromedp.FullScreenshot(&png, 100))
-		check(t, os.WriteFile(dir+"/staff-"+state+"-"+name+".png", png, 0o644))
-	}
-}
 
 // open goes to the staff's page, and returns once it knows who is there.
 func open(t *testing.T, ctx context.Context, url string) {
@@ -115,12 +93,12 @@ func TestPage(t *testing.T) {
 	o.add("anna", RoleAdvisor, "antwerp")
 	o.add("mia", RoleManager, "")
 	open(t, ctx, o.url+"/staff?lang=en")
-	shoot(t, ctx, "door")
+	chromiumtest.Shoot(t, ctx, "staff-door")
 
 	t.Run("wrong", func(t *testing.T) {
 		enter(t, ctx, "anna", "not the password")
 		waitForText(t, ctx, "wrong", "do not belong together")
-		shoot(t, ctx, "wrong")
+		chromiumtest.Shoot(t, ctx, "staff-wrong")
 		if got := chromiumtest.Eval[string](t, ctx, `document.activeElement.id`); got != "password" {
 			t.Errorf("the focus is on %q", got)
 		}
@@ -133,12 +111,12 @@ func TestPage(t *testing.T) {
 		if !chromiumtest.Eval[bool](t, ctx, `document.getElementById("ratings").hidden`) {
 			t.Error("an advisor sees ratings")
 		}
-		shoot(t, ctx, "empty")
+		chromiumtest.Shoot(t, ctx, "staff-empty")
 	})
 	t.Run("logged out", func(t *testing.T) {
 		chromiumtest.Click(t, ctx, "#logout")
 		waitForText(t, ctx, "door", "You are logged out.")
-		shoot(t, ctx, "logged-out")
+		chromiumtest.Shoot(t, ctx, "staff-logged-out")
 	})
 	t.Run("full", func(t *testing.T) {
 		o.busy()
@@ -159,7 +137,7 @@ func TestPage(t *testing.T) {
 			}
 		}
 		waitForText(t, ctx, "ratings", " of 10 thumbs up")
-		shoot(t, ctx, "full")
+		chromiumtest.Shoot(t, ctx, "staff-full")
 	})
 	t.Run("one showroom", func(t *testing.T) {
 		choose(t, ctx, "showroom", "suva")
@@ -175,7 +153,7 @@ func TestPage(t *testing.T) {
 		if rows := chromiumtest.Eval[int](t, ctx, `document.querySelectorAll("#live li").length`); rows != 1 {
 			t.Errorf("%d rows are left", rows)
 		}
-		shoot(t, ctx, "error")
+		chromiumtest.Shoot(t, ctx, "staff-error")
 		o.setDown(false)
 		chromiumtest.WaitFor(t, ctx, `document.getElementById("offline").hidden`, patience)
 	})
@@ -185,7 +163,7 @@ func TestPage(t *testing.T) {
 		if got := text(t, ctx, "main"); strings.Contains(got, "Rabuka") || strings.Contains(chromiumtest.Eval[string](t, ctx, `document.getElementById("desk").innerHTML`), "Rabuka") {
 			t.Errorf("the page still holds %q", got)
 		}
-		shoot(t, ctx, "revoked")
+		chromiumtest.Shoot(t, ctx, "staff-revoked")
 	})
 }
 
@@ -197,7 +175,7 @@ func testLanguages(t *testing.T, ctx context.Context) {
 		if got := chromiumtest.Eval[string](t, ctx, `document.documentElement.lang + location.search`); got != c[0]+"?lang="+c[0] {
 			t.Errorf("%s: %s", c[0], got)
 		}
-		shoot(t, ctx, "full-"+c[0])
+		chromiumtest.Shoot(t, ctx, "staff-full-"+c[0])
 	}
 	if stored := chromiumtest.Eval[int](t, ctx, `localStorage.length + sessionStorage.length + document.cookie.length`); stored != 0 {
 		t.Error("the page keeps something in the browser")
@@ -217,7 +195,7 @@ func TestPageRevokes(t *testing.T) {
 	if label != "End session: Chrome, Linux,End session: Unknown program" && label != "End session: Unknown program,End session: Chrome, Linux" {
 		t.Errorf("the buttons are called %q", label)
 	}
-	shoot(t, ctx, "sessions")
+	chromiumtest.Shoot(t, ctx, "staff-sessions")
 	chromiumtest.Click(t, ctx, `#sessions li button[aria-label$="Unknown program"]`)
 	chromiumtest.WaitFor(t, ctx, `document.querySelectorAll("#sessions li").length === 1 && document.getElementById("said").textContent === "The session is ended."`, patience)
 	other.must(401, "GET", "/api/staff/me", "")
@@ -316,14 +294,6 @@ func TestWords(t *testing.T) {
 	ctx := chromiumtest.Start(t)
 	o := newOffice(t, nil)
 	open(t, ctx, o.url+"/staff")
-	keys := chromiumtest.Eval[map[string][]string](t, ctx, `import("/assets/staff-words.js").then(({WORDS}) => Object.fromEntries(Object.entries(WORDS).map(([tag, words]) =>
-		[tag, Object.entries(words).map(([key, text]) => key + [...text.matchAll(/\{\w+\}/g)].map(String).sort().join("")).sort()])))`)
-	if len(keys) != 3 || len(keys["en"]) < 50 {
-		t.Fatalf("%d languages, %d words", len(keys), len(keys["en"]))
-	}
-	for tag, words := range keys {
-		if !slices.Equal(words, keys["en"]) {
-			t.Errorf("%s has other words than en:\n%q\n%q", tag, words, keys["en"])
-		}
-	}
+	chromiumtest.Words(t, ctx, "/assets/staff-words.js", "WORDS", 50)
+	chromiumtest.Words(t, ctx, "/assets/language.js", "DOOR", 10)
 }

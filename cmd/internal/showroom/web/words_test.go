@@ -45,7 +45,7 @@ func asset(t *testing.T, name string) string {
 }
 
 // files returns the names of the customers' assets of a kind, without the
-// catalogues. The staff's page and the fleet's have their own.
+// catalogues. The pages behind a door have their own.
 func files(t *testing.T, suffix string) (names []string) {
 	t.Helper()
 	entries, err := fs.ReadDir(assets, "assets")
@@ -53,8 +53,10 @@ func files(t *testing.T, suffix string) (names []string) {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), suffix) && !strings.HasPrefix(entry.Name(), "staff") && !strings.HasPrefix(entry.Name(), "fleet") && !(strings.HasPrefix(entry.Name(), "words.") && entry.Name() != "words.js") {
-			names = append(names, entry.Name())
+		name := entry.Name()
+		behindADoor := slices.ContainsFunc([]string{"staff", "fleet", "door.", "language."}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		if strings.HasSuffix(name, suffix) && !behindADoor && (name == "words.js" || !strings.HasPrefix(name, "words.")) {
+			names = append(names, name)
 		}
 	}
 	return names

@@ -1,12 +1,13 @@
-// Every word of the fleet's page, in Dutch, German and English. A test compares the
-// keys. In texts, {x} stands for a value.
+// The words of the fleet's page beside those of its door, in Dutch, German and English.
+// A test compares the keys. In texts, {x} stands for a value.
+
+import {Language as Words} from './language.js';
 
 export const WORDS = {
   nl: {
-    title: 'Vloot', skip: 'Naar de inhoud', language: 'Taal', login: 'Inloggen', name: 'Naam', password: 'Wachtwoord', enter: 'Inloggen', logout: 'Uitloggen',
-    ended: 'U bent uitgelogd. Log opnieuw in.', left: 'U bent uitgelogd.', managers: 'Deze pagina is voor managers.', wrong: 'Deze naam en dit wachtwoord horen niet bij elkaar.',
-    missing: 'Vul naam en wachtwoord in.', patience: 'Te veel pogingen. Probeer het over {n} s opnieuw.', unreachable: 'De server is niet bereikbaar. Probeer het opnieuw.',
-    failedTo: 'Dat is niet gelukt: {detail}', offline: 'Geen verbinding met de server. Wat u ziet is van {time}. Er wordt vanzelf opnieuw geprobeerd.', noFleet: 'Deze server heeft geen vloot.',
+    title: 'Vloot',
+    ended: 'U bent uitgelogd. Log opnieuw in.', managers: 'Deze pagina is voor managers.',
+    offline: 'Geen verbinding met de server. Wat u ziet is van {time}. Er wordt vanzelf opnieuw geprobeerd.', noFleet: 'Deze server heeft geen vloot.',
     fleet: 'Vloot {name}', total: 'alle', online: 'online', current: 'actueel', waiting: 'wacht', drift: 'afwijkend', failed: 'mislukt', unmanaged: 'niet beheerd', filter: 'Toon alleen: {word}',
     rollout: 'Uitrol', noRollout: 'Er is nog geen configuratie uitgerold.', bundle: 'bundel {n}', rolloutText: 'bundel {n} voor {audience}, door {author}, {time}: {reason}',
     running: 'loopt', paused: 'gepauzeerd', stopped: 'gestopt', done: 'klaar', superseded: 'vervangen', pause: 'Pauzeren', resume: 'Verdergaan', pauseTitle: 'Bundel {n} pauzeren', resumeTitle: 'Bundel {n} verder uitrollen',
@@ -18,10 +19,9 @@ export const WORDS = {
     model: 'model', labels: 'labels', problems: 'Problemen', attempted: 'laatste poging', log: 'Laatste regels', effective: 'Configuratie die geldt', hint: 'raad', told: 'De server is op de hoogte.',
   },
   de: {
-    title: 'Flotte', skip: 'Zum Inhalt', language: 'Sprache', login: 'Anmelden', name: 'Name', password: 'Passwort', enter: 'Anmelden', logout: 'Abmelden',
-    ended: 'Sie sind abgemeldet. Bitte melden Sie sich erneut an.', left: 'Sie sind abgemeldet.', managers: 'Diese Seite ist für die Leitung.', wrong: 'Dieser Name und dieses Passwort gehören nicht zusammen.',
-    missing: 'Bitte Name und Passwort eingeben.', patience: 'Zu viele Versuche. Bitte in {n} s noch einmal versuchen.', unreachable: 'Der Server ist nicht erreichbar. Bitte noch einmal versuchen.',
-    failedTo: 'Das ist nicht gelungen: {detail}', offline: 'Keine Verbindung zum Server. Was Sie sehen, ist von {time}. Es wird von selbst weiter versucht.', noFleet: 'Dieser Server hat keine Flotte.',
+    title: 'Flotte',
+    ended: 'Sie sind abgemeldet. Bitte melden Sie sich erneut an.', managers: 'Diese Seite ist für die Leitung.',
+    offline: 'Keine Verbindung zum Server. Was Sie sehen, ist von {time}. Es wird von selbst weiter versucht.', noFleet: 'Dieser Server hat keine Flotte.',
     fleet: 'Flotte {name}', total: 'alle', online: 'online', current: 'aktuell', waiting: 'wartet', drift: 'abweichend', failed: 'gescheitert', unmanaged: 'nicht verwaltet', filter: 'Nur zeigen: {word}',
     rollout: 'Verteilung', noRollout: 'Es wurde noch keine Konfiguration verteilt.', bundle: 'Bündel {n}', rolloutText: 'Bündel {n} für {audience}, von {author}, {time}: {reason}',
     running: 'läuft', paused: 'angehalten', stopped: 'gestoppt', done: 'fertig', superseded: 'ersetzt', pause: 'Anhalten', resume: 'Fortsetzen', pauseTitle: 'Bündel {n} anhalten', resumeTitle: 'Bündel {n} weiter verteilen',
@@ -33,10 +33,9 @@ export const WORDS = {
     model: 'Modell', labels: 'Labels', problems: 'Probleme', attempted: 'letzter Versuch', log: 'Letzte Zeilen', effective: 'Konfiguration, die gilt', hint: 'Rat', told: 'Der Server weiß es.',
   },
   en: {
-    title: 'Fleet', skip: 'To the content', language: 'Language', login: 'Log in', name: 'Name', password: 'Password', enter: 'Log in', logout: 'Log out',
-    ended: 'You are logged out. Please log in again.', left: 'You are logged out.', managers: 'This page is for managers.', wrong: 'This name and this password do not belong together.',
-    missing: 'Enter name and password.', patience: 'Too many tries. Try again in {n} s.', unreachable: 'The server cannot be reached. Try again.',
-    failedTo: 'That did not work: {detail}', offline: 'No connection to the server. What you see is from {time}. It goes on trying by itself.', noFleet: 'This server has no fleet.',
+    title: 'Fleet',
+    ended: 'You are logged out. Please log in again.', managers: 'This page is for managers.',
+    offline: 'No connection to the server. What you see is from {time}. It goes on trying by itself.', noFleet: 'This server has no fleet.',
     fleet: 'Fleet {name}', total: 'all', online: 'online', current: 'current', waiting: 'waiting', drift: 'drift', failed: 'failed', unmanaged: 'unmanaged', filter: 'Show only: {word}',
     rollout: 'Rollout', noRollout: 'No configuration has been rolled out yet.', bundle: 'bundle {n}', rolloutText: 'bundle {n} for {audience}, by {author}, {time}: {reason}',
     running: 'running', paused: 'paused', stopped: 'stopped', done: 'done', superseded: 'superseded', pause: 'Pause', resume: 'Resume', pauseTitle: 'Pause bundle {n}', resumeTitle: 'Resume bundle {n}',
@@ -50,29 +49,14 @@ export const WORDS = {
 };
 
 /** The words of one language, and its times. */
-export class Language {
-  constructor() {
-    const wanted = new URLSearchParams(location.search).get('lang');
-    const known = [wanted ?? '', ...navigator.languages].map((tag) => tag.toLowerCase().split('-')[0]).find((tag) => Object.hasOwn(WORDS, tag));
-    this.choose(known ?? 'en');
-  }
+export class Language extends Words {
+  constructor() { super(WORDS); }
 
-  choose(tag) {
-    this.tag = tag;
-    document.documentElement.lang = tag;
-    document.title = `${this.say('title')} \u00b7 Bril`;
-    for (const element of document.querySelectorAll('[data-word]')) element.textContent = this.say(element.dataset.word);
-  }
-
-  say(word, values = {}) { return WORDS[this.tag][word].replace(/\{(\w+)\}/g, (_, name) => values[name]); }
-
-  moment(time) { return new Intl.DateTimeFormat(this.tag, {dateStyle: 'medium', timeStyle: 'short'}).format(new Date(time)); }
-
-  clock(time) { return new Intl.DateTimeFormat(this.tag, {timeStyle: 'medium'}).format(new Date(time)); }
+  moment(time) { return new Intl.DateTimeFormat(this.region, {dateStyle: 'medium', timeStyle: 'short'}).format(new Date(time)); }
 
   ago(time) {
     const minutes = Math.max(0, (Date.now() - Date.parse(time)) / 60_000);
-    const relative = new Intl.RelativeTimeFormat(this.tag, {style: 'narrow'});
+    const relative = new Intl.RelativeTimeFormat(this.region, {style: 'narrow'});
     if (minutes < 90) return relative.format(-Math.round(minutes), 'minute');
     if (minutes < 48 * 60) return relative.format(-Math.round(minutes / 60), 'hour');
     return relative.format(-Math.round(minutes / 1440), 'day');

@@ -3,6 +3,7 @@
 
 import {Backoff} from './backoff.js';
 import {find, make} from './dom.js';
+import {Door} from './door.js';
 import {ask, Refusal} from './staff-api.js';
 import {audience, bundle, chip, COLUMNS, detail, entry, glance, row, wave} from './fleet-views.js';
 import {Language} from './fleet-words.js';
@@ -10,15 +11,10 @@ import {Language} from './fleet-words.js';
 const EVERY = 3000; // ms between two looks, while the page is to be seen
 const PAGE = 50; // rows at once: a table of thousands is none
 const ENTRIES = 20; // of the audit
-const TOUCHED = 60_000; // ms for which somebody counts as there after a touch
 
 const language = new Language();
 const backoff = new Backoff(EVERY, 30_000);
 
-let me = null;
-let why = '';
-let seenAt = 0;
-let touchedAt = 0;
 let timer = 0;
 let round = 0;
 let devices = [];
@@ -34,94 +30,43 @@ const stats = window.brilFleet = {state: 'opening', rounds: 0};
 
 const fleet = (path, options = {}) => ask(options.method ?? 'GET', path, {...options, base: '/api/fleet'});
 
-function enter(state) {
-  stats.state = document.body.dataset.state = state;
-  find('door').hidden = state !== 'door';
-  find('desk').hidden = state !== 'desk';
-  find('logout').hidden = find('who').hidden = state !== 'desk';
-}
-
-function door(reason = '') {
-  clearTimeout(timer);
-  round++;
-  me = null;
-  why = reason;
-  for (const dialog of document.querySelectorAll('dialog')) dialog.close();
-  find('offline').hidden = true;
-  find('password').value = '';
-  wrong('');
-  enter('door');
-  sayWhy();
-  find(find('name').value ? 'password' : 'name').focus();
-}
-
-function sayWhy() {
-  find('why').hidden = !why;
-  find('why').textContent = why && language.say(why);
-}
-
-function wrong(text) {
-  find('wrong').textContent = text;
-  for (const id of ['name', 'password']) find(id).setAttribute('aria-invalid', String(Boolean(text)));
-}
-
-function refused(error) {
-  if (!(error instanceof Refusal)) return language.say('unreachable');
-  if (error.status === 401) return language.say('wrong');
-  if (error.status === 429) return language.say('patience', {n: error.retryAfter || 30});
-  return language.say('failedTo', {detail: error.message});
-}
-
-async function login(event) {
-  event.preventDefault();
-  const button = find('enter');
-  if (button.ariaDisabled === 'true') return;
-  const name = find('name').value.trim();
-  const password = find('password').value;
-  if (!name || !password) return void wrong(language.say('missing'));
-  wrong('');
-  button.ariaDisabled = 'true';
-  try {
-    await ask('POST', 'login', {body: {name, password}});
-    why = '';
-    await open();
-    find('desk-title').focus();
-  } catch (error) {
-    wrong(refused(error));
-    find('password').select();
-  } finally {
-    button.ariaDisabled = 'false';
-  }
-}
-
-/** Shows the desk, when the session's cookie is good and a manager's. */
-async function open() {
-  const who = await ask('GET', 'me');
-  if (who.role !== 'manager') return door('managers');
-  me = who;
-  touchedAt = Date.now();
-  find('password').value = '';
-  find('who').textContent = me.name;
-  enter('desk');
-  await look();
-}
+const door = new Door(language, {
+  refuses: (me) => (me.role === 'manager' ? '' : 'managers'),
+  async open(me) {
+    find('who').textContent = me.name;
+    await look();
+  },
+  close() {
+    clearTimeout(timer);
+    round++;
+    for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+  },
+  state(word) { stats.state = word; },
+  look: () => look(),
+  translate() {
+    const chosen = find('sort').value;
+    introduce();
+    find('sort').value = chosen;
+    if (door.me) look();
+  },
+});
 
 async function look() {
   clearTimeout(timer);
   const mine = ++round;
-  const idle = Date.now() - touchedAt > TOUCHED;
+  const {idle} = door;
   try {
     const answers = await Promise.all([fleet('', {idle}), fleet('/devices', {idle}), fleet('/bundles', {idle}), fleet('/audit', {idle}), opened && fleet(`/devices/${opened}`, {idle})]);
     if (mine !== round) return;
     show(...answers);
-    reached(true);
+    door.reached(true);
     backoff.reset();
     timer = setTimeout(again, EVERY);
   } catch (error) {
     if (mine !== round) return;
-    if (error instanceof Refusal && error.status === 401) return door('ended');
-    if (error instanceof Refusal && error.status === 503) reached(true, language.say('noFleet'));
-    else reached(false);
+    if (error instanceof Refusal && error.status === 401) return door.close('ended');
+    if (error instanceof Refusal && error.status === 503) door.trouble(language.say('noFleet'));
+    else door.reached(false);
     timer = setTimeout(again, backoff.next());
   }
   stats.rounds++;
@@ -129,13 +74,7 @@ async function look() {
 
 /** A page that nobody sees asks nothing. */
 function again() {
-  if (me && !document.hidden) look();
-}
-
-function reached(yes, text = yes ? '' : language.say('offline', {time: seenAt ? language.clock(seenAt) : '\u2013'})) {
-  if (yes) seenAt = Date.now();
-  find('offline').hidden = !text;
-  if (find('offline').textContent !== text) find('offline').textContent = text;
+  if (door.me && !document.hidden) look();
 }
 
 /** Draws a part, when what it shows has changed. */
@@ -227,7 +166,7 @@ async function openDetail(device) {
     find('detail-title').focus();
   } catch (error) {
     opened = '';
-    find('said').textContent = refused(error);
+    find('said').textContent = door.refused(error);
   }
 }
 
@@ -260,7 +199,7 @@ async function turn(event) {
     find('said').textContent = language.say('told');
     await look();
   } catch (error) {
-    find('ask-wrong').textContent = refused(error);
+    find('ask-wrong').textContent = door.refused(error);
   }
 }
 
@@ -270,14 +209,13 @@ function introduce() {
   find('search').placeholder = language.say('search');
 }
 
-find('login').addEventListener('submit', login);
 find('logout').addEventListener('click', async () => {
   try {
     await ask('POST', 'logout');
   } catch (error) {
-    if (!(error instanceof Refusal && error.status === 401)) return reached(true, refused(error));
+    if (!(error instanceof Refusal && error.status === 401)) return door.trouble(door.refused(error));
   }
-  door('left');
+  door.close('left');
 });
 find('search').addEventListener('input', () => { rows = PAGE; showDevices(); });
 find('sort').addEventListener('change', showDevices);
@@ -291,23 +229,6 @@ find('copy').addEventListener('click', async () => {
   await navigator.clipboard.writeText(find('command').textContent);
   find('said').textContent = language.say('copied');
 });
-find('language').addEventListener('change', () => {
-  const chosen = find('sort').value;
-  language.choose(find('language').value);
-  introduce();
-  find('sort').value = chosen;
-  sayWhy();
-  wrong('');
-  if (me) look();
-});
-for (const touch of ['pointerdown', 'keydown', 'wheel']) addEventListener(touch, () => { touchedAt = Date.now(); }, {passive: true});
-document.addEventListener('visibilitychange', () => { if (me && !document.hidden) look(); });
 
-find('language').value = language.tag;
 introduce();
-try {
-  await open();
-} catch (error) {
-  door();
-  if (!(error instanceof Refusal && error.status === 401)) wrong(refused(error));
-}
+await door.begin();

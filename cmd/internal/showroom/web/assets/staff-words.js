@@ -1,17 +1,13 @@
-// Every word of the staff's page, in Dutch, German and English. A test compares
-// the keys. In texts, {x} stands for a value.
+// The words of the staff's page beside those of its door, in Dutch, German and English.
+// A test compares the keys. In texts, {x} stands for a value.
+
+import {Language as Words} from './language.js';
 
 export const WORDS = {
   nl: {
-    title: 'Team', skip: 'Naar de inhoud', language: 'Taal', showroom: 'Showroom', overview: 'Overzicht',
-    login: 'Inloggen', name: 'Naam', password: 'Wachtwoord', enter: 'Inloggen', entering: 'Bezig met inloggen', logout: 'Uitloggen',
+    title: 'Team', showroom: 'Showroom', overview: 'Overzicht',
     forgotten: 'Wachtwoord vergeten? De beheerder van de showroom kan een nieuw wachtwoord instellen.',
     ended: 'U bent uitgelogd, omdat u uw sessie hebt beëindigd, omdat die verlopen is of omdat iemand haar heeft ingetrokken. Log opnieuw in.',
-    left: 'U bent uitgelogd.',
-    wrong: 'Deze naam en dit wachtwoord horen niet bij elkaar.', missing: 'Vul naam en wachtwoord in.',
-    patience: 'Te veel pogingen. Probeer het over {time} opnieuw.',
-    busy: 'De server heeft het druk. Probeer het zo opnieuw.',
-    unreachable: 'De server is niet bereikbaar. Probeer het opnieuw.',
     offline: 'Geen verbinding met de showroom. Wat u ziet is van {time}. Er wordt vanzelf opnieuw geprobeerd.',
     advisor: 'adviseur', manager: 'manager', all: 'Alle showrooms',
     unassigned: 'U bent aan geen showroom toegewezen. De beheerder kan dat doen.',
@@ -33,19 +29,13 @@ export const WORDS = {
     sessions: 'Waar u bent ingelogd', sessionsText: 'Herkent u iets niet? Beëindig die sessie en vraag om een nieuw wachtwoord.',
     thisOne: 'Deze browser', used: 'laatst gebruikt {time}', begun: 'begonnen {time}', until: 'uiterlijk tot {time}',
     revoke: 'Beëindigen', revokeOf: 'Sessie beëindigen: {device}', revoked: 'De sessie is beëindigd.', revokeAll: 'Overal uitloggen',
-    failed: 'Dat is niet gelukt: {detail}', unknownDevice: 'Onbekend programma',
+    unknownDevice: 'Onbekend programma',
     loading: 'Bezig met laden', broken: 'Dit kan nu niet worden getoond.',
   },
   de: {
-    title: 'Team', skip: 'Zum Inhalt', language: 'Sprache', showroom: 'Showroom', overview: 'Übersicht',
-    login: 'Anmelden', name: 'Name', password: 'Passwort', enter: 'Anmelden', entering: 'Anmeldung läuft', logout: 'Abmelden',
+    title: 'Team', showroom: 'Showroom', overview: 'Übersicht',
     forgotten: 'Passwort vergessen? Wer den Showroom verwaltet, kann ein neues setzen.',
     ended: 'Sie sind abgemeldet, weil Sie Ihre Sitzung beendet haben, weil sie abgelaufen ist oder weil jemand sie widerrufen hat. Bitte melden Sie sich erneut an.',
-    left: 'Sie sind abgemeldet.',
-    wrong: 'Dieser Name und dieses Passwort gehören nicht zusammen.', missing: 'Bitte Name und Passwort eingeben.',
-    patience: 'Zu viele Versuche. Bitte in {time} noch einmal versuchen.',
-    busy: 'Der Server ist beschäftigt. Bitte gleich noch einmal versuchen.',
-    unreachable: 'Der Server ist nicht erreichbar. Bitte noch einmal versuchen.',
     offline: 'Keine Verbindung zum Showroom. Was Sie sehen, ist von {time}. Es wird von selbst weiter versucht.',
     advisor: 'Beratung', manager: 'Leitung', all: 'Alle Showrooms',
     unassigned: 'Sie sind keinem Showroom zugeordnet. Wer den Showroom verwaltet, kann das tun.',
@@ -67,19 +57,13 @@ export const WORDS = {
     sessions: 'Wo Sie angemeldet sind', sessionsText: 'Etwas kommt Ihnen fremd vor? Beenden Sie die Sitzung und bitten Sie um ein neues Passwort.',
     thisOne: 'Dieser Browser', used: 'zuletzt benutzt {time}', begun: 'begonnen {time}', until: 'spätestens bis {time}',
     revoke: 'Beenden', revokeOf: 'Sitzung beenden: {device}', revoked: 'Die Sitzung ist beendet.', revokeAll: 'Überall abmelden',
-    failed: 'Das ist nicht gelungen: {detail}', unknownDevice: 'Unbekanntes Programm',
+    unknownDevice: 'Unbekanntes Programm',
     loading: 'Wird geladen', broken: 'Das lässt sich gerade nicht zeigen.',
   },
   en: {
-    title: 'Team', skip: 'Skip to the content', language: 'Language', showroom: 'Showroom', overview: 'Overview',
-    login: 'Log in', name: 'Name', password: 'Password', enter: 'Log in', entering: 'Logging in', logout: 'Log out',
+    title: 'Team', showroom: 'Showroom', overview: 'Overview',
     forgotten: 'Forgotten your password? Whoever manages the showroom can set a new one.',
     ended: 'You are logged out, because you ended your session, because it ran out or because somebody revoked it. Please log in again.',
-    left: 'You are logged out.',
-    wrong: 'This name and this password do not belong together.', missing: 'Please enter name and password.',
-    patience: 'Too many attempts. Please try again in {time}.',
-    busy: 'The server is busy. Please try again in a moment.',
-    unreachable: 'The server cannot be reached. Please try again.',
     offline: 'No connection to the showroom. What you see is of {time}. Trying again by itself.',
     advisor: 'advisor', manager: 'manager', all: 'All showrooms',
     unassigned: 'You are not assigned to a showroom. Whoever manages it can do that.',
@@ -101,59 +85,20 @@ export const WORDS = {
     sessions: 'Where you are logged in', sessionsText: 'Is one of these not yours? End it and ask for a new password.',
     thisOne: 'This browser', used: 'last used {time}', begun: 'begun {time}', until: 'until {time} at the latest',
     revoke: 'End', revokeOf: 'End session: {device}', revoked: 'The session is ended.', revokeAll: 'Log out everywhere',
-    failed: 'That did not work: {detail}', unknownDevice: 'Unknown program',
+    unknownDevice: 'Unknown program',
     loading: 'Loading', broken: 'This cannot be shown right now.',
   },
 };
 
-const REGIONS = {nl: 'nl-NL', de: 'de-DE', en: 'en-GB'}; // how times are written
-
 /** Days for which what was sent is listed. */
 export const SENT_DAYS = 14;
 
-/** The words of one language, and how it writes times. */
-export class Language {
-  /** Begins with what the address asks for, else with what the browser prefers. */
-  constructor() {
-    const wanted = [new URLSearchParams(location.search).get('lang') ?? '', ...navigator.languages];
-    this.use(wanted.map((tag) => tag.toLowerCase().split('-')[0]).find((tag) => Object.hasOwn(WORDS, tag)) ?? 'en');
-  }
-
-  /** Takes another one, also when the page is loaded anew. Nothing is kept in the browser. */
-  choose(tag) {
-    this.use(tag);
-    history.replaceState(null, '', `?lang=${tag}`);
-  }
-
-  use(tag) {
-    this.tag = tag;
-    this.region = REGIONS[tag];
-    document.documentElement.lang = tag;
-    document.title = this.say('title') + ' \u2013 Bril';
-    for (const element of document.querySelectorAll('[data-word]')) element.textContent = this.say(element.dataset.word, {days: SENT_DAYS});
-  }
-
-  say(key, values = {}) {
-    return WORDS[this.tag][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
-  }
-
-  /** A time of day where the showroom is. */
-  clock(time, timeZone) {
-    return new Intl.DateTimeFormat(this.region, {hour: '2-digit', minute: '2-digit', timeZone}).format(new Date(time));
-  }
+/** The words of one language, and how it writes what this page shows. */
+export class Language extends Words {
+  constructor() { super(WORDS, {days: SENT_DAYS}); }
 
   day(time, timeZone) {
     return new Intl.DateTimeFormat(this.region, {weekday: 'long', day: 'numeric', month: 'long', timeZone}).format(new Date(time));
-  }
-
-  moment(time, timeZone) {
-    return new Intl.DateTimeFormat(this.region, {day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', timeZone}).format(new Date(time));
-  }
-
-  /** Seconds, in the unit that suits. */
-  span(seconds) {
-    const [unit, value] = seconds < 90 ? ['second', seconds] : ['minute', Math.ceil(seconds / 60)];
-    return new Intl.NumberFormat(this.region, {style: 'unit', unit, unitDisplay: 'long'}).format(value);
   }
 
   percent(share) {
