@@ -1,11 +1,13 @@
 package showroom
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -50,6 +52,7 @@ type contract struct {
 }
 
 func newContract() *contract {
+	openapi3filter.RegisterBodyDecoder("application/vnd.dsse.envelope+json", openapi3filter.JSONBodyDecoder)
 	doc, err := openapi3.NewLoader().LoadFromData(openAPIText)
 	if err != nil {
 		panic(err)
@@ -192,6 +195,12 @@ type watchedWriter struct {
 }
 
 func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Hijack implements http.Hijacker, for what goes on as a WebSocket.
+func (w *watchedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.status = http.StatusSwitchingProtocols
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
 
 func (w *watchedWriter) WriteHeader(status int) {
 	w.status = status

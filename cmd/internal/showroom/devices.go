@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"net"
@@ -19,6 +18,7 @@ import (
 	"github.com/bril-edge/bril/cmd/internal/showroom/devices"
 	"github.com/bril-edge/bril/cmd/internal/showroom/media"
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
+	"github.com/bril-edge/bril/configs/fleet"
 	"github.com/bril-edge/bril/uplink/enrol/token"
 )
 
@@ -116,7 +116,7 @@ func readConfigurationKeys(files []string) (keys []string, err error) {
 		if err != nil || !ok {
 			return nil, refuse("give the public half of an Ed25519 key", "read a key for configuration: %s is not one of Ed25519", path)
 		}
-		keys = append(keys, "ed25519:"+base64.StdEncoding.EncodeToString(key))
+		keys = append(keys, fleet.FormatKey(key))
 	}
 	return keys, nil
 }

@@ -137,6 +137,13 @@ func (d *testBoard) tls() *tls.Config {
 // ask asks the server with the board's certificate, if it has one.
 func (d *testBoard) ask(method, path, kind, body string) (status int, answer string) {
 	d.b.t.Helper()
+	response, text := d.exchange(method, path, kind, body)
+	return response.StatusCode, text
+}
+
+// exchange is ask for who wants more of the answer than its status; its body is read.
+func (d *testBoard) exchange(method, path, kind, body string) (*http.Response, string) {
+	d.b.t.Helper()
 	transport := &http.Transport{TLSClientConfig: d.tls()}
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(d.b.t.Context(), patience)
@@ -154,7 +161,7 @@ func (d *testBoard) ask(method, path, kind, body string) (status int, answer str
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	check(d.b.t, err)
-	return response.StatusCode, string(text)
+	return response, string(text)
 }
 
 func enrolmentBody(t token.Token, csr, serial string) string {

@@ -163,8 +163,8 @@ func TestNothingIsThere(t *testing.T) {
 }
 
 // Without what opens it, each says 401 before it says anything else. Devices are asked
-// for theirs over TLS; TestEnrolment does. A fleet is there with TLS only, too: its own
-// package asks it.
+// for theirs over TLS; TestEnrolment does. A fleet is there with TLS only, too:
+// TestFleetRefuses.
 func TestCredentialsAreAskedFor(t *testing.T) {
 	url := startServer(t, Config{DataDir: t.TempDir(), RequireKey: true, TokenFile: tokenFile(t, "one")})
 	for _, o := range operations(func(o operation) bool { return o.has(401) && !o.isOf("devices") && !o.isOf("fleet") }) {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	"github.com/bril-edge/bril/configs/fleet"
+	fleetline "github.com/bril-edge/bril/uplink/fleet"
 )
 
 // Handler answers a request, or returns what was wrong with it: an *Error, if it is
@@ -92,14 +92,16 @@ func (s *Service) who(r *http.Request, session bool) (string, error) {
 	return s.cfg.Staff(r)
 }
 
+// read takes a request's JSON, of at most limit bytes.
 func read(r *http.Request, limit int64, to any) error {
-	d := json.NewDecoder(io.LimitReader(r.Body, limit+1))
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, limit))
 	d.DisallowUnknownFields()
-	if err := d.Decode(to); err != nil {
-		return refuse(http.StatusBadRequest, "", "the request cannot be read: %v", err)
+	err := d.Decode(to)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return refuse(http.StatusRequestEntityTooLarge, "", "the request has more than %d kB", tooLarge.Limit>>10)
 	}
-	if d.InputOffset() > limit {
-		return refuse(http.StatusRequestEntityTooLarge, "", "the request has more than %d kB", limit>>10)
+	if err != nil {
+		return refuse(http.StatusBadRequest, "", "the request cannot be read: %v", err)
 	}
 	return nil
 }
@@ -359,7 +361,7 @@ func (s *Service) fetch(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	w.Header().Set("Content-Type", "application/vnd.dsse.envelope+json")
+	w.Header().Set("Content-Type", fleetline.BundleType)
 	w.Header().Set("Content-Length", fmt.Sprint(len(b.envelope)))
 	_, _ = w.Write(b.envelope) // the device has gone
 	return nil
