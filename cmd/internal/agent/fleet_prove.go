@@ -84,12 +84,12 @@ func (e *exam) encoderGate(ctx context.Context) error {
 	r, err := e.tryEncoder(ctx)
 	switch {
 	case err != nil:
+	case r.Warning != "" && len(e.chips()) > 0: // the chip failed, and software took its place
+		err = errors.New(r.Warning)
 	case r.Came < r.Pictures*9/10:
 		err = fmt.Errorf("%s made %d of %d pictures", r.Name, r.Came, r.Pictures)
 	case !r.KeyAsked:
 		err = fmt.Errorf("%s makes no key frame when asked", r.Name)
-	case r.Warning != "" && len(e.chips()) > 0:
-		err = errors.New(r.Warning) // the chip failed, and software took its place
 	}
 	if err != nil {
 		return element{err, "encoder"}

@@ -100,7 +100,8 @@ func attempted(serial uint64, phase fleet.Phase) func(service.Device) bool {
 // TestFleetConfiguration changes the camera's frame rate from the manager's desk: the
 // change waits for the end of the conversation, is tried without a picture taken, and
 // is what the next conversation has. A mode that the camera does not have is refused,
-// and a WHIP URL at which nothing is, returned from.
+// and a bit rate at which the encoder fails and a WHIP URL at which nothing is, returned
+// from.
 func TestFleetConfiguration(t *testing.T) {
 	r := board(t)
 	m := r.managed()
@@ -134,6 +135,19 @@ func TestFleetConfiguration(t *testing.T) {
 	t.Logf("refused after %v: %s", time.Since(begun).Round(time.Second), d.Why)
 	if d.Running.Serial != slower || d.Attempted.Element != "camera" || d.Attempted.During != fleet.DryRun {
 		t.Errorf("it runs %d, attempted %+v", d.Running.Serial, d.Attempted)
+	}
+	// A rate that the chip's control takes, and the chip does not. Software could, at a
+	// cost that nobody has asked for.
+	r.venc("eio_above=3000000")
+	begun = time.Now()
+	fast := m.push("camera:\n  fps: 20\nvideo:\n  max_bitrate: 4M\n")
+	d = m.until("returned", attempted(fast, fleet.Returned))
+	t.Logf("returned after %v: %s", time.Since(begun).Round(time.Second), d.Why)
+	if d.Running.Serial != slower || d.Attempted.Element != "encoder" || d.Attempted.During != fleet.Probation {
+		t.Errorf("it runs %d, attempted %+v", d.Running.Serial, d.Attempted)
+	}
+	if took := time.Since(begun); took > time.Minute {
+		t.Errorf("the return took %v", took)
 	}
 	begun = time.Now()
 	nowhere := m.push("uplink:\n  whip_url: " + m.url + "/nothing/here\n")

@@ -231,7 +231,7 @@ static bool injected_error(struct venc_ctx *ctx)
 {
 	u32 every = venc_eio_every();
 
-	return every && ++ctx->attempts % every == 0;
+	return (every && ++ctx->attempts % every == 0) || venc_eio_at(READ_ONCE(ctx->bitrate));
 }
 
 static void run(struct venc_ctx *ctx)

@@ -33,6 +33,7 @@ PARAM(uint, stall_after, 0, 0644, "no output after this many frames, until STREA
 PARAM(uint, stall_repeat_after, 0, 0644, "the same, only with REPEAT_SEQ_HEADER set (Broadcom: 20000)");
 PARAM(bool, stall_until_close, false, 0644, "a stall lasts until the device is closed");
 PARAM(uint, eio_every, 0, 0644, "every Nth frame fails: both buffers come back with the error flag; 0: none");
+PARAM(uint, eio_above, 0, 0644, "frames fail likewise while the bitrate is above this, in bits per second; 0: never");
 PARAM(uint, latency_ms, 0, 0644, "milliseconds that a frame takes");
 
 void venc_quirks_read(struct venc_quirks *q)
@@ -78,6 +79,13 @@ u32 venc_latency_ms(void)
 u32 venc_eio_every(void)
 {
 	return READ_ONCE(eio_every);
+}
+
+bool venc_eio_at(u32 bitrate)
+{
+	u32 above = READ_ONCE(eio_above);
+
+	return above && bitrate > above;
 }
 
 bool venc_multiplanar(void)

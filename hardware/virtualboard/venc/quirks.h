@@ -58,6 +58,7 @@ bool venc_stalls(u32 frames, bool repeats_headers);
 bool venc_stall_until_close(void);
 u32 venc_latency_ms(void);
 u32 venc_eio_every(void);
+bool venc_eio_at(u32 bitrate);
 
 bool venc_multiplanar(void);
 
