@@ -76,14 +76,19 @@ func (a *Agent) tryEncoder(next *Agent) error {
 		return nil
 	}
 	lowest, highest, err := chips[0].BitRates()
-	rate := encoder.BitRate(is.MaxBitRate)
-	switch {
-	case err != nil:
+	if err != nil {
 		return element{err, "encoder"}
-	case highest != 0 && (rate < lowest || rate > highest):
-		return element{fmt.Errorf("%s takes %d to %d bits a second, not %d", chips[0].Card, lowest, highest, rate), "video.max_bitrate"}
 	}
-	return nil
+	return within(chips[0].Card, encoder.BitRate(is.MaxBitRate), lowest, highest)
+}
+
+// within says whether an encoder takes a rate; lowest and highest are 0 where it does
+// not say what it takes.
+func within(card string, rate, lowest, highest encoder.BitRate) error {
+	if highest == 0 || lowest <= rate && rate <= highest {
+		return nil
+	}
+	return element{fmt.Errorf("%s takes %d to %d bits a second, not %d", card, lowest, highest, rate), "video.max_bitrate"}
 }
 
 // tryMicrophone looks for a sound card that is named by its number, as List names it;
