@@ -12,9 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/bril-edge/bril/cmd/internal/control"
 	"github.com/bril-edge/bril/cmd/internal/session"
 )
@@ -27,16 +24,6 @@ const lookEvery = 10 * time.Second
 
 // Telemetry is a daemon's, over all its agents. Its methods may be called concurrently.
 type Telemetry struct {
-	registry      *prometheus.Registry
-	conversations prometheus.Counter
-	live          prometheus.Counter
-	reconnects    prometheus.Counter
-	frames        prometheus.Counter
-	dropped       *prometheus.CounterVec
-	temperature   prometheus.Histogram
-	rate          prometheus.Histogram
-	trip          prometheus.Histogram
-
 	mu      sync.Mutex
 	off     bool
 	phase   session.Phase
@@ -46,38 +33,24 @@ type Telemetry struct {
 	sums    sums
 }
 
-// sums are what a Snapshot has of the counters.
+// sums are since the daemon's start.
 type sums struct {
 	conversations, reconnects, frames uint64
 	live                              time.Duration
-	dropped                           map[string]uint64
-	celsius                           float64 // the highest
+	dropped                           map[string]uint64 // by stage
+	celsius                           float64           // the highest
+	// The buckets are coarse: an hour's figures describe no room and no person.
+	temperature, rate, trip histogram
 }
 
 // New returns one that has counted nothing.
 func New() *Telemetry {
-	t := &Telemetry{registry: prometheus.NewRegistry(), sums: sums{dropped: map[string]uint64{}}}
-	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bril", Name: name, Help: help})
-		t.registry.MustRegister(c)
-		return c
-	}
-	// The buckets are coarse: an hour's figures describe no room and no person.
-	histogram := func(name, help string, buckets ...float64) prometheus.Histogram {
-		h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "bril", Name: name, Help: help, Buckets: buckets})
-		t.registry.MustRegister(h)
-		return h
-	}
-	t.conversations = counter("conversations_total", "Times that the glasses went live.")
-	t.live = counter("live_seconds_total", "Time that the glasses were live or paused.")
-	t.reconnects = counter("reconnects_total", "Times that the endpoint was lost while live.")
-	t.frames = counter("frames_sent_total", "Pictures that were sent.")
-	t.dropped = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bril", Name: "frames_dropped_total", Help: "Pictures that were dropped, by stage."}, []string{"stage"})
-	t.registry.MustRegister(t.dropped)
-	t.temperature = histogram("temperature_celsius", "The board where it is hottest, looked at every 10 s.", 40, 50, 60, 70, 80, 90)
-	t.rate = histogram("frame_rate", "Pictures a second while live, looked at every 10 s.", 5, 10, 15, 20, 25, 30)
-	t.trip = histogram("round_trip_seconds", "To the endpoint and back while live, looked at every 10 s.", 0.05, 0.1, 0.2, 0.5, 1)
-	return t
+	return &Telemetry{sums: sums{
+		dropped:     map[string]uint64{},
+		temperature: newHistogram(40, 50, 60, 70, 80, 90),
+		rate:        newHistogram(5, 10, 15, 20, 25, 30),
+		trip:        newHistogram(0.05, 0.1, 0.2, 0.5, 1),
+	}}
 }
 
 // On has it count, or not: then nothing is told either, and what was counted before is
@@ -103,10 +76,8 @@ func (t *Telemetry) enter(now session.Phase, at time.Time) {
 	switch {
 	case live && !t.talking:
 		t.talking = true
-		t.conversations.Inc()
 		t.sums.conversations++
 	case now == session.Connecting && (t.phase == session.Live || t.phase == session.Paused):
-		t.reconnects.Inc()
 		t.sums.reconnects++
 	case now == session.Ready || now == session.Off:
 		t.talking = false
@@ -122,7 +93,6 @@ func (t *Telemetry) count(at time.Time) {
 	if t.since.IsZero() || at.Before(t.since) {
 		return
 	}
-	t.live.Add(at.Sub(t.since).Seconds())
 	t.sums.live += at.Sub(t.since)
 	t.since = at
 }
@@ -136,22 +106,18 @@ func (t *Telemetry) look(s control.Status, at time.Time) {
 		return
 	}
 	t.count(at)
-	sent := more(t.before.Sent, s.Video.Sent)
-	t.frames.Add(float64(sent))
-	t.sums.frames += sent
+	t.sums.frames += more(t.before.Sent, s.Video.Sent)
 	for stage, n := range s.Video.Dropped {
-		lost := more(t.before.Dropped[stage], n)
-		t.dropped.WithLabelValues(stage).Add(float64(lost))
-		t.sums.dropped[stage] += lost
+		t.sums.dropped[stage] += more(t.before.Dropped[stage], n)
 	}
 	t.before = s.Video
 	if s.Thermal != nil {
-		t.temperature.Observe(s.Thermal.Celsius)
+		t.sums.temperature.observe(s.Thermal.Celsius)
 		t.sums.celsius = max(t.sums.celsius, s.Thermal.Celsius)
 	}
 	if s.State == "live" {
-		t.rate.Observe(s.Video.FPS)
-		t.trip.Observe(s.Uplink.RTTMS / 1000)
+		t.sums.rate.observe(s.Video.FPS)
+		t.sums.trip.observe(s.Uplink.RTTMS / 1000)
 	}
 }
 
@@ -182,17 +148,34 @@ func (t *Telemetry) Run(ctx context.Context, status func() (s control.Status, ok
 // Handler answers with the metrics as Prometheus reads them; 404 while nothing is
 // counted.
 func (t *Telemetry) Handler() http.Handler {
-	answer := promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t.mu.Lock()
-		off := t.off
-		t.mu.Unlock()
-		if off {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text := t.exposed()
+		if text == nil {
 			http.Error(w, "nothing is counted: telemetry.enabled is false", http.StatusNotFound)
 			return
 		}
-		answer.ServeHTTP(w, r)
+		w.Header().Set("Content-Type", expositionType)
+		_, _ = w.Write(text) // who asked has gone
 	})
+}
+
+func (t *Telemetry) exposed() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.off {
+		return nil
+	}
+	t.count(time.Now())
+	var e exposition
+	e.counter("conversations_total", "Times that the glasses went live.", float64(t.sums.conversations))
+	e.counter("live_seconds_total", "Time that the glasses were live or paused.", t.sums.live.Seconds())
+	e.counter("reconnects_total", "Times that the endpoint was lost while live.", float64(t.sums.reconnects))
+	e.counter("frames_sent_total", "Pictures that were sent.", float64(t.sums.frames))
+	e.counters("frames_dropped_total", "Pictures that were dropped, by stage.", "stage", t.sums.dropped)
+	e.histogram("temperature_celsius", "The board where it is hottest, looked at every 10 s.", t.sums.temperature)
+	e.histogram("frame_rate", "Pictures a second while live, looked at every 10 s.", t.sums.rate)
+	e.histogram("round_trip_seconds", "To the endpoint and back while live, looked at every 10 s.", t.sums.trip)
+	return e.Bytes()
 }
 
 // Snapshot is what is told to the fleet's service, as JSON: sums since the daemon's

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,8 +107,28 @@ func read(t *testing.T, m *Telemetry) {
 			}
 		}
 	}
-	if f := families["bril_temperature_celsius"]; f == nil || f.Metric[0].GetHistogram().GetSampleCount() == 0 {
-		t.Error("no temperature")
+	if f := families["bril_frames_dropped_total"]; f == nil || f.Metric[0].GetCounter().GetValue() != 4 || f.Metric[0].Label[0].GetValue() != "send" {
+		t.Errorf("dropped: %v", f)
+	}
+	h := families["bril_temperature_celsius"].GetMetric()[0].GetHistogram()
+	if h.GetSampleCount() == 0 || h.GetSampleSum() != 61.5*float64(h.GetSampleCount()) {
+		t.Errorf("temperature: %v", h)
+	}
+	for _, b := range h.Bucket { // 61.5 is between 60 and 70
+		if want := map[bool]uint64{true: h.GetSampleCount()}[b.GetUpperBound() >= 70]; b.GetCumulativeCount() != want {
+			t.Errorf("temperature: %v", h)
+		}
+	}
+}
+
+// A value that is a bound is below it, and one that exceeds all is in the last bucket.
+func TestHistogram(t *testing.T) {
+	h := newHistogram(10, 20)
+	for _, v := range []float64{-1, 10, 10.5, 20, 21} {
+		h.observe(v)
+	}
+	if !slices.Equal(h.counts, []uint64{2, 2, 1}) || h.sum != 60.5 {
+		t.Errorf("%+v", h)
 	}
 }
 
