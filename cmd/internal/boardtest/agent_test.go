@@ -2,13 +2,13 @@ package boardtest
 
 import (
 	"encoding/json"
-	"net"
 	"net/url"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/control"
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 	"github.com/bril-edge/bril/cmd/internal/showroom"
 	"github.com/bril-edge/bril/hardware/virtualboard"
 )
@@ -32,7 +32,7 @@ func (r *rig) storing(dir string) endpoint {
 // serving is an endpoint of a configuration.
 func (r *rig) serving(cfg showroom.Config) endpoint {
 	r.Helper()
-	cfg.Listen, cfg.Advertise = "127.0.0.1:0", virtualboard.HostAddress
+	cfg.Listen, cfg.Advertise = porttest.Address(r), virtualboard.HostAddress // one that no connection of the guest has
 	server, err := showroom.New(cfg)
 	if err != nil {
 		r.Fatal(err)
@@ -45,22 +45,32 @@ func (r *rig) serving(cfg showroom.Config) endpoint {
 		}
 	})
 	e := endpoint{<-ready}
+	r.lead(e)
+	return e
+}
+
+// lead makes the guest's loopback lead to an endpoint.
+func (r *rig) lead(e endpoint) {
+	r.Helper()
 	at, err := url.Parse(e.url)
 	if err != nil {
 		r.Fatal(err)
 	}
-	_, port, err := net.SplitHostPort(at.Host)
+	port, err := strconv.Atoi(at.Port())
 	if err != nil {
 		r.Fatal(err)
 	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
+	if err := r.guest.Forward(r.Context(), port); err != nil {
 		r.Fatal(err)
 	}
-	if err := r.guest.Forward(r.Context(), number); err != nil {
-		r.Fatal(err)
-	}
-	return e
+}
+
+// TestForwardTwice: one board has many endpoints, and two may get the same port.
+func TestForwardTwice(t *testing.T) {
+	r := board(t)
+	e := r.endpoint()
+	r.lead(e)
+	r.publish(e)
 }
 
 const socket = "/run/bril.sock"

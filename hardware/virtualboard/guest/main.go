@@ -49,7 +49,7 @@ func run() error {
 		return err
 	}
 	server := rpc.NewServer()
-	if err := server.RegisterName(wire.Service, &guest{running: map[int]*exec.Cmd{}, ended: map[int]chan struct{}{}}); err != nil {
+	if err := server.RegisterName(wire.Service, &guest{running: map[int]*exec.Cmd{}, ended: map[int]chan struct{}{}, led: map[int]string{}}); err != nil {
 		return err
 	}
 	server.ServeConn(port)
@@ -147,6 +147,7 @@ type guest struct {
 	mu      sync.Mutex
 	running map[int]*exec.Cmd
 	ended   map[int]chan struct{}
+	led     map[int]string // where a port leads, by Forward
 }
 
 // Hello answers once the board is up.
@@ -269,12 +270,19 @@ func (*guest) ReadFile(name string, data *[]byte) (err error) {
 func (*guest) WriteFile(f wire.File, _ *struct{}) error { return os.WriteFile(f.Path, f.Data, 0o644) }
 
 // Forward passes the connections of a port on, until the board is off: to programs
-// in the guest the host's loopback is a loopback too.
-func (*guest) Forward(f wire.Forward, _ *struct{}) error {
+// in the guest the host's loopback is a loopback too. A host that listens at the same
+// port again finds that it leads there already.
+func (g *guest) Forward(f wire.Forward, _ *struct{}) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.led[f.Port] == f.To {
+		return nil
+	}
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", f.Port))
 	if err != nil {
 		return err
 	}
+	g.led[f.Port] = f.To
 	go func() { // ends with the board
 		for {
 			conn, err := listener.Accept()
