@@ -214,6 +214,9 @@ func (s *Service) turn(ctx context.Context, who string, serial uint64, to string
 	p := b.plan
 	switch {
 	case to == StatePaused && p.State == StateRunning:
+	case to == StateRunning && p.State == StateStopped && s.after(b) != nil:
+		return Rollout{}, refuse(http.StatusConflict, "state", "bundle %d is stopped, and bundle %d came after it for the same devices: showroom fleet rollback --to %d signs it anew",
+			serial, s.after(b).Serial, serial)
 	case to == StateRunning && (p.State == StatePaused || p.State == StateStopped):
 		p.Since, p.Final = s.cfg.Clock(), nil
 	default:
@@ -231,6 +234,17 @@ func (s *Service) turn(ctx context.Context, who string, serial uint64, to string
 	b.plan = p
 	s.poke()
 	return s.showRollout(b), nil
+}
+
+// after is the newest bundle after one for all of its devices; nil for none. Glasses
+// that have seen it never take what was before.
+func (s *Service) after(b *bundle) *bundle {
+	for _, by := range slices.Backward(s.bundles) {
+		if by.Serial > b.Serial && covers(by.Audience, b.Audience) {
+			return by
+		}
+	}
+	return nil
 }
 
 func (s *Service) find(serial uint64) *bundle {

@@ -136,6 +136,28 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// What was stopped stays so once another has come for the same devices: they would not
+// take it, and it would count as done by what they run since.
+func TestOldStaysStopped(t *testing.T) {
+	o := newOffice(t)
+	anna := o.glasses("anna")
+	r, err := o.push("video: {max_bitrate: 1M}\n", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.tells(anna, true, fleet.Report{Attempted: &fleet.Attempt{Serial: 1, Content: r.Content, Phase: fleet.Refused, At: time.Now()}, State: "ready"})
+	o.service.look(t.Context())
+	if _, err = o.push("video: {max_bitrate: 2M}\n", 100); err != nil {
+		t.Fatal(err)
+	}
+	if status := o.ask("POST", "/api/fleet/rollouts/1/resume", o.token, `{"reason":"x"}`, nil); status != http.StatusConflict {
+		t.Errorf("an old one goes on: %d", status)
+	}
+	if o.get("/api/fleet/rollouts/1", &r); r.State != StateStopped {
+		t.Errorf("it is %s", r.State)
+	}
+}
+
 // A rollout stops by failures, is looked at, and goes on; all of it is there after a
 // start, and nothing of the audit can be changed without that showing.
 func TestStopsAndGoesOn(t *testing.T) {
