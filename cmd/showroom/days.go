@@ -15,6 +15,9 @@ func (d *days) String() string {
 	if *d == 0 {
 		return ""
 	}
+	if day := days(24 * time.Hour); *d%day == 0 {
+		return fmt.Sprintf("%dd", *d/day)
+	}
 	return time.Duration(*d).String()
 }
 
@@ -32,9 +35,12 @@ func (d *days) Set(text string) error {
 		return nil
 	}
 	duration, err := time.ParseDuration(text)
-	if err == nil && duration <= 0 {
-		err = fmt.Errorf("%q is not above 0", text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a duration such as 90d or 12h", text)
+	case duration <= 0:
+		return fmt.Errorf("%q is not above 0", text)
 	}
 	*d = days(duration)
-	return err
+	return nil
 }

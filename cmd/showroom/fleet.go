@@ -69,7 +69,7 @@ func (f *fleetCommand) remote(c *cobra.Command) *cobra.Command {
 }
 
 func (f *fleetCommand) withKey(c *cobra.Command) *cobra.Command {
-	c.Flags().StringVar(&f.key, "key", os.Getenv(envKey), "the fleet's key, of showroom fleet keygen, a `file`")
+	c.Flags().StringVar(&f.key, "key", os.Getenv(envKey), "`file` with the fleet's key (showroom fleet keygen)")
 	return c
 }
 

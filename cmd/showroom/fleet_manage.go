@@ -32,11 +32,15 @@ it keep it. Without SERIAL it is the newest.
 then more of them do not stop it again. Without SERIAL it is the newest.
 `,
 	}[word]
+	example := map[string]string{"pause": "until the weekend", "resume": "the weekend is over"}[word]
 	c := f.remote(&cobra.Command{
-		Use: word + " [SERIAL]", Short: title, Args: cobra.MaximumNArgs(1), Long: long + exitCodes,
-		Example: fmt.Sprintf("  showroom fleet %s --reason \"until the weekend\"\n  showroom fleet %s 12 --reason \"as agreed\"", word, word),
+		Use: word + " [SERIAL]", Short: title, Long: long + exitCodes,
+		Example: fmt.Sprintf("  showroom fleet %s --reason %q\n  showroom fleet %s 12 --reason \"as agreed\"", word, example, word),
 		RunE: func(c *cobra.Command, args []string) error {
-			if reason == "" {
+			switch {
+			case len(args) > 1:
+				return usageError{fmt.Errorf("fleet %s takes one SERIAL at most", word)}
+			case reason == "":
 				return usageError{errors.New(`say why, for the history: --reason "…"`)}
 			}
 			client, err := f.client()
@@ -76,15 +80,18 @@ then more of them do not stop it again. Without SERIAL it is the newest.
 func (f *fleetCommand) labels() *cobra.Command {
 	var reason string
 	c := f.remote(&cobra.Command{
-		Use: "label NAME KEY=VALUE… KEY-…", Short: "Set and remove labels of a device", Args: cobra.MinimumNArgs(2),
+		Use: "label NAME KEY=VALUE… KEY-…", Short: "Set and remove labels of a device",
 		Long: `label sets labels of a device, by which bundles are meant for some of the
 glasses, and with KEY- removes one. The device hears of them when it next asks
 for what is new, within a day: a bundle for labels that it does not know yet
-is refused.
+is refused. Until then showroom fleet push --device NAME reaches it.
 ` + exitCodes,
 		Example: `  showroom fleet label anna showroom=ghent pair=2 --reason "moved"
   showroom fleet label anna pair- --reason "there is one pair"`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usageError{errors.New("fleet label takes a NAME, and what to set or to remove: KEY=VALUE or KEY-")}
+			}
 			client, err := f.client()
 			if err != nil {
 				return err
@@ -135,6 +142,7 @@ encrypted to the server's key and lands in DATA/support, for 30 days:
   age -d -i DATA/age.key DATA/support/FILE | tar xz
 `,
 	}[word]
+	then := map[string]string{"restart": "it starts anew when nobody is cut off by that", "support": "within minutes it lands in DATA/support of the server"}[word]
 	c := f.remote(&cobra.Command{
 		Use: word + " NAME", Short: title, Args: oneArgument("fleet "+word, "NAME"), Long: long + exitCodes,
 		Example: fmt.Sprintf("  showroom fleet %s anna --reason \"ticket 4711\"", word),
@@ -155,7 +163,7 @@ encrypted to the server's key and lands in DATA/support, for 30 days:
 				return err
 			}
 			v := map[string]any{"schema_version": schemaVersion, "device": d}
-			return f.print(c, v, func(w io.Writer) { fmt.Fprintf(w, "%s is asked\n", d.Name) })
+			return f.print(c, v, func(w io.Writer) { fmt.Fprintf(w, "%s is asked: %s\n", d.Name, then) })
 		},
 	})
 	c.Flags().StringVar(&reason, "reason", "", "why, for the history")
@@ -267,7 +275,11 @@ func (m *managerCommand) revoke() *cobra.Command {
 		Example: "  showroom fleet manager revoke Marie --data /var/lib/showroom",
 		RunE: func(c *cobra.Command, args []string) error {
 			return m.with(func(all managers) error {
-				if err := all.Revoke(c.Context(), args[0]); err != nil {
+				err := all.Revoke(c.Context(), args[0])
+				if errors.Is(err, service.ErrManager) {
+					return advised{fmt.Errorf("revoke %s: %w", args[0], err), "showroom fleet manager list shows who there is"}
+				}
+				if err != nil {
 					return err
 				}
 				return m.print(c, map[string]any{"revoked": args[0]}, func(w io.Writer) { fmt.Fprintf(w, "%s may do nothing any more\n", args[0]) })

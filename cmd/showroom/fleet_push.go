@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -223,7 +224,7 @@ func (r *rolloutFlags) add(c *cobra.Command) {
 	f.StringVar(&r.maxFailures, "max-failures", "5%", "how many may fail before it stops: a number, or a share of the wave")
 	f.DurationVar(&r.soak, "soak", 0, "the least time from one wave to the next")
 	f.BoolVar(&r.atOnce, "at-once", false, "one wave of all")
-	f.StringVar(&r.reason, "reason", "", "why, for the history")
+	f.StringVar(&r.reason, "reason", "", "why, for the history and the audit")
 	f.BoolVar(&r.dryRun, "dry-run", false, "only say on which devices what would change")
 	f.BoolVar(&r.watch, "watch", false, "show how it goes, until it has come to all that are online")
 }
@@ -257,7 +258,9 @@ func (f *fleetCommand) push() *cobra.Command {
 which rolls it out in waves. Glasses take it when they are online, check and
 try it, never in a conversation, and go back by themselves where it does not
 work; when too many do, the rollout stops. --config FILE holds all that the
-fleet sets; --set KEY=VALUE changes the newest bundle for the same devices.
+fleet sets; --set KEY=VALUE changes the newest bundle for the same devices. On
+a device the newest counts that is for it, whole: one for all takes the place
+of those for a label, too. --reason is needed but for --dry-run.
 ` + exitCodes,
 		Example: `  showroom fleet push --config fleet.yaml --dry-run
   showroom fleet push --config fleet.yaml --reason "less on 4G" --watch
@@ -302,7 +305,7 @@ fleet sets; --set KEY=VALUE changes the newest bundle for the same devices.
 	flags.add(c)
 	roll.add(c)
 	c.Flags().StringArrayVar(&flags.set, "set", nil, "`KEY=VALUE`, on top of the newest bundle for the same devices; may be repeated")
-	c.Flags().StringVar(&sealed, "bundle", "", "a bundle that is signed already (showroom fleet sign), a `file`")
+	c.Flags().StringVar(&sealed, "bundle", "", "`file` with a bundle that is signed already (showroom fleet sign)")
 	return c
 }
 
@@ -334,6 +337,9 @@ func (f *fleetCommand) pushSealed(c *cobra.Command, client *manager.Client, path
 	if err != nil {
 		return fmt.Errorf("read the bundle: %w", err)
 	}
+	if !json.Valid(data) {
+		return advised{fmt.Errorf("%s is not a signed bundle", path), "showroom fleet sign makes one; --config takes what is not signed"}
+	}
 	p.Envelope = data
 	if roll.dryRun {
 		d, err := client.DryRun(c.Context(), p)
@@ -350,12 +356,23 @@ func (f *fleetCommand) pushSealed(c *cobra.Command, client *manager.Client, path
 }
 
 func (f *fleetCommand) pushed(c *cobra.Command, client *manager.Client, r service.Rollout, roll rolloutFlags) error {
+	if devices := devicesOf(r); devices == 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "showroom: warning: bundle %d is for no device that there is: showroom fleet status --label shows who has a label\n", r.Serial)
+	}
 	if roll.watch {
 		return f.watch(c, client, r.Serial)
 	}
 	return f.print(c, r, func(w io.Writer) {
 		fmt.Fprintf(w, "bundle %d for %v: %s\n", r.Serial, r.Audience, wavesLine(r))
 	})
+}
+
+// devicesOf is how many devices a rollout is for.
+func devicesOf(r service.Rollout) (n int) {
+	for _, w := range r.Waves {
+		n += w.Devices
+	}
+	return n
 }
 
 func (f *fleetCommand) printDryRun(c *cobra.Command, d service.DryRun) error {

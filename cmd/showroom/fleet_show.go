@@ -61,7 +61,7 @@ failed.
 
 func printFleet(w io.Writer, o service.Overview, list []service.Device) {
 	n := o.Devices
-	fmt.Fprintf(w, "fleet %s: %d devices, %d online; %d current, %d waiting, %d drift, %d failed\n", o.Fleet, n.Total, n.Online, n.Current, n.Waiting, n.Drift, n.Failed)
+	fmt.Fprintf(w, "fleet %s: %s, %d online; %d current, %d waiting, %d drift, %d failed\n", o.Fleet, counted(n.Total, "device"), n.Online, n.Current, n.Waiting, n.Drift, n.Failed)
 	for _, r := range o.Rollouts {
 		if r.State == service.StateRunning || r.State == service.StatePaused || r.State == service.StateStopped && r.Serial == o.Rollouts[0].Serial {
 			fmt.Fprintf(w, "bundle %d: %s\n", r.Serial, wavesLine(r))
@@ -98,6 +98,13 @@ func writeRows(w io.Writer, rows [][]string) {
 	}
 }
 
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func serial(n uint64) string {
 	if n == 0 {
 		return "-"
@@ -112,6 +119,8 @@ func seen(d service.Device) string {
 		return "now"
 	case d.LastSeen.IsZero():
 		return "never"
+	case ago < time.Minute:
+		return "<1m"
 	case ago < 2*time.Hour:
 		return fmt.Sprintf("%dm", int(ago.Minutes()))
 	case ago < 48*time.Hour:
@@ -212,6 +221,9 @@ func (f *fleetCommand) watch(c *cobra.Command, client *manager.Client, n uint64)
 	defer tick.Stop()
 	for last := ""; ; {
 		r, err := client.Rollout(c.Context(), n)
+		if c.Context().Err() != nil {
+			return unwatched(c, n)
+		}
 		if err != nil {
 			return err
 		}
@@ -231,9 +243,15 @@ func (f *fleetCommand) watch(c *cobra.Command, client *manager.Client, n uint64)
 		select {
 		case <-tick.C:
 		case <-c.Context().Done():
-			return c.Context().Err()
+			return unwatched(c, n)
 		}
 	}
+}
+
+// unwatched says that Ctrl-C ends the watching, and not what is watched.
+func unwatched(c *cobra.Command, n uint64) error {
+	fmt.Fprintf(c.ErrOrStderr(), "\nshowroom: bundle %d goes on: showroom fleet status shows it, showroom fleet pause %d holds it\n", n, n)
+	return c.Context().Err()
 }
 
 func (f *fleetCommand) diff() *cobra.Command {
@@ -323,7 +341,9 @@ func setBy(b service.Bundle) (configs.Config, error) {
 func (f *fleetCommand) history() *cobra.Command {
 	return f.remote(&cobra.Command{
 		Use: "history", Short: "List the bundles, the newest first", Args: noArguments,
-		Long:    "history lists the bundles: when, who, for whom, how it went, and why.\n" + exitCodes,
+		Long: `history lists the bundles: when, who, for whom, how it went, and why. What is
+cut to fit a line of a terminal is whole with --json.
+` + exitCodes,
 		Example: "  showroom fleet history",
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := f.client()
@@ -340,14 +360,24 @@ func (f *fleetCommand) history() *cobra.Command {
 					fmt.Fprintln(w, "no bundles")
 					return
 				}
-				fmt.Fprintln(w, "SERIAL\tWHEN\tWHO\tSTATE\tFOR\tREASON")
+				rows := [][]string{{"SERIAL", "WHEN", "WHO", "STATE", "FOR", "REASON"}}
 				for _, r := range list {
-					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", r.Serial, r.Created.Local().Format("Jan 02 15:04"), short(r.Author, 10), r.State,
-						short(strings.TrimPrefix(r.Audience.String(), "fleet "), 14), short(r.Reason, 18))
+					rows = append(rows, []string{serial(r.Serial), r.Created.Local().Format("Jan 02 15:04"), short(r.Author, 10), r.State,
+						short(audienceOf(r), 15), printable(r.Reason)})
 				}
+				writeRows(w, rows)
 			})
 		},
 	})
+}
+
+// audienceOf is whom a bundle is for: the fleet's name, or who of it.
+func audienceOf(r service.Rollout) string {
+	name := "fleet " + r.Audience.Fleet
+	if some, ok := strings.CutPrefix(r.Audience.String(), name+", "); ok {
+		return some
+	}
+	return r.Audience.Fleet
 }
 
 // errTampered says that the audit is not what was written.

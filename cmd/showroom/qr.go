@@ -156,12 +156,15 @@ func readKey(path, what, keygen string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the %s: %w", what, err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, &showroom.ConfigError{Problem: fmt.Errorf("%s %s: others may read it", what, path), Hint: "chmod 600 " + path}
-	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the %s: %w", what, err)
+	}
+	if _, err := keyfile.ParsePublic(data); err == nil {
+		return nil, &showroom.ConfigError{Problem: fmt.Errorf("%s %s: it is the public half", what, path), Hint: "give the file without .pub"}
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, &showroom.ConfigError{Problem: fmt.Errorf("%s %s: others may read it", what, path), Hint: "chmod 600 " + path}
 	}
 	key, err := keyfile.ParsePrivate(data)
 	if err != nil {

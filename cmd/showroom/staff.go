@@ -42,7 +42,8 @@ func newStaffCommand(asJSON *bool) *cobra.Command {
 		Short: "Keep the accounts of advisors and managers, and their logins",
 		Long: `staff keeps the accounts for the page /staff: advisors see today's appointments
 of their showroom, the conversations that go on and what was sent; managers see
-all showrooms, and ratings. It works while the server runs, too.
+all showrooms and ratings, and log in at /fleet, too, where the glasses'
+configuration is rolled out. It works while the server runs, too.
 
 A password is never given on the command line: it is asked for, or read from the
 first line of --password-file, where - is standard input.

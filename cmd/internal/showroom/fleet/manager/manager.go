@@ -72,15 +72,34 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.Detail == "" {
-		return fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
+		return fmt.Sprintf("the server answers %d %s", e.Status, http.StatusText(e.Status))
 	}
 	return e.Detail
 }
 
 // Hint says what to do about it; "" where the detail does.
 func (e *Error) Hint() string {
-	if e.Status == http.StatusUnauthorized {
+	switch {
+	case e.Status == http.StatusUnauthorized:
 		return "a token is made on the server: showroom fleet manager add NAME"
+	case e.Type == "urn:bril:problem:offline":
+		return "ask again when showroom fleet status says that it is seen now"
+	case e.Detail == "": // of something else than the service
+		return "is it the address of showroom? One with TLS is https://HOST[:PORT]"
+	}
+	return ""
+}
+
+// unreached is why the service could not be asked.
+type unreached struct{ error }
+
+func (e unreached) Unwrap() error { return e.error }
+
+// Hint says what to do about it; "" where the error does.
+func (e unreached) Hint() string {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(e.error, &unknown) {
+		return "a server with --tls-own has an authority of its own: --ca with its DATA/authority/ca.pem"
 	}
 	return ""
 }
@@ -114,7 +133,7 @@ func (c *Client) ask(ctx context.Context, method, path string, query url.Values,
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask the fleet's service: %w", err)
+		return unreached{fmt.Errorf("ask the fleet's service: %w", err)}
 	}
 	defer answer.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
