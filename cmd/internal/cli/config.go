@@ -70,13 +70,13 @@ that does not exist.
 }
 
 func newConfigShow(o *options) *cobra.Command {
-	var path string
+	var path, state string
 	var reference, sources bool
 	c := &cobra.Command{
 		Use:     "show",
 		Short:   "Show the configuration in effect, or the commented reference",
 		Long:    "show prints every key with the value in effect, and with --sources where each\ncomes from. --reference prints the file that explains each key.\n\n" + ExitCodes,
-		Example: "  bril config show --config /etc/bril/bril.yaml\n  bril config show --sources\n  bril config show --reference > bril.yaml",
+		Example: "  bril config show --config /etc/bril/bril.yaml\n  bril config show --sources\n  bril config show --sources --state ./state\n  bril config show --reference > bril.yaml",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if reference {
@@ -86,7 +86,7 @@ func newConfigShow(o *options) *cobra.Command {
 				_, err := io.WriteString(c.OutOrStdout(), configs.Reference())
 				return err
 			}
-			l, err := allLayers(path, unflagged)
+			l, err := allLayers(path, inState(state))
 			if err != nil {
 				return err
 			}
@@ -111,6 +111,7 @@ func newConfigShow(o *options) *cobra.Command {
 		},
 	}
 	configFlag(c, &path)
+	stateFlag(c, &state)
 	c.Flags().BoolVar(&sources, "sources", false, "say of each key where its value comes from: the default, the enrolment, a line of the file or of the fleet's bundle")
 	c.Flags().BoolVar(&reference, "reference", false, "print the commented reference, which holds the defaults")
 	return c
@@ -153,6 +154,11 @@ func (o *options) printSources(c *cobra.Command, l *layers) error {
 		}
 		return w.Flush()
 	})
+}
+
+// stateFlag is for a board whose daemon was started with a --state of its own.
+func stateFlag(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "state", "", "`directory` of the state, as bril run has it (default: that of the configuration, or the service's)")
 }
 
 func configFlag(c *cobra.Command, path *string) {

@@ -49,16 +49,18 @@ func withColon(text string) string {
 	return ": " + text
 }
 
-// fleetView asks the daemon what it has of its fleet, or reads its files where none
-// runs.
-func (o *options) fleetView(ctx context.Context) (control.FleetView, error) {
-	client := o.client()
-	defer client.Close()
-	v, err := client.Fleet(ctx)
-	if !errors.Is(err, control.ErrNotRunning) {
-		return v, err
+// fleetView asks the daemon what it has of its fleet. Where none runs, and none was
+// named by its socket, or where its state was, the files are read.
+func (o *options) fleetView(ctx context.Context, state string) (control.FleetView, error) {
+	if state == "" {
+		client := o.client()
+		defer client.Close()
+		v, err := client.Fleet(ctx)
+		if o.socket != "" || !errors.Is(err, control.ErrNotRunning) {
+			return v, err
+		}
 	}
-	dir, err := enrolmentState("", "")
+	dir, err := enrolmentState("", state)
 	if err != nil {
 		return control.FleetView{}, err
 	}
@@ -67,7 +69,8 @@ func (o *options) fleetView(ctx context.Context) (control.FleetView, error) {
 }
 
 func newConfigHistory(o *options) *cobra.Command {
-	return &cobra.Command{
+	var state string
+	c := &cobra.Command{
 		Use: "history", Short: "List what the fleet has set, and what became of it", Args: arguments(),
 		Long: `history lists the bundles of configuration that this board was offered by its
 fleet, the newest last: what became of each, and where it failed, why.
@@ -75,13 +78,15 @@ fleet, the newest last: what became of each, and where it failed, why.
 ` + ExitCodes,
 		Example: "  bril config history\n  bril config history --json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			v, err := o.fleetView(c.Context())
+			v, err := o.fleetView(c.Context(), state)
 			if err != nil {
 				return err
 			}
 			return o.print(c, v, func(w io.Writer) error { return writeHistory(w, v) })
 		},
 	}
+	stateFlag(c, &state)
+	return c
 }
 
 func writeHistory(out io.Writer, v control.FleetView) error {
@@ -107,7 +112,7 @@ func writeHistory(out io.Writer, v control.FleetView) error {
 }
 
 func newConfigDiff(o *options) *cobra.Command {
-	var path string
+	var path, state string
 	c := &cobra.Command{
 		Use: "diff", Short: "Show what the fleet has changed on this board", Args: arguments(),
 		Long: `diff shows the keys that have another value by the fleet's bundle than by the
@@ -116,11 +121,11 @@ defaults, the enrolment and the board's own file.
 ` + ExitCodes,
 		Example: "  bril config diff\n  bril config diff --json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := readLayers(path, unflagged)
+			l, err := readLayers(path, inState(state))
 			if err != nil {
 				return err
 			}
-			view, err := o.fleetView(c.Context())
+			view, err := o.fleetView(c.Context(), state)
 			if err != nil {
 				return err
 			}
@@ -152,5 +157,6 @@ defaults, the enrolment and the board's own file.
 		},
 	}
 	configFlag(c, &path)
+	stateFlag(c, &state)
 	return c
 }

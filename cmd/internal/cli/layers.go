@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -165,11 +166,22 @@ func (l *layers) sources() map[string]string {
 	if l.bundle != nil {
 		set(l.lines, l.bundle.Name())
 	}
+	if l.cfg.Control.StateDir != l.own.Control.StateDir { // a bundle cannot
+		from["control.state_dir"] = "--state"
+	}
 	return from
 }
 
 // unflagged takes a configuration without flags.
 func unflagged(cfg configs.Config) (configs.Config, error) { return cfg, nil }
+
+// inState takes one with the state directory that a flag names, where it does.
+func inState(dir string) func(configs.Config) (configs.Config, error) {
+	return func(cfg configs.Config) (configs.Config, error) {
+		cfg.Control.StateDir = cmp.Or(dir, cfg.Control.StateDir)
+		return cfg, nil
+	}
+}
 
 // enrolmentState returns the state directory of the service, for a command that does
 // its work. Another user's own directory would be enrolled for nothing.
