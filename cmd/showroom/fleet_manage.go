@@ -73,7 +73,7 @@ then more of them do not stop it again. Without SERIAL it is the newest.
 			return f.print(c, r, func(w io.Writer) { fmt.Fprintf(w, "bundle %d: %s\n", r.Serial, wavesLine(r)) })
 		},
 	})
-	c.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	c.Flags().StringVar(&reason, "reason", "", "why, for the audit")
 	return c
 }
 
@@ -84,13 +84,18 @@ func (f *fleetCommand) labels() *cobra.Command {
 		Long: `label sets labels of a device, by which bundles are meant for some of the
 glasses, and with KEY- removes one. The device hears of them when it next asks
 for what is new, within a day: a bundle for labels that it does not know yet
-is refused. Until then showroom fleet push --device NAME reaches it.
+is refused. Until then showroom fleet push --device NAME reaches it. A device
+that gets the label of an old bundle is to run that bundle, where it is the
+newest that is for it.
 ` + exitCodes,
 		Example: `  showroom fleet label anna showroom=ghent pair=2 --reason "moved"
   showroom fleet label anna pair- --reason "there is one pair"`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) < 2 {
+			switch {
+			case len(args) < 2:
 				return usageError{errors.New("fleet label takes a NAME, and what to set or to remove: KEY=VALUE or KEY-")}
+			case reason == "":
+				return usageError{errors.New(`say why, for the audit: --reason "…"`)}
 			}
 			client, err := f.client()
 			if err != nil {
@@ -116,6 +121,10 @@ is refused. Until then showroom fleet push --device NAME reaches it.
 			if err != nil {
 				return err
 			}
+			fmt.Fprintf(c.ErrOrStderr(), "showroom: %s hears of it within a day: until then push --device %s reaches it, and push --label does not\n", printable(now.Name), printable(now.Name))
+			if now.Wanted != d.Wanted {
+				fmt.Fprintf(c.ErrOrStderr(), "showroom: warning: by its labels %s is to run bundle %s from now on, and was to run %s\n", printable(now.Name), serial(now.Wanted), serial(d.Wanted))
+			}
 			v := map[string]any{"schema_version": schemaVersion, "device": now}
 			return f.print(c, v, func(w io.Writer) {
 				fmt.Fprintf(w, "%s", now.Name)
@@ -126,7 +135,7 @@ is refused. Until then showroom fleet push --device NAME reaches it.
 			})
 		},
 	})
-	c.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	c.Flags().StringVar(&reason, "reason", "", "why, for the audit")
 	return c
 }
 
@@ -140,6 +149,8 @@ and at most three times an hour.
 		"support": `support has a board send a support bundle, as bril support makes it. It is
 encrypted to the server's key and lands in DATA/support, for 30 days:
   age -d -i DATA/age.key DATA/support/FILE | tar xz
+A board sends one a minute at most, and none when it takes a new configuration
+just then: where nothing came, ask again.
 `,
 	}[word]
 	then := map[string]string{"restart": "it starts anew when nobody is cut off by that", "support": "within minutes it lands in DATA/support of the server"}[word]
@@ -166,7 +177,7 @@ encrypted to the server's key and lands in DATA/support, for 30 days:
 			return f.print(c, v, func(w io.Writer) { fmt.Fprintf(w, "%s is asked: %s\n", d.Name, then) })
 		},
 	})
-	c.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	c.Flags().StringVar(&reason, "reason", "", "why, for the audit")
 	return c
 }
 
