@@ -37,6 +37,7 @@ type Counts struct {
 // Devices is a list of them.
 type Devices struct {
 	SchemaVersion int      `json:"schema_version"`
+	Found         int      `json:"found"` // that were asked for; the list may be limited
 	Devices       []Device `json:"devices"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/chromiumtest"
+	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	"github.com/bril-edge/bril/cmd/internal/showroom/staff"
 	"github.com/bril-edge/bril/configs/fleet"
 )
@@ -133,6 +134,43 @@ func TestPage(t *testing.T) {
 	chromiumtest.Click(t, ctx, "#logout")
 	waitText(t, ctx, "why", "You are logged out.")
 	chromiumtest.Shoot(t, ctx, "fleet-door")
+}
+
+// TestManyGlasses: of 5,000 the page loads what it shows, and finds the others.
+func TestManyGlasses(t *testing.T) {
+	const many = 5000
+	ctx := chromiumtest.Start(t)
+	o := newOffice(t)
+	o.account("mia", staff.RoleManager)
+	o.day(0)
+	for i := range many - 5 {
+		o.service.Enrolled(records.Device{ID: records.NewID(), Name: fmt.Sprintf("pair-%04d", i)})
+	}
+	chromiumtest.Open(t, ctx, o.url+"/fleet?lang=en")
+	enter(t, ctx, "mia")
+	waitText(t, ctx, "glance", "5000all")
+	waitText(t, ctx, "shown", "5000 of 5000")
+	rows := func() int { return chromiumtest.Eval[int](t, ctx, `document.querySelectorAll("#rows tr").length`) }
+	if n := rows(); n != 50 {
+		t.Errorf("%d rows", n)
+	}
+	chromiumtest.Shoot(t, ctx, "fleet-many")
+	chromiumtest.Click(t, ctx, "#more")
+	chromiumtest.WaitFor(t, ctx, `document.querySelectorAll("#rows tr").length === 100`, patience)
+	chromiumtest.Type(t, ctx, "#search", "PAIR-4711")
+	waitText(t, ctx, "shown", "1 of 5000")
+	waitText(t, ctx, "rows", "pair-4711")
+	chromiumtest.Eval[string](t, ctx, `document.getElementById("search").value = ""`)
+	chromiumtest.Click(t, ctx, `#glance [data-filter=failed]`)
+	waitText(t, ctx, "shown", "1 of 5000")
+	// All that a round loads, in bytes: a fleet that grows makes it no longer.
+	const loads = `Promise.all(["", "/devices?limit=50", "/audit?last=20"].map((path) => fetch("/api/fleet" + path).then((r) => r.text())))
+		.then((texts) => texts.join("").length)`
+	if n := chromiumtest.Eval[int](t, ctx, loads); n > 64<<10 {
+		t.Errorf("a round loads %d bytes", n)
+	} else {
+		t.Logf("a round loads %d bytes", n)
+	}
 }
 
 // The catalogue says everything in every language.

@@ -129,22 +129,6 @@ func (s *Service) overview(context.Context, string, *http.Request) (any, error) 
 	return o, nil
 }
 
-func (s *Service) list(_ context.Context, _ string, r *http.Request) (any, error) {
-	q := r.URL.Query()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := Devices{SchemaVersion: SchemaVersion, Devices: []Device{}}
-	for _, d := range s.sorted() {
-		if names := q["name"]; len(names) > 0 && !slices.Contains(names, d.name) && !slices.Contains(names, d.id) {
-			continue
-		}
-		if !slices.ContainsFunc(q["label"], func(l string) bool { k, v, _ := strings.Cut(l, "="); return d.labels[k] != v }) {
-			out.Devices = append(out.Devices, s.show(d))
-		}
-	}
-	return out, nil
-}
-
 // named finds a device by its ID or name.
 func (s *Service) named(r *http.Request) (*device, error) {
 	who := r.PathValue("device")
@@ -297,46 +281,6 @@ func (s *Service) turned(to string) manager {
 			return nil, err
 		}
 		return s.turn(ctx, who, n, to, y)
-	}
-}
-
-// auditPage is how many entries are told at once.
-const auditPage = 1000
-
-func (s *Service) audit(ctx context.Context, _ string, r *http.Request) (any, error) {
-	after, _ := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64) // from the beginning where it is none
-	entries, err := s.cfg.Records.FleetAudit(ctx, after, auditPage)
-	if err != nil {
-		return nil, err
-	}
-	out := Audit{SchemaVersion: SchemaVersion, Entries: []Entry{}}
-	if out.Intact, err = s.intact(ctx); err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		out.Entries = append(out.Entries, Entry(e))
-	}
-	return out, nil
-}
-
-// intact follows the hashes of the audit from its beginning.
-func (s *Service) intact(ctx context.Context) (bool, error) {
-	last, after := "", uint64(0)
-	for {
-		page, err := s.cfg.Records.FleetAudit(ctx, after, auditPage)
-		if err != nil {
-			return false, err
-		}
-		if len(page) == 0 {
-			return true, nil
-		}
-		if page[0].Seq != after+1 {
-			return false, nil
-		}
-		if last, err = records.VerifyAudit(last, page); err != nil {
-			return false, nil //nolint:nilerr // that is the answer
-		}
-		after = page[len(page)-1].Seq
 	}
 }
 

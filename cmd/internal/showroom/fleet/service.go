@@ -49,6 +49,7 @@ type Service struct {
 	dirty   map[string]bool
 	open    int // lines
 	closing bool
+	verdict verdict
 }
 
 // device is one pair of glasses, as far as it is known.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -196,15 +197,27 @@ func (e FleetEntry) chain(before string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+const auditColumns = "seq, at, who, action, object, reason, hash"
+
 // FleetAudit returns entries behind a number, the oldest first, at most limit.
 func (d *DB) FleetAudit(ctx context.Context, after uint64, limit int) ([]FleetEntry, error) {
-	rows, err := d.sql.QueryContext(ctx, "SELECT seq, at, who, action, object, reason, hash FROM fleet_audit WHERE seq > ? ORDER BY seq LIMIT ?", int64(after), limit)
-	return collect(rows, err, func(row scanner) (e FleetEntry, err error) {
-		var seq, at int64
-		err = row.Scan(&seq, &at, &e.Who, &e.Action, &e.Object, &e.Reason, &e.Hash)
-		e.Seq, e.At = uint64(seq), fromMillis(at)
-		return e, err
-	})
+	rows, err := d.sql.QueryContext(ctx, "SELECT "+auditColumns+" FROM fleet_audit WHERE seq > ? ORDER BY seq LIMIT ?", int64(after), limit)
+	return collect(rows, err, readEntry)
+}
+
+// LastFleetAudit returns the newest entries, the oldest of them first.
+func (d *DB) LastFleetAudit(ctx context.Context, limit int) ([]FleetEntry, error) {
+	rows, err := d.sql.QueryContext(ctx, "SELECT "+auditColumns+" FROM fleet_audit ORDER BY seq DESC LIMIT ?", limit)
+	entries, err := collect(rows, err, readEntry)
+	slices.Reverse(entries)
+	return entries, err
+}
+
+func readEntry(row scanner) (e FleetEntry, err error) {
+	var seq, at int64
+	err = row.Scan(&seq, &at, &e.Who, &e.Action, &e.Object, &e.Reason, &e.Hash)
+	e.Seq, e.At = uint64(seq), fromMillis(at)
+	return e, err
 }
 
 // VerifyAudit says whether entries follow each other: before is the hash of the one in

@@ -65,18 +65,8 @@ export function audience(a) {
   return parts.join(', ');
 }
 
-/** The columns of the table; the order of those can be chosen that have by. */
-export const COLUMNS = [
-  {word: 'name', by: (d) => d.name},
-  {word: 'status', by: (d) => ['failed', 'drift', 'waiting', 'unmanaged', 'current'].indexOf(d.status)},
-  {word: 'runs', by: (d) => d.running.serial},
-  {word: 'wants', by: (d) => d.wanted},
-  {word: 'state', by: (d) => d.state},
-  {word: 'battery', by: (d) => d.battery ?? 101},
-  {word: 'version', by: (d) => d.version},
-  {word: 'seen', by: (d) => (d.online ? 0 : Date.now() - Date.parse(d.last_seen ?? 0))},
-  {word: 'why'},
-];
+/** The columns of the table; all but the last are orders that the server knows. */
+export const COLUMNS = ['name', 'status', 'runs', 'wants', 'state', 'battery', 'version', 'seen', 'why'];
 
 const serial = (n) => (n ? String(n) : '\u2013');
 
@@ -129,7 +119,7 @@ export function bundle(l, b) {
     chip(make('span'), b.state, l.say(b.state)),
     make('span', {className: 'more', textContent: `${b.author} \u00b7 ${l.moment(b.created)} \u00b7 ${audience(b.audience)}`}),
     make('span', {className: 'more', textContent: b.reason}),
-    b.why ? make('span', {className: 'more problem', textContent: b.why}) : '');
+    b.why ? make('span', {className: b.state === 'stopped' ? 'more problem' : 'more', textContent: b.why}) : '');
 }
 
 export function entry(l, e) {

@@ -56,7 +56,7 @@ export class Language extends Words {
 
   ago(time) {
     const minutes = Math.max(0, (Date.now() - Date.parse(time)) / 60_000);
-    const relative = new Intl.RelativeTimeFormat(this.region, {style: 'narrow'});
+    const relative = new Intl.RelativeTimeFormat(this.region, {style: 'narrow', numeric: 'auto'});
     if (minutes < 90) return relative.format(-Math.round(minutes), 'minute');
     if (minutes < 48 * 60) return relative.format(-Math.round(minutes / 60), 'hour');
     return relative.format(-Math.round(minutes / 1440), 'day');

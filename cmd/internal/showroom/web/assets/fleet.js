@@ -9,15 +9,16 @@ import {audience, bundle, chip, COLUMNS, detail, entry, glance, row, wave} from 
 import {Language} from './fleet-words.js';
 
 const EVERY = 3000; // ms between two looks, while the page is to be seen
-const PAGE = 50; // rows at once: a table of thousands is none
+const PAGE = 50; // rows at once: a table of thousands is none, and nobody wants to load it
+const TYPING = 250; // ms after which what is typed is searched for
 const ENTRIES = 20; // of the audit
 
 const language = new Language();
 const backoff = new Backoff(EVERY, 30_000);
 
 let timer = 0;
+let typing = 0;
 let round = 0;
-let devices = [];
 let overview = null;
 let filter = 'total';
 let rows = PAGE;
@@ -38,6 +39,7 @@ const door = new Door(language, {
   },
   close() {
     clearTimeout(timer);
+    clearTimeout(typing);
     round++;
     for (const dialog of document.querySelectorAll('dialog')) dialog.close();
   },
@@ -56,7 +58,9 @@ async function look() {
   const mine = ++round;
   const {idle} = door;
   try {
-    const answers = await Promise.all([fleet('', {idle}), fleet('/devices', {idle}), fleet('/bundles', {idle}), fleet('/audit', {idle}), opened && fleet(`/devices/${opened}`, {idle})]);
+    const answers = await Promise.all([
+      fleet('', {idle}), fleet(`/devices?${asked()}`, {idle}), fleet(`/audit?last=${ENTRIES}`, {idle}), opened && fleet(`/devices/${opened}`, {idle}),
+    ]);
     if (mine !== round) return;
     show(...answers);
     door.reached(true);
@@ -72,31 +76,44 @@ async function look() {
   stats.rounds++;
 }
 
+/** Which devices are looked at: no more than are shown, of however many there are. */
+function asked() {
+  const query = {limit: rows, sort: find('sort').value, text: find('search').value.trim()};
+  if (filter !== 'total') query.status = filter;
+  return new URLSearchParams(query);
+}
+
+/** Looks at others. */
+function choose() {
+  rows = PAGE;
+  return look();
+}
+
 /** A page that nobody sees asks nothing. */
 function again() {
   if (door.me && !document.hidden) look();
 }
 
-/** Draws a part, when what it shows has changed. */
+/** Draws a part, when what it shows has changed, such as how many minutes ago it was. */
 function draw(part, value, how) {
-  const state = JSON.stringify([language.tag, value]);
+  const state = JSON.stringify([language.tag, Math.floor(Date.now() / 60_000), value]);
   if (drawn[part] === state) return;
   drawn[part] = state;
   how();
 }
 
-function show(now, {devices: list}, {bundles}, audit, one) {
+function show(now, devices, audit, one) {
   overview = now;
-  devices = list;
+  const bundles = now.rollouts;
   find('desk-title').textContent = language.say('fleet', {name: now.fleet});
   showGlance();
   showRollout(bundles[0] ?? null);
-  showDevices();
-  draw('bundles', bundles.slice(0, ENTRIES), () => {
-    find('bundles').replaceChildren(...bundles.slice(0, ENTRIES).map((b) => bundle(language, b)));
+  showDevices(devices);
+  draw('bundles', bundles, () => {
+    find('bundles').replaceChildren(...bundles.map((b) => bundle(language, b)));
     find('no-bundles').textContent = bundles.length ? '' : language.say('noBundles');
   });
-  const entries = audit.entries.slice(-ENTRIES).reverse();
+  const entries = audit.entries.reverse();
   draw('audit', [entries, audit.intact], () => {
     find('entries').replaceChildren(...entries.map((e) => entry(language, e)));
     chip(find('intact'), audit.intact ? 'done' : 'stopped', language.say(audit.intact ? 'intact' : 'tampered'));
@@ -110,9 +127,8 @@ function showGlance() {
     const focused = document.activeElement?.dataset?.filter;
     find('glance').replaceChildren(...glance(language, overview.devices, filter, (word) => {
       filter = filter === word ? 'total' : word;
-      rows = PAGE;
       showGlance();
-      showDevices();
+      choose();
     }));
     if (focused) find('glance').querySelector(`[data-filter=${focused}]`)?.focus();
   });
@@ -133,27 +149,16 @@ function showRollout(r) {
   });
 }
 
-/** Whether a device is one of those that are chosen. */
-function wanted(d, text) {
-  const chosen = filter === 'total' || (filter === 'online' && d.online) || d.status === filter || (filter === 'current' && d.status === 'unmanaged');
-  return chosen && (!text || [d.name, d.label, d.why, d.version, d.state, ...Object.entries(d.labels).map(([k, v]) => `${k}=${v}`)].join('\n').toLowerCase().includes(text));
-}
-
-function showDevices() {
-  const text = find('search').value.trim().toLowerCase();
-  const {by} = COLUMNS.find((c) => c.word === find('sort').value) ?? COLUMNS[0];
-  const list = devices.filter((d) => wanted(d, text)).sort((a, b) => {
-    const [x, y] = [by(a), by(b)];
-    return x < y ? -1 : x > y ? 1 : a.name.localeCompare(b.name);
-  });
-  draw('devices', [list.slice(0, rows), list.length, devices.length], () => {
+function showDevices({devices: list, found}) {
+  const all = overview.devices.total;
+  draw('devices', [list, found, all], () => {
     const focused = document.activeElement?.closest('tr')?.dataset.device;
-    find('rows').replaceChildren(...list.slice(0, rows).map((d) => row(language, d, openDetail)));
+    find('rows').replaceChildren(...list.map((d) => row(language, d, openDetail)));
     if (focused) find('rows').querySelector(`[data-device="${CSS.escape(focused)}"] .link`)?.focus();
-    find('shown').textContent = language.say('shown', {n: list.length, all: devices.length});
-    find('empty').textContent = list.length ? '' : language.say(devices.length ? 'none' : 'noDevices');
-    find('more').hidden = list.length <= rows;
-    find('more').textContent = language.say('more', {n: Math.min(PAGE, list.length - rows)});
+    find('shown').textContent = language.say('shown', {n: found, all});
+    find('empty').textContent = found ? '' : language.say(all ? 'none' : 'noDevices');
+    find('more').hidden = found <= list.length;
+    find('more').textContent = language.say('more', {n: Math.min(PAGE, found - list.length)});
   });
 }
 
@@ -204,8 +209,8 @@ async function turn(event) {
 }
 
 function introduce() {
-  find('sort').replaceChildren(...COLUMNS.filter((c) => c.by).map((c) => new Option(language.say(c.word), c.word)));
-  find('head').replaceChildren(...COLUMNS.map((c) => make('th', {scope: 'col', textContent: language.say(c.word)})));
+  find('sort').replaceChildren(...COLUMNS.slice(0, -1).map((word) => new Option(language.say(word), word)));
+  find('head').replaceChildren(...COLUMNS.map((word) => make('th', {scope: 'col', textContent: language.say(word)})));
   find('search').placeholder = language.say('search');
 }
 
@@ -217,9 +222,12 @@ find('logout').addEventListener('click', async () => {
   }
   door.close('left');
 });
-find('search').addEventListener('input', () => { rows = PAGE; showDevices(); });
-find('sort').addEventListener('change', showDevices);
-find('more').addEventListener('click', () => { rows += PAGE; showDevices(); });
+find('search').addEventListener('input', () => {
+  clearTimeout(typing);
+  typing = setTimeout(choose, TYPING);
+});
+find('sort').addEventListener('change', choose);
+find('more').addEventListener('click', () => { rows += PAGE; look(); });
 find('turn').addEventListener('click', askTurn);
 find('ask-form').addEventListener('submit', turn);
 find('no').addEventListener('click', () => find('ask').close());
