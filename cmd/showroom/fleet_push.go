@@ -386,7 +386,7 @@ func (f *fleetCommand) printDryRun(c *cobra.Command, d service.DryRun) error {
 			name := fmt.Sprintf("%s\t%d", printable(v.Name), v.Wave)
 			switch {
 			case v.Problem != "":
-				fmt.Fprintf(w, "%s\twould be refused: %s\t\t\n", name, printable(v.Problem))
+				fmt.Fprintf(w, "%s\twould be refused: %s\n", name, printable(v.Problem))
 			case !v.Known:
 				fmt.Fprintf(w, "%s\t-\tit has not told what it runs\t\n", name)
 			case len(v.Changes) == 0:

@@ -20,10 +20,14 @@ func (b Bundle) Over(base configs.Config, secretsDir string) (configs.Config, co
 	return b.layer(base, secretsDir, false)
 }
 
-// OverTold is Over for what a board has told of its own configuration.
+// OverTold is Over for what a board has told of its own configuration, within the
+// ceilings that it shows: what the board would say, as far as others can know.
 func (b Bundle) OverTold(base configs.Config, secretsDir string) (configs.Config, error) {
-	cfg, _, err := b.layer(base, secretsDir, true)
-	return cfg, err
+	cfg, lines, err := b.layer(base, secretsDir, true)
+	if err != nil {
+		return cfg, err
+	}
+	return cfg, ceilingsTold(base).Check(b.Name(), cfg, lines)
 }
 
 func (b Bundle) layer(base configs.Config, secretsDir string, told bool) (configs.Config, configs.Lines, error) {
@@ -106,6 +110,18 @@ func CeilingsOf(own configs.Config, origins []string, recipient string) Ceilings
 		c.Recipients = append(c.Recipients, recipient)
 	}
 	return c
+}
+
+// ceilingsTold are those of a board whose enrolment is known by what it made of the
+// configuration only: a board's own file has seldom taken the place of all of it.
+func ceilingsTold(base configs.Config) Ceilings {
+	var origins []string
+	for _, address := range append([]string{base.Uplink.WHIPURL, base.Upload.URL, base.Calls.EventsURL}, base.Uplink.TrustedOrigins...) {
+		if address != "" {
+			origins = append(origins, originOf(address))
+		}
+	}
+	return CeilingsOf(base, origins, "")
 }
 
 // Check refuses a configuration that asks for more, by the lines of the bundle that

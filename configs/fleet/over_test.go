@@ -133,6 +133,28 @@ func TestCeilings(t *testing.T) {
 	}
 }
 
+// A manager's dry run says what the board would, of what it has told.
+func TestCeilingsTold(t *testing.T) {
+	base := configs.Default()
+	base.Fleet.MaxBitRate, base.Video.MaxBitRate = 2_000_000, 1_500_000
+	base.Uplink.WHIPURL, base.Upload.URL = "https://whip.example/anna", "https://cloud.example/files/"
+	base.Uplink.TrustedOrigins = []string{"https://other.example"}
+	for text, want := range map[string]string{
+		"video: {max_bitrate: 2M}":                                                               "",
+		"video: {max_bitrate: 2.1M}":                                                             "fleet.max_bitrate: 2M",
+		"uplink: {whip_url: 'https://cloud.example/whip/anna'}":                                  "",
+		"calls: {events_url: 'https://other.example/events'}":                                    "",
+		"uplink: {whip_url: 'https://evil.example/whip/anna'}":                                   "not an origin of this board's enrolment",
+		"uplink: {trusted_origins: ['https://evil.example']}":                                    "not an origin",
+		"upload: {url: ''}\nuplink: {trusted_origins: [], whip_url: 'https://whip.example/ben'}": "",
+	} {
+		_, err := testBundle(func(b *Bundle) { b.Configuration = text + "\n" }).OverTold(base, "/secrets")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
 // FuzzOver: whatever a manager signs, what is the board's own stays as it is, and what
 // passes is a valid configuration within the ceilings.
 func FuzzOver(f *testing.F) {
