@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,16 +28,6 @@ type Server struct {
 	cmd    *exec.Cmd
 	ended  chan error
 	output *tail
-}
-
-// Address is one on loopback that is free just now.
-func Address() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // Start runs a showroom on a fleet's directory, and returns once it listens.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 	service "github.com/bril-edge/bril/cmd/internal/showroom/fleet"
 	"github.com/bril-edge/bril/cmd/internal/showroom/fleet/manager"
 	"github.com/bril-edge/bril/configs/fleet"
@@ -53,9 +54,7 @@ func begin(t *testing.T, boards int, how Behaviour) *day {
 		t.Fatal(err)
 	}
 	d := &day{T: t, fleet: f}
-	if d.listen, err = Address(); err != nil {
-		t.Fatal(err)
-	}
+	d.listen = porttest.Address(t) // which no board's connection has when the server starts again
 	d.start()
 	how.FleetName = "fleet"
 	d.crowd = NewCrowd(f, d.server.URL, how)

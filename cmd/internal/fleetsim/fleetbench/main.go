@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bril-edge/bril/cmd/internal/fleetsim"
+	"github.com/bril-edge/bril/cmd/internal/porttest"
 	"github.com/bril-edge/bril/cmd/internal/showroom"
 	service "github.com/bril-edge/bril/cmd/internal/showroom/fleet"
 	"github.com/bril-edge/bril/cmd/internal/showroom/fleet/manager"
@@ -66,11 +67,13 @@ type bench struct {
 	devices int
 	how     fleetsim.Behaviour
 	binary  string
+	start   func() (*fleetsim.Server, error)
+	server  *fleetsim.Server // that runs
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-func (b bench) run(ctx context.Context) (r result, err error) {
+func (b *bench) run(ctx context.Context) (r result, err error) {
 	dir, err := os.MkdirTemp("", "fleetbench-")
 	if err != nil {
 		return r, err
@@ -83,16 +86,16 @@ func (b bench) run(ctx context.Context) (r result, err error) {
 		return r, err
 	}
 	say("enrolled %d boards in %.1f s, in the server's files, each by a token and a request of its own", b.devices, time.Since(begun).Seconds())
-	listen, err := fleetsim.Address()
+	listen, err := porttest.Find() // which no board's connection has when the server starts again
 	if err != nil {
 		return r, err
 	}
-	server, err := fleetsim.Start(ctx, b.binary, listen, f)
-	if err != nil {
+	b.start = func() (*fleetsim.Server, error) { return fleetsim.Start(ctx, b.binary, listen, f) }
+	if b.server, err = b.start(); err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, server.Stop(syscall.SIGTERM)) }()
-	return b.measure(ctx, f, server)
+	defer func() { err = errors.Join(err, b.server.Stop(syscall.SIGTERM)) }()
+	return b.measure(ctx, f)
 }
 
 // progress prints now and then how far something is.
@@ -106,9 +109,10 @@ func progress(what string) func(done, of int) {
 	}
 }
 
-// measure connects the crowd, pushes, and waits for what comes of it.
-func (b bench) measure(ctx context.Context, f *fleetsim.Fleet, server *fleetsim.Server) (r result, err error) {
-	crowd := fleetsim.NewCrowd(f, server.URL, b.how)
+// measure connects the crowd, pushes, waits for what comes of it, and has the server
+// crash.
+func (b *bench) measure(ctx context.Context, f *fleetsim.Fleet) (r result, err error) {
+	crowd := fleetsim.NewCrowd(f, b.server.URL, b.how)
 	on, off := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -120,9 +124,9 @@ func (b bench) measure(ctx context.Context, f *fleetsim.Fleet, server *fleetsim.
 		<-done
 	}()
 	if err := b.connect(ctx, crowd); err != nil {
-		return r, fmt.Errorf("%w\n%s", err, server.Said())
+		return r, fmt.Errorf("%w\n%s", err, b.server.Said())
 	}
-	client, err := manager.New(manager.Config{Server: server.URL, Token: f.Token, Roots: f.Roots})
+	client, err := manager.New(manager.Config{Server: b.server.URL, Token: f.Token, Roots: f.Roots})
 	if err != nil {
 		return r, err
 	}
@@ -142,7 +146,7 @@ func (b bench) measure(ctx context.Context, f *fleetsim.Fleet, server *fleetsim.
 	if !at.IsZero() {
 		r.ConfirmedS = seconds(at.Sub(pushed))
 	}
-	peak, cpu, err := server.Usage()
+	peak, cpu, err := b.server.Usage()
 	if err != nil {
 		return r, err
 	}
@@ -153,7 +157,7 @@ func (b bench) measure(ctx context.Context, f *fleetsim.Fleet, server *fleetsim.
 	}
 	say("the service says: %d devices, %d online, %d current, %d waiting, %d failed; its processor time %.1f s, its peak %.0f MiB",
 		o.Devices.Total, o.Devices.Online, o.Devices.Current, o.Devices.Waiting, o.Devices.Failed, cpu.Seconds(), peak)
-	return r, nil
+	return r, b.storm(ctx, crowd, client)
 }
 
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
@@ -200,7 +204,9 @@ func (b bench) await(ctx context.Context, crowd *fleetsim.Crowd, pushed time.Tim
 			reachable = crowd.Reachable(pushed)
 		}
 		n, at := crowd.Confirmed(reachable, share)
-		tell(n, len(reachable))
+		if n < len(reachable) {
+			tell(n, len(reachable))
+		}
 		for i, part := range []float64{0.5, 0.9, 0.99} {
 			if !halves[i] && n > 0 && float64(n) >= part*float64(len(reachable)) {
 				halves[i] = true
