@@ -121,7 +121,9 @@ func newConfigSchema() *cobra.Command {
 	return &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of the configuration", Args: arguments(),
 		Long: `schema prints the JSON Schema of the configuration file, by which editors complete
-and check it. It is JSON with and without --json.
+and check it. It is JSON with and without --json. The package has it as
+/usr/share/bril/bril.schema.json, and every endpoint at /api/bril.schema.json; a
+first line as in the reference tells editors where it is.
 
 ` + ExitCodes,
 		Example: "  bril config schema > bril.schema.json",

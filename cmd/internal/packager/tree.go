@@ -63,6 +63,9 @@ func (t tree) documents() error {
 			return err
 		}
 	}
+	if err := t.copy("share/bril/bril.schema.json", "configs/bril.schema.json"); err != nil { // the reference names it
+		return err
+	}
 	pages, err := filepath.Glob("cmd/bril/doc/*.md")
 	if err != nil {
 		return err

@@ -58,6 +58,7 @@ func (u *userland) layout() {
 		{"/usr/share", "root", "root", 0o755},
 		{"/usr/share/doc/bril", "root", "root", 0o755},
 		{"/usr/share/doc/bril/bril.yaml", "root", "root", 0o644},
+		{"/usr/share/bril/bril.schema.json", "root", "root", 0o644},
 		{"/usr/share/doc/bril/copyright", "root", "root", 0o644},
 		{"/usr/share/man/man1/bril.1.gz", "root", "root", 0o644},
 		{"/usr/share/man/man1/bril-run.1.gz", "root", "root", 0o644},

@@ -52,7 +52,9 @@ type contract struct {
 }
 
 func newContract() *contract {
-	openapi3filter.RegisterBodyDecoder("application/vnd.dsse.envelope+json", openapi3filter.JSONBodyDecoder)
+	for _, kind := range []string{"application/vnd.dsse.envelope+json", "application/schema+json"} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.JSONBodyDecoder)
+	}
 	doc, err := openapi3.NewLoader().LoadFromData(openAPIText)
 	if err != nil {
 		panic(err)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bril-edge/bril/configs"
 )
 
 // What is over stays over, and says so.
@@ -107,6 +109,10 @@ func TestOpenAPIIsServed(t *testing.T) {
 	answer, text := request(t, "GET", url+"/api/openapi.yaml", "")
 	if answer.StatusCode != http.StatusOK || text != string(openAPIText) {
 		t.Errorf("%s, %d bytes", answer.Status, len(text))
+	}
+	answer, text = request(t, "GET", url+"/api/bril.schema.json", "")
+	if answer.StatusCode != http.StatusOK || text != configs.JSONSchema() {
+		t.Errorf("the schema: %s, %d bytes", answer.Status, len(text))
 	}
 }
 

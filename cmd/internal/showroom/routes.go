@@ -40,6 +40,7 @@ func (s *Server) register(add func(pattern string, h handler)) {
 	s.registerDevices(add)
 	s.registerFleet(add)
 	add("GET /api/openapi.yaml", openAPI)
+	add("GET /api/bril.schema.json", configurationSchema)
 	add("GET /.well-known/bril", s.wellKnown)
 	add("GET /healthz", health)
 	add("GET /assets/{file}", web.ServeAsset)
