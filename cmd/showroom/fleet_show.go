@@ -176,7 +176,7 @@ func printDevice(w io.Writer, d service.DeviceDetail) {
 	if a := d.Attempted; a != nil {
 		row("attempted", "bundle %d, %s at %s", a.Serial, a.Phase, a.At.Local().Format(time.DateTime))
 		if a.Error != "" {
-			row("error", "%s: %s", a.Element, a.Error)
+			row("error", "%s", a.Cause())
 		}
 		if a.Hint != "" {
 			row("hint", "%s", a.Hint)
@@ -403,7 +403,11 @@ the one before in its own. It fails where one does not fit.
 			all.Entries = append([]service.Entry{}, all.Entries...)
 			if err := f.print(c, all, func(w io.Writer) {
 				for _, e := range all.Entries {
-					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Seq, e.At.Local().Format("2006-01-02 15:04:05"), printable(e.Who), printable(e.Action), short(e.Object, 40), printable(e.Reason))
+					what := e.Action + " " + e.Object
+					if e.Reason != "" {
+						what += ": " + e.Reason
+					}
+					fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", e.Seq, e.At.Local().Format(time.DateTime), printable(e.Who), printable(what))
 				}
 			}); err != nil {
 				return err

@@ -5,6 +5,7 @@
 package fleet
 
 import (
+	"strings"
 	"time"
 )
 
@@ -82,6 +83,14 @@ type Attempt struct {
 	Waits   string    `json:"waits,omitempty"` // of Staged: for what, such as "live"
 	Log     []string  `json:"log,omitempty"`   // the last lines before it failed
 	At      time.Time `json:"at"`              // of the newest phase
+}
+
+// Cause is what failed and its error, which of a key names it already.
+func (a Attempt) Cause() string {
+	if strings.Contains(a.Error, a.Element+": ") {
+		return a.Error
+	}
+	return a.Element + ": " + a.Error
 }
 
 // Running is the configuration in effect.

@@ -256,3 +256,16 @@ func TestReadState(t *testing.T) {
 		t.Errorf("a newer one: %v", err)
 	}
 }
+
+// What failed is named once: the error of a key begins with its line and its name.
+func TestCause(t *testing.T) {
+	for want, a := range map[string]Attempt{
+		"whip: 404 Not Found":                                 {Element: "whip", Error: "404 Not Found"},
+		"bundle 3:2: video.gop: 1ms is outside 1s to 60s":     {Element: "video.gop", Error: "bundle 3:2: video.gop: 1ms is outside 1s to 60s"},
+		"camera: open /dev/video9: no such file or directory": {Element: "camera", Error: "open /dev/video9: no such file or directory"},
+	} {
+		if got := a.Cause(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

@@ -114,7 +114,7 @@ func (a *Adoption) check(c *candidate) error {
 		return err
 	}
 	if failed := a.state.Quarantined(b.Content()); failed != nil && !b.Retry {
-		return fleet.Refusal{Of: "quarantine", Err: fmt.Errorf("bundle %d has what failed as bundle %d: %s: %s", b.Serial, failed.Serial, failed.Element, failed.Error),
+		return fleet.Refusal{Of: "quarantine", Err: fmt.Errorf("bundle %d has what failed as bundle %d: %s", b.Serial, failed.Serial, failed.Cause()),
 			Text: "showroom fleet push --retry has it tried again"}
 	}
 	return nil

@@ -252,7 +252,7 @@ func (a *Agent) showFleet(s *control.Status) {
 	if at := r.Attempted; at != nil {
 		f.Attempt = at
 		if at.Phase == fleet.Refused || at.Phase == fleet.Returned {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("the fleet's bundle %d is %s: %s: %s", at.Serial, at.Phase, at.Element, at.Error))
+			s.Warnings = append(s.Warnings, fmt.Sprintf("the fleet's bundle %d is %s: %s", at.Serial, at.Phase, at.Cause()))
 		}
 	}
 	s.Warnings = append(s.Warnings, r.Problems...)

@@ -98,7 +98,7 @@ func writeHistory(out io.Writer, v control.FleetView) error {
 	line := func(a fleet.Attempt) {
 		why := a.Waits
 		if a.Error != "" {
-			why = fmt.Sprintf("%s, %s: %s", a.During, a.Element, a.Error)
+			why = fmt.Sprintf("%s, %s", a.During, a.Cause())
 		}
 		fmt.Fprintf(w, "%s\tbundle %d\t%s\t%s\n", a.At.Local().Format(time.DateTime), a.Serial, a.Phase, printable(why))
 	}

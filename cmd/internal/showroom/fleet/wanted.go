@@ -118,7 +118,7 @@ func (s *Service) status(d *device, b *bundle) (word, why string) {
 
 // failure says what became of a bundle that failed.
 func failure(a *fleet.Attempt) string {
-	return fmt.Sprintf("%s in %s, %s: %s", a.Phase, a.During, a.Element, a.Error)
+	return fmt.Sprintf("%s in %s, %s", a.Phase, a.During, a.Cause())
 }
 
 // show is a device as it is told.
