@@ -69,6 +69,8 @@ const (
 	Confirmed Phase = "confirmed"
 	Refused   Phase = "refused"  // before it ran
 	Returned  Phase = "returned" // after it ran: the last known good runs again
+	// Superseded is in the history alone: a newer one came while it waited.
+	Superseded Phase = "superseded"
 )
 
 // Attempt is what became of the newest bundle that a board was offered.

@@ -218,6 +218,9 @@ func (s State) stage(e Stage) State {
 	} else if s.Quarantined(e.Kept.Content) != nil {
 		return s // who calls has refused it; this is the last door
 	}
+	if was := s.Staged; was != nil && was.Serial != e.Kept.Serial {
+		s.History = newest(s.History, Attempt{Serial: was.Serial, Content: was.Content, Phase: Superseded, At: e.At}, maxHistory)
+	}
 	k := e.Kept
 	k.Since = e.At
 	s.Staged = &k

@@ -81,6 +81,17 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// What waited and never ran is in the history, once.
+func TestSupersededIsKept(t *testing.T) {
+	two, three := keptOf(2), keptOf(3)
+	s := run(State{}, Stage{Kept: two, At: noon})
+	s = run(s, Stage{Kept: two, At: noon})
+	s = run(s, Stage{Kept: three, At: noon})
+	if len(s.History) != 1 || s.History[0].Serial != 2 || s.History[0].Content != two.Content || s.History[0].Phase != Superseded {
+		t.Errorf("%+v", s.History)
+	}
+}
+
 func TestQuarantine(t *testing.T) {
 	s := run(State{}, Stage{Kept: keptOf(2), At: noon}, Apply{noon}, Start{At: noon}, Fail{Element: "encoder", At: noon})
 	if at := s.Quarantined(keptOf(2).Content); at == nil || at.Element != "encoder" {

@@ -65,6 +65,8 @@ type Adoption struct {
 	cfg   Config
 	files *files
 	wake  chan struct{} // holds a value once there is something to look at
+	// asking holds a value while the board is asked what it can do.
+	asking chan struct{}
 
 	mu        sync.Mutex // unlock releases it, and tells
 	state     fleet.State
@@ -110,7 +112,7 @@ func Open(cfg Config) (*Adoption, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adoption{cfg: cfg, files: f, wake: make(chan struct{}, 1), seen: map[string]time.Time{}}
+	a := &Adoption{cfg: cfg, files: f, wake: make(chan struct{}, 1), asking: make(chan struct{}, 1), seen: map[string]time.Time{}}
 	a.load()
 	return a, nil
 }

@@ -131,6 +131,39 @@ func TestPanicWhileTried(t *testing.T) {
 	})
 }
 
+// A dry run that hangs in a driver is waited for, not for ever, and not asked again
+// meanwhile; what is newer has its turn as soon as the driver has let go.
+func TestDryRunHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGlasses(t)
+		defer g.live()()
+		var asked atomic.Int32
+		lets := make(chan struct{})
+		g.dryRuns(func(configs.Config) error {
+			if asked.Add(1) == 1 {
+				<-lets
+			}
+			return nil
+		})
+		g.offerBundle(bundle(1))
+		time.Sleep(dryRunTime + time.Second)
+		if at := g.now().Report().Attempted; at.Phase != fleet.DryRun || !strings.Contains(at.Waits, "has not said within 15s") {
+			t.Errorf("%+v", at)
+		}
+		g.offerBundle(bundle(2))
+		time.Sleep(2 * againAfter)
+		if n := asked.Load(); n != 1 {
+			t.Errorf("it was asked %d times while it hung", n)
+		}
+		if at := g.now().Report().Attempted; at.Serial != 2 || !strings.Contains(at.Waits, "an earlier dry run") {
+			t.Errorf("%+v", at)
+		}
+		close(lets)
+		time.Sleep(againAfter + time.Second)
+		g.want(2, 2, fleet.Confirmed)
+	})
+}
+
 // What proves nothing has 45 s, in which nothing else was under way.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -136,22 +136,57 @@ var errDisk = errors.New("it cannot be kept")
 // try says in which phase a candidate fails, and why. A panic is such a failure: nobody
 // counts the starts before probation, and the service offers it again at each.
 func (a *Adoption) try(ctx context.Context, board Board, c *candidate) (during fleet.Phase, err error) {
-	during = fleet.Schema
-	defer func() {
-		if p := recover(); p != nil {
-			a.cfg.Log.Error("a panic, while a configuration was tried", "bundle", c.bundle.Serial, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	cfg, err := board.Configure(c.bundle, a.files.secretsDir(c.bundle.Content()))
+	var cfg configs.Config
+	err = a.survive(func() (err error) {
+		cfg, err = board.Configure(c.bundle, a.files.secretsDir(c.bundle.Content()))
+		return err
+	})
 	if err != nil {
-		return during, err
+		return fleet.Schema, err
 	}
 	during = fleet.DryRun
 	if err := a.writeBundle(c); err != nil { // the dry run reads its secrets
 		return during, fmt.Errorf("%w: %w", errDisk, err)
 	}
-	return during, board.DryRun(ctx, cfg)
+	return during, a.dryRun(ctx, board, cfg)
+}
+
+// dryRunTime is how long the board has to say what it can do.
+const dryRunTime = 15 * time.Second
+
+// dryRun asks the board, which may hang in a driver: that is no reason to refuse a
+// configuration for good, and none to take no other. The driver is not asked again
+// before it has let go.
+func (a *Adoption) dryRun(ctx context.Context, board Board, cfg configs.Config) error {
+	select {
+	case a.asking <- struct{}{}:
+	default:
+		return fmt.Errorf("the board has not answered an earlier dry run: %w", ErrNotNow)
+	}
+	own, cancel := context.WithTimeout(ctx, dryRunTime)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() {
+		defer func() { <-a.asking }()
+		answered <- a.survive(func() error { return board.DryRun(own, cfg) })
+	}()
+	select {
+	case err := <-answered:
+		return err
+	case <-own.Done():
+		return fmt.Errorf("the board has not said within %v whether it can do that: %w", dryRunTime, ErrNotNow)
+	}
+}
+
+// survive turns a panic into an error.
+func (a *Adoption) survive(what func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.cfg.Log.Error("a panic, while a configuration was tried", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return what()
 }
 
 // writeBundle holds the lock, so that nothing is swept meanwhile.
