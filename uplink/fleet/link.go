@@ -85,6 +85,7 @@ type Status struct {
 	Since     time.Time // of the connection, or of the trouble
 	Trouble   error     // why there is none; nil while nothing failed
 	Refused   int       // offers that were none of a fleet's configuration
+	PutOff    int       // tries that the service has told to come again later
 }
 
 // Link is the line. Its methods may be called concurrently.
@@ -250,6 +251,9 @@ func (l *Link) lost(err error) {
 		l.status.Since = time.Now()
 	}
 	l.status.Connected, l.status.Trouble = false, err
+	if origin.RetryAfter(err) > 0 {
+		l.status.PutOff++
+	}
 	l.mu.Unlock()
 	if news {
 		l.cfg.Log.Info("the fleet's service is not reached", "error", err)

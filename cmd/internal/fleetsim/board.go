@@ -45,6 +45,7 @@ type Board struct {
 	report  fleet.Report
 	bundle  fleet.Bundle // that was offered last
 	applied map[uint64]int
+	putOff  int // in earlier runs
 	timer   *time.Timer
 }
 
@@ -85,6 +86,7 @@ func (b *Board) Run(ctx context.Context) error {
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()
+		b.putOff += link.Status().PutOff
 		b.link = nil
 		b.mu.Unlock()
 	}()
@@ -92,11 +94,28 @@ func (b *Board) Run(ctx context.Context) error {
 }
 
 // Connected says whether its line stands.
-func (b *Board) Connected() bool {
+func (b *Board) Connected() bool { return b.ConnectedSince(time.Time{}) }
+
+// ConnectedSince says whether its line stands, and was made after a moment.
+func (b *Board) ConnectedSince(moment time.Time) bool {
 	b.mu.Lock()
 	link := b.link
 	b.mu.Unlock()
-	return link != nil && link.Status().Connected
+	if link == nil {
+		return false
+	}
+	s := link.Status()
+	return s.Connected && s.Since.After(moment)
+}
+
+// PutOff is how often the service has told it to come again later.
+func (b *Board) PutOff() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.link == nil {
+		return b.putOff
+	}
+	return b.putOff + b.link.Status().PutOff
 }
 
 // Report is what the board tells.

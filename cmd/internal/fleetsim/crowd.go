@@ -118,6 +118,16 @@ func (c *Crowd) Look() (connected int) {
 	return connected
 }
 
+// Since counts the boards whose line stands, and was made after a moment.
+func (c *Crowd) Since(moment time.Time) (n int) {
+	for _, b := range c.On() {
+		if b.ConnectedSince(moment) {
+			n++
+		}
+	}
+	return n
+}
+
 // Reachable are the boards whose line stood at some look since a moment.
 func (c *Crowd) Reachable(since time.Time) map[string]bool {
 	c.mu.Lock()
