@@ -82,11 +82,10 @@ func (f *fleetCommand) labels() *cobra.Command {
 	c := f.remote(&cobra.Command{
 		Use: "label NAME KEY=VALUE… KEY-…", Short: "Set and remove labels of a device",
 		Long: `label sets labels of a device, by which bundles are meant for some of the
-glasses, and with KEY- removes one. The device hears of them when it next asks
-for what is new, within a day: a bundle for labels that it does not know yet
-is refused. Until then showroom fleet push --device NAME reaches it. A device
-that gets the label of an old bundle is to run that bundle, where it is the
-newest that is for it.
+glasses, and with KEY- removes one. The device takes them up when nothing is
+under way: at once where it is online, else when it comes; a bundle for labels
+that it does not know yet waits for that. A device that gets the label of an
+old bundle is to run that bundle, where it is the newest that is for it.
 ` + exitCodes,
 		Example: `  showroom fleet label anna showroom=ghent pair=2 --reason "moved"
   showroom fleet label anna pair- --reason "there is one pair"`,
@@ -121,7 +120,9 @@ newest that is for it.
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.ErrOrStderr(), "showroom: %s hears of it within a day: until then push --device %s reaches it, and push --label does not\n", printable(now.Name), printable(now.Name))
+			if !now.Online {
+				fmt.Fprintf(c.ErrOrStderr(), "showroom: %s is offline, and hears of it when it comes\n", printable(now.Name))
+			}
 			if now.Wanted != d.Wanted {
 				fmt.Fprintf(c.ErrOrStderr(), "showroom: warning: by its labels %s is to run bundle %s from now on, and was to run %s\n", printable(now.Name), serial(now.Wanted), serial(d.Wanted))
 			}

@@ -35,7 +35,7 @@ func (a Audience) Includes(m Member) bool {
 func (b Bundle) Check(now time.Time, m Member, floor uint64) error {
 	switch {
 	case !b.Audience.Includes(m):
-		return Refusal{"audience", fmt.Errorf("bundle %d is %w: %v, and this board is %v", b.Serial, ErrAudience, b.Audience, m), "a board hears of a new label within a day: push again then, or now with --device NAME"}
+		return Refusal{"audience", fmt.Errorf("bundle %d is %w: %v, and this board is %v", b.Serial, ErrAudience, b.Audience, m), "a board that is online hears of a new label at once, another one when it comes: showroom fleet status"}
 	case b.Serial < floor:
 		return Refusal{"serial", fmt.Errorf("bundle %d is %w: %d", b.Serial, ErrOld, floor), "showroom fleet rollback signs old content under a new serial"}
 	case b.Serial == floor:

@@ -104,15 +104,17 @@ type Running struct {
 
 // Report is what a board tells its fleet, whenever something of it changes.
 type Report struct {
-	SchemaVersion int      `json:"schema_version"`
-	Floor         uint64   `json:"floor"`
-	Running       Running  `json:"running"`
-	Attempted     *Attempt `json:"attempted,omitempty"` // nil before the first
-	State         string   `json:"state"`               // of the session: ready, live, …
-	Version       string   `json:"version"`
-	Battery       *int     `json:"battery,omitempty"` // in percent
-	Charging      bool     `json:"charging,omitempty"`
-	Problems      []string `json:"problems,omitempty"` // component: message
+	SchemaVersion int    `json:"schema_version"`
+	Floor         uint64 `json:"floor"`
+	// Labels are those that the board knows of itself; nil where it does not tell.
+	Labels    map[string]string `json:"labels"`
+	Running   Running           `json:"running"`
+	Attempted *Attempt          `json:"attempted,omitempty"` // nil before the first
+	State     string            `json:"state"`               // of the session: ready, live, …
+	Version   string            `json:"version"`
+	Battery   *int              `json:"battery,omitempty"` // in percent
+	Charging  bool              `json:"charging,omitempty"`
+	Problems  []string          `json:"problems,omitempty"` // component: message
 	// Telemetry is one of the telemetry's snapshots, as JSON; nil while it is off.
 	Telemetry []byte `json:"telemetry,omitempty"`
 }

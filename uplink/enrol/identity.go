@@ -158,11 +158,12 @@ func (i *Identity) Origin() *origin.Identity {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return &origin.Identity{Origins: i.doc.Origins(), Roots: i.roots, Certificate: i.Certificate, Doubted: i.doubt}
+	return &origin.Identity{Origins: i.doc.Origins(), Roots: i.roots, Certificate: i.Certificate, Doubted: i.Doubt}
 }
 
-// doubt has Run ask whether the board is still who it was.
-func (i *Identity) doubt() {
+// Doubt has Run ask whether the board is still who it was: at once, or 10 s after it was
+// asked last.
+func (i *Identity) Doubt() {
 	select {
 	case i.doubted <- struct{}{}:
 	default:

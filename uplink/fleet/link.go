@@ -62,6 +62,9 @@ type Config struct {
 	Restarts string
 	// Support sends a support bundle to where the enrolment says.
 	Support func(ctx context.Context) error
+	// Enrolment has it asked soon whether the enrolment says something new, such as other
+	// labels; how often, is up to who asks. It returns at once.
+	Enrolment func()
 
 	Heartbeat time.Duration // default 30 s
 	Fetch     time.Duration // between two fetches while the line stands; default 1 h
@@ -148,6 +151,9 @@ func (c Config) filled() Config {
 	}
 	if c.Effective == nil {
 		c.Effective = func() ([]byte, []byte) { return nil, nil }
+	}
+	if c.Enrolment == nil {
+		c.Enrolment = func() {}
 	}
 	if c.Health == nil {
 		c.Health = func() Health { return Health{Healthy: true} }

@@ -311,3 +311,21 @@ func TestLinkTellsEverythingNotAllTheTime(t *testing.T) {
 		t.Errorf("told everything %d times", h.Full)
 	}
 }
+
+// A word that the enrolment has something new is passed on, and nothing else of it.
+func TestLinkHearsOfTheEnrolment(t *testing.T) {
+	noneLeft(t)
+	s := fleettest.New(t)
+	b := &board{}
+	cfg := b.config(t, s)
+	asked := make(chan struct{}, 2)
+	cfg.Enrolment = func() { asked <- struct{}{} }
+	stop := b.start(t, cfg)
+	defer stop()
+	b.stands(t, s)
+	s.Send(&protobufs.ServerToAgent{CustomMessage: &protobufs.CustomMessage{Capability: fleet.Capability, Type: fleet.TypeEnrolment, Data: []byte(`{"labels":{"site":"elsewhere"}}`)}})
+	<-asked
+	if n := b.Status().Refused; n != 0 {
+		t.Errorf("%d refused", n)
+	}
+}

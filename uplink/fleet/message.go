@@ -23,6 +23,9 @@ const (
 	Capability  = "org.bril.fleet"
 	TypeReport  = "report"
 	TypeSupport = "support"
+	// TypeEnrolment says that the enrolment has something new. What, the board asks the
+	// endpoint itself: nothing that comes over the line is believed.
+	TypeEnrolment = "enrolment"
 	// BundleFile names the envelope in a remote configuration.
 	BundleFile = "bundle.dsse"
 	// BundleType is its content type.
@@ -180,13 +183,16 @@ func (c *connection) command(command *protobufs.ServerToAgentCommand) {
 }
 
 func (c *connection) custom(m *protobufs.CustomMessage) {
-	if m.GetCapability() != Capability || m.GetType() != TypeSupport || c.cfg.Support == nil {
+	switch {
+	case m.GetCapability() == Capability && m.GetType() == TypeEnrolment:
+		c.cfg.Enrolment()
+	case m.GetCapability() == Capability && m.GetType() == TypeSupport && c.cfg.Support != nil:
+		select {
+		case c.support <- struct{}{}:
+		default: // one is on its way
+		}
+	default:
 		c.refuse("a message", "of this kind there is none: "+origin.Clean(m.GetCapability()+" "+m.GetType()))
-		return
-	}
-	select {
-	case c.support <- struct{}{}:
-	default: // one is on its way
 	}
 }
 

@@ -90,6 +90,7 @@ func FuzzHear(f *testing.F) {
 		{Flags: 1, Command: &protobufs.ServerToAgentCommand{}},
 		{RemoteConfig: &protobufs.AgentRemoteConfig{Config: &protobufs.AgentConfigMap{ConfigMap: map[string]*protobufs.AgentConfigFile{BundleFile: {Body: []byte("{}")}}}}},
 		{CustomMessage: &protobufs.CustomMessage{Capability: Capability, Type: TypeSupport}},
+		{CustomMessage: &protobufs.CustomMessage{Capability: Capability, Type: TypeEnrolment}},
 		{ErrorResponse: &protobufs.ServerErrorResponse{ErrorMessage: "\x1b[2J", Details: &protobufs.ServerErrorResponse_RetryInfo{RetryInfo: &protobufs.RetryInfo{RetryAfterNanoseconds: 1 << 63}}}},
 		{PackagesAvailable: &protobufs.PackagesAvailable{}, ConnectionSettings: &protobufs.ConnectionSettingsOffers{}, AgentIdentification: &protobufs.AgentIdentification{}},
 	} {

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -293,7 +294,8 @@ func (a *Adoption) broken(cause error, other string) error {
 func (a *Adoption) Report() fleet.Report {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r := fleet.Report{SchemaVersion: fleet.SchemaVersion, Floor: a.top(), Attempted: a.attempt()}
+	r := fleet.Report{SchemaVersion: fleet.SchemaVersion, Floor: a.top(), Labels: map[string]string{}, Attempted: a.attempt()}
+	maps.Copy(r.Labels, a.cfg.Member.Labels)
 	if k := a.running(); k != nil {
 		r.Running = fleet.Running{Serial: k.Serial, Content: k.Content, Since: k.Since}
 	}

@@ -55,7 +55,8 @@ func (a *Agent) openLine() *fleetline.Link {
 	cfg := fleetline.Config{
 		URL: d.FleetURL, Device: d.Device, Version: a.opts.Version, Model: serial.Read().Model, Client: client,
 		Offer: a.opts.Fleet.Adoption.Offer, Report: a.fleetReport, Effective: sync.OnceValues(a.effective), Health: a.fleetHealth,
-		Restart: a.fleetRestart, Restarts: configs.FleetPath(a.opts.StateDir) + "/restarts.json", Log: a.opts.Log,
+		Enrolment: a.identity.Doubt,
+		Restart:   a.fleetRestart, Restarts: configs.FleetPath(a.opts.StateDir) + "/restarts.json", Log: a.opts.Log,
 	}
 	if d.SupportURL != "" && d.Recipient != "" && a.opts.Fleet.Support != nil {
 		cfg.Support = func(ctx context.Context) error { return a.sendSupport(ctx, client, d.SupportURL, d.Recipient) }

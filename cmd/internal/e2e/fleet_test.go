@@ -136,6 +136,14 @@ func TestFleet(t *testing.T) {
 		t.Errorf("%d were applied", n)
 	}
 
+	// A label that the board has not heard of yet: a bundle for it waits for that, and is
+	// not refused.
+	if _, err := e.client.SetLabels(t.Context(), "anna", service.SetLabels{Labels: map[string]string{"site": "ghent"}, Reason: "moved"}); err != nil {
+		t.Fatal(err)
+	}
+	second = e.pushBundle(fleet.Bundle{Configuration: "video:\n  max_bitrate: 1.1M\n", Audience: fleet.Audience{Labels: map[string]string{"site": "ghent"}}})
+	e.until("confirmed by its label", time.Minute, ended(second.Serial, fleet.Confirmed))
+
 	bad := e.push("uplink:\n  whip_url: " + e.url("/nothing/here") + "\n")
 	begun := time.Now()
 	d = e.until("returned", time.Minute, ended(bad.Serial, fleet.Returned))

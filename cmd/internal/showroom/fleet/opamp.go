@@ -43,6 +43,7 @@ const (
 type line struct {
 	conn    types.Connection
 	offered uint64 // the serial that was offered over it
+	renews  bool   // the device was told to ask for its labels
 	told    bool   // the device has told everything
 }
 
@@ -164,7 +165,7 @@ func (s *Service) heard(id string, l *line, m *protobufs.AgentToServer) *protobu
 		answer.Flags = uint64(protobufs.ServerToAgentFlags_ServerToAgentFlags_ReportFullState)
 	}
 	l.told = true
-	answer.RemoteConfig = s.offer(d)
+	answer.RemoteConfig, answer.CustomMessage = s.offer(d), s.enrolment(d)
 	s.dirty[id] = true
 	s.poke()
 	return answer
@@ -222,13 +223,23 @@ func (s *Service) offer(d *device) *protobufs.AgentRemoteConfig {
 	if b == nil || d.line == nil || !d.line.told || d.line.offered == b.Serial || d.report.Running.Serial >= b.Serial {
 		return nil
 	}
-	if _, failed := d.ended(b.Serial); failed {
+	if _, failed := d.ended(b.Serial); failed || !b.Audience.Includes(s.told(d)) {
 		return nil
 	}
 	d.line.offered = b.Serial
 	return &protobufs.AgentRemoteConfig{ConfigHash: b.hash, Config: &protobufs.AgentConfigMap{ConfigMap: map[string]*protobufs.AgentConfigFile{
 		fleetline.BundleFile: {Body: b.envelope, ContentType: fleetline.BundleType},
 	}}}
+}
+
+// enrolment has a device ask for its labels, which it does by its own way; nil when it
+// knows them, or has been told. It would refuse a bundle for labels that it does not know.
+func (s *Service) enrolment(d *device) *protobufs.CustomMessage {
+	if d.line == nil || !d.line.told || d.line.renews || d.knows() {
+		return nil
+	}
+	d.line.renews = true
+	return &protobufs.CustomMessage{Capability: fleetline.Capability, Type: fleetline.TypeEnrolment}
 }
 
 // letter is a message for a device.
@@ -240,8 +251,8 @@ type letter struct {
 // offers are those that are due.
 func (s *Service) offers() (list []letter) {
 	for _, d := range s.devices {
-		if config := s.offer(d); config != nil {
-			list = append(list, letter{d.line, &protobufs.ServerToAgent{InstanceUid: instance(d.id), RemoteConfig: config}})
+		if config, word := s.offer(d), s.enrolment(d); config != nil || word != nil {
+			list = append(list, letter{d.line, &protobufs.ServerToAgent{InstanceUid: instance(d.id), RemoteConfig: config, CustomMessage: word}})
 		}
 	}
 	return list

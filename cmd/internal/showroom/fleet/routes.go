@@ -191,6 +191,9 @@ func (s *Service) setLabels(ctx context.Context, who string, r *http.Request) (a
 	if err := s.cfg.Records.SetFleetDevices(ctx, []records.FleetDevice{d.kept()}); err != nil {
 		return nil, err
 	}
+	if d.line != nil {
+		d.line.renews = false
+	}
 	s.poke()
 	return s.show(d), nil
 }

@@ -197,3 +197,51 @@ func TestStopsAndGoesOn(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// A bundle for labels that a device has not heard of waits until it has, and the device
+// is told to ask, once over a line for each change.
+func TestNewLabels(t *testing.T) {
+	o := newOffice(t)
+	anna := o.glasses("anna")
+	o.tells(anna, true, fleet.Report{State: "ready", Labels: map[string]string{}})
+	says := func() (offered, asks bool) {
+		o.service.mu.Lock()
+		defer o.service.mu.Unlock()
+		for _, l := range o.service.offers() {
+			offered, asks = l.message.RemoteConfig != nil, l.message.CustomMessage != nil
+		}
+		return offered, asks
+	}
+	label := func(value string) {
+		t.Helper()
+		if status := o.ask("PUT", "/api/fleet/devices/anna/labels", o.token, `{"labels":{"site":"`+value+`"},"reason":"moved"}`, nil); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	want := func(what string, wantOffered, wantAsks bool, why string) {
+		t.Helper()
+		if offered, asks := says(); offered != wantOffered || asks != wantAsks {
+			t.Errorf("%s: offered %v, asks %v", what, offered, asks)
+		}
+		var d DeviceDetail
+		if o.get("/api/fleet/devices/anna", &d); d.Why != why {
+			t.Errorf("%s: %s", what, d.Why)
+		}
+	}
+	o.service.devices[anna].line.told = true
+	label("ghent")
+	if _, err := o.pushBundle(fleet.Bundle{Audience: fleet.Audience{Fleet: "bril", Labels: map[string]string{"site": "ghent"}}, Serial: 1,
+		NotBefore: time.Now().Add(-time.Hour), Expires: time.Now().Add(time.Hour), Configuration: "video: {max_bitrate: 1M}\n"}, 100); err != nil {
+		t.Fatal(err)
+	}
+	const unheard = "has not heard of its labels yet"
+	want("a new label", false, true, unheard)
+	want("and again", false, false, unheard)
+	label("oslo")
+	label("ghent")
+	want("changed twice", false, true, unheard)
+	line := o.service.devices[anna].line
+	o.tells(anna, true, fleet.Report{State: "ready", Labels: map[string]string{"site": "ghent"}})
+	o.service.devices[anna].line = line // the same one
+	want("it has heard", true, false, "offered")
+}

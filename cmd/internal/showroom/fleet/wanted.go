@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/bril-edge/bril/configs/fleet"
@@ -22,6 +23,20 @@ func (d *device) ended(serial uint64) (confirmed, failed bool) {
 
 func (s *Service) member(d *device) fleet.Member {
 	return fleet.Member{Fleet: s.cfg.Fleet, Device: d.id, Labels: d.labels}
+}
+
+// knows says whether a device has heard of its labels.
+func (d *device) knows() bool {
+	return d.report.Labels == nil || maps.Equal(d.report.Labels, d.labels)
+}
+
+// told is a device as it knows itself.
+func (s *Service) told(d *device) fleet.Member {
+	m := s.member(d)
+	if !d.knows() {
+		m.Labels = d.report.Labels
+	}
+	return m
 }
 
 // reaches says whether a rollout has come to a device.
@@ -108,6 +123,8 @@ func (s *Service) status(d *device, b *bundle) (word, why string) {
 		return statusFailed, failure(a)
 	case d.line == nil:
 		return statusWaiting, "offline"
+	case !b.Audience.Includes(s.told(d)):
+		return statusWaiting, "has not heard of its labels yet"
 	case a == nil || a.Serial != b.Serial:
 		return statusWaiting, "offered"
 	case a.Waits != "":
