@@ -94,18 +94,21 @@ func (b *Board) Run(ctx context.Context) error {
 }
 
 // Connected says whether its line stands.
-func (b *Board) Connected() bool { return b.ConnectedSince(time.Time{}) }
+func (b *Board) Connected() bool { return !b.Since().IsZero() }
 
-// ConnectedSince says whether its line stands, and was made after a moment.
-func (b *Board) ConnectedSince(moment time.Time) bool {
+// Since is when its line was made; zero while there is none.
+func (b *Board) Since() time.Time {
 	b.mu.Lock()
 	link := b.link
 	b.mu.Unlock()
 	if link == nil {
-		return false
+		return time.Time{}
 	}
 	s := link.Status()
-	return s.Connected && s.Since.After(moment)
+	if !s.Connected {
+		return time.Time{}
+	}
+	return s.Since
 }
 
 // PutOff is how often the service has told it to come again later.

@@ -118,14 +118,28 @@ func (c *Crowd) Look() (connected int) {
 	return connected
 }
 
-// Since counts the boards whose line stands, and was made after a moment.
-func (c *Crowd) Since(moment time.Time) (n int) {
+// Since returns when those lines were made that stand and are newer than a moment, in
+// that order.
+func (c *Crowd) Since(moment time.Time) (made []time.Time) {
 	for _, b := range c.On() {
-		if b.ConnectedSince(moment) {
-			n++
+		if at := b.Since(); at.After(moment) {
+			made = append(made, at)
 		}
 	}
-	return n
+	sortTimes(made)
+	return made
+}
+
+// Busiest is how many of some moments, in their order, are within one second, at most.
+func Busiest(moments []time.Time) (most int) {
+	first := 0
+	for i, at := range moments {
+		for at.Sub(moments[first]) >= time.Second {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
 }
 
 // Reachable are the boards whose line stood at some look since a moment.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -59,6 +61,7 @@ func newGate(t *testing.T, f *Fleet, handshakes int) *gate {
 	}
 	config := &tls.Config{GetCertificate: authority.ServerCertificate, ClientAuth: tls.RequestClientCert, NextProtos: []string{"http/1.1"}}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(g.serve))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of boards that hang up
 	server.Listener.Close()
 	server.Listener = tls.NewListener(listener, config)
 	server.Start()
@@ -183,7 +186,7 @@ func TestStorm(t *testing.T) {
 	g.mu.Unlock()
 	lost := time.Now()
 	stop = g.start()
-	d.until("all are back", func() bool { return d.crowd.Since(lost) == boards })
+	d.until("all are back", func() bool { return len(d.crowd.Since(lost)) == boards })
 	took := time.Since(lost)
 	d.until("it is done", func() bool { return d.rollout(r.Serial).State == service.StateDone })
 	g.spread(took)
@@ -191,6 +194,20 @@ func TestStorm(t *testing.T) {
 		if n := b.Applied(r.Serial); n != 1 {
 			t.Errorf("%s has applied it %d times", b.ID(), n)
 		}
+	}
+}
+
+func TestBusiest(t *testing.T) {
+	begin := time.Unix(0, 0)
+	var moments []time.Time
+	for _, ms := range []int{0, 400, 999, 1000, 1300, 5000} {
+		moments = append(moments, begin.Add(time.Duration(ms)*time.Millisecond))
+	}
+	if got := Busiest(moments); got != 4 { // from 400 to 1300
+		t.Errorf("the busiest second has %d", got)
+	}
+	if got := Busiest(nil); got != 0 {
+		t.Errorf("of none, the busiest second has %d", got)
 	}
 }
 
