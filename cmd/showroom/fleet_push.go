@@ -221,7 +221,7 @@ type rolloutFlags struct {
 func (r *rolloutFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&r.waves, "waves", "5,25,100", "percents of the devices, rising to 100")
-	f.StringVar(&r.maxFailures, "max-failures", "5%", "how many may fail before it stops: a number, or a share of the wave")
+	f.StringVar(&r.maxFailures, "max-failures", "5%", "how many may fail before it stops: a number, or a share of the devices so far")
 	f.DurationVar(&r.soak, "soak", 0, "the least time from one wave to the next")
 	f.BoolVar(&r.atOnce, "at-once", false, "one wave of all")
 	f.StringVar(&r.reason, "reason", "", "why, for the history and the audit")

@@ -61,6 +61,20 @@ func Open(envelope []byte, keys []ed25519.PublicKey) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, err
 	}
+	return bundleOf(payload)
+}
+
+// Reread returns what an envelope holds that was opened before and has been in nobody
+// else's hands since: its key may be gone. It verifies no signature.
+func Reread(envelope []byte) (Bundle, error) {
+	_, payload, err := parse(envelope)
+	if err != nil {
+		return Bundle{}, err
+	}
+	return bundleOf(payload)
+}
+
+func bundleOf(payload []byte) (Bundle, error) {
 	var b Bundle
 	if err := strict(payload, &b); err != nil {
 		return Bundle{}, fmt.Errorf("%w: %w", ErrPayload, err)
@@ -74,24 +88,31 @@ func Open(envelope []byte, keys []ed25519.PublicKey) (Bundle, error) {
 	return b, nil
 }
 
-// verify returns the payload of an envelope that one of keys has signed.
-func verify(envelope []byte, keys []ed25519.PublicKey) ([]byte, error) {
+// parse takes an envelope apart. It looks at no signature.
+func parse(envelope []byte) (e dsse.Envelope, payload []byte, err error) {
 	if len(envelope) > MaxEnvelope {
-		return nil, fmt.Errorf("%d bytes, of at most %d: %w", len(envelope), MaxEnvelope, ErrSize)
+		return e, nil, fmt.Errorf("%d bytes, of at most %d: %w", len(envelope), MaxEnvelope, ErrSize)
 	}
-	var e dsse.Envelope
 	if err := strict(envelope, &e); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrEnvelope, err)
+		return e, nil, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
 	if again, err := canonical(e); err != nil || !bytes.Equal(again, envelope) {
-		return nil, fmt.Errorf("%w: it is written in another way than envelopes are", ErrEnvelope)
+		return e, nil, fmt.Errorf("%w: it is written in another way than envelopes are", ErrEnvelope)
 	}
 	if e.PayloadType != PayloadType {
-		return nil, fmt.Errorf("%w: it holds %.60q", ErrEnvelope, e.PayloadType)
+		return e, nil, fmt.Errorf("%w: it holds %.60q", ErrEnvelope, e.PayloadType)
 	}
-	payload, err := base64.StdEncoding.Strict().DecodeString(e.Payload)
+	if payload, err = base64.StdEncoding.Strict().DecodeString(e.Payload); err != nil {
+		return e, nil, fmt.Errorf("%w: its payload is not base64", ErrEnvelope)
+	}
+	return e, payload, nil
+}
+
+// verify returns the payload of an envelope that one of keys has signed.
+func verify(envelope []byte, keys []ed25519.PublicKey) ([]byte, error) {
+	e, payload, err := parse(envelope)
 	if err != nil {
-		return nil, fmt.Errorf("%w: its payload is not base64", ErrEnvelope)
+		return nil, err
 	}
 	signed := dsse.PAE(e.PayloadType, payload)
 	for _, s := range e.Signatures {

@@ -155,8 +155,8 @@ func (a *Adoption) try(ctx context.Context, board Board, c *candidate) (during f
 const dryRunTime = 15 * time.Second
 
 // dryRun asks the board, which may hang in a driver: that is no reason to refuse a
-// configuration for good, and none to take no other. The driver is not asked again
-// before it has let go.
+// configuration for good, and none to take no other. While this agent runs the driver is
+// not asked again before it has let go.
 func (a *Adoption) dryRun(ctx context.Context, board Board, cfg configs.Config) error {
 	select {
 	case a.asking <- struct{}{}:

@@ -30,7 +30,7 @@ type Fleet struct {
 	// error may be adoption.ErrNotNow.
 	Configure func(b fleet.Bundle, secretsDir string) (configs.Config, error)
 	// Restart ends the daemon, so that it is started anew; nil where nobody would.
-	Restart func()
+	Restart func() error
 	// Support gathers a support bundle; nil where there is none.
 	Support func(ctx context.Context) ([]byte, error)
 	// Telemetry is what is counted, as JSON; nil while nothing is.
@@ -147,8 +147,7 @@ func (a *Agent) fleetRestart() error {
 	case a.opts.Fleet.Restart == nil:
 		return errors.New("nobody would start the agent anew")
 	}
-	a.opts.Fleet.Restart()
-	return nil
+	return a.opts.Fleet.Restart()
 }
 
 // sendSupport gathers a support bundle, which only the endpoint's recipient can read.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -50,12 +51,12 @@ func (m *managed) run(ctx context.Context, progress func(context.Context) ([]ses
 func (m *managed) restarts() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
 // restart ends the daemon at the next moment that cuts nobody off.
-func (m *managed) restart() {
+func (m *managed) restart() error {
 	if err := os.WriteFile(m.restartPath(), nil, 0o600); err != nil {
-		m.log.Error("restart", "error", err)
-		return
+		return fmt.Errorf("ask for a restart: %w", err)
 	}
 	m.phase("")
+	return nil
 }
 
 func (m *managed) restartPath() string { return filepath.Join(filepath.Dir(m.socket), restartFile) }

@@ -164,6 +164,12 @@ func setLevel(level *slog.LevelVar, cfg configs.Log) {
 	level.Set(now)
 }
 
+// atLeastInfo is a level, or info where that is lower.
+type atLeastInfo struct{ slog.Leveler }
+
+// Level implements slog.Leveler.
+func (l atLeastInfo) Level() slog.Level { return min(l.Leveler.Level(), slog.LevelInfo) }
+
 // newLog makes what the daemon logs to: w as it is configured, and the ring, which
 // has at least what is of level info.
 func newLog(w io.Writer, cfg configs.Log, level *slog.LevelVar, ring *journal.Ring) *slog.Logger {
@@ -174,5 +180,5 @@ func newLog(w io.Writer, cfg configs.Log, level *slog.LevelVar, ring *journal.Ri
 	if cfg.Format == "json" {
 		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewMultiHandler(handler, ring.Handler(slog.LevelInfo)))
+	return slog.New(slog.NewMultiHandler(handler, ring.Handler(atLeastInfo{level})))
 }

@@ -150,13 +150,21 @@ func (s *Server) endpointOf(base, id, name string) devices.Endpoint {
 	e := devices.Endpoint{
 		Server: base, WHIP: base + "/whip/" + name, Uploads: base + media.BasePath, Events: base + "/api/glasses/" + name + "/events",
 		TrustedOrigins: []string{}, ICEServers: []devices.ICEServer{}, Recipient: s.identity.Recipient().String(),
-		ConfigurationKeys: append([]string{}, s.configKeys...),
+		ConfigurationKeys: append([]string{}, s.keysToTrust()...),
 	}
 	if s.cfg.TLSOwn {
 		e.Roots = string(s.authority.Root())
 	}
 	s.fleetOf(&e, id)
 	return e
+}
+
+// keysToTrust are those of the fleet, for a board that is enrolled now.
+func (s *Server) keysToTrust() []string {
+	if s.fleet == nil {
+		return s.configKeys
+	}
+	return s.fleet.Keys()
 }
 
 // enrolled takes a new device into the fleet.

@@ -218,10 +218,13 @@ func TestFleetOfTheDevice(t *testing.T) {
 	bundle("the same", tag, 304)
 
 	const secret = "age-encryption.org/v1\n"
+	f.online()
+	status, answer = marie.ask("POST", "/api/fleet/devices/anna/support", jsonType, whyText)
+	wants(t, "asking for a support bundle", status, answer, 200, "")
 	for _, support := range []struct {
 		body string
 		want int
-	}{{secret, 201}, {"a log", 400}, {secret + strings.Repeat("x", fleetline.SupportLimit), 413}} {
+	}{{"a log", 400}, {secret + strings.Repeat("x", fleetline.SupportLimit), 413}, {secret, 201}, {secret, 403}} {
 		status, answer = f.anna.ask("PUT", "/api/device/support", "application/vnd.age", support.body)
 		wants(t, "a support bundle", status, answer, support.want, "")
 	}

@@ -47,7 +47,11 @@ func (s *Service) behind(ctx context.Context, q url.Values) (entries []records.F
 	if entries, err = s.cfg.Records.FleetAudit(ctx, after, auditPage); err != nil {
 		return nil, false, err
 	}
-	intact, err = s.intact(ctx)
+	if after > 0 { // a page of what was looked through a moment ago
+		intact, err = s.lately(ctx)
+	} else {
+		intact, err = s.intact(ctx)
+	}
 	return entries, intact, err
 }
 

@@ -13,13 +13,13 @@ import (
 	"github.com/open-telemetry/opamp-go/protobufs"
 
 	"github.com/bril-edge/bril/cmd/internal/showroom/directory"
-
+	"github.com/bril-edge/bril/cmd/internal/showroom/records"
 	fleetline "github.com/bril-edge/bril/uplink/fleet"
 )
 
 // restart asks a device to restart its agent, when nobody is cut off by that.
 func (s *Service) restart(ctx context.Context, who string, r *http.Request) (any, error) {
-	return s.command(ctx, who, r, "restart", func() *protobufs.ServerToAgent {
+	return s.command(ctx, who, r, "restart", func(*device) *protobufs.ServerToAgent {
 		return &protobufs.ServerToAgent{Command: &protobufs.ServerToAgentCommand{Type: protobufs.CommandType_CommandType_Restart}}
 	})
 }
@@ -29,12 +29,13 @@ func (s *Service) askSupport(ctx context.Context, who string, r *http.Request) (
 	if s.cfg.Support == "" {
 		return nil, refuse(http.StatusServiceUnavailable, "support", "this server takes no support bundles")
 	}
-	return s.command(ctx, who, r, "support bundle", func() *protobufs.ServerToAgent {
+	return s.command(ctx, who, r, "support bundle", func(d *device) *protobufs.ServerToAgent {
+		d.asked = s.cfg.Clock()
 		return &protobufs.ServerToAgent{CustomMessage: &protobufs.CustomMessage{Capability: fleetline.Capability, Type: fleetline.TypeSupport}}
 	})
 }
 
-func (s *Service) command(ctx context.Context, who string, r *http.Request, action string, make func() *protobufs.ServerToAgent) (any, error) {
+func (s *Service) command(ctx context.Context, who string, r *http.Request, action string, message func(*device) *protobufs.ServerToAgent) (any, error) {
 	y, err := why(r)
 	if err != nil {
 		return nil, err
@@ -51,18 +52,21 @@ func (s *Service) command(ctx context.Context, who string, r *http.Request, acti
 	if err := s.note(ctx, who, action, d.name, y.Reason); err != nil {
 		return nil, err
 	}
-	m := make()
+	m := message(d)
 	m.InstanceUid = instance(d.id)
 	go d.line.write(m) // its own deadline bounds it, and the line's end
 	return s.show(d), nil
 }
 
 const (
-	supportKept = 30 * 24 * time.Hour
-	supportTime = "20060102T150405Z"
+	// supportAsked is how long a device has to send what it was asked for.
+	supportAsked = 10 * time.Minute
+	supportKept  = 30 * 24 * time.Hour
+	supportTime  = "20060102T150405Z"
 )
 
-// Support takes a support bundle of a device: only one that is encrypted.
+// Support takes a support bundle of a device: one for each time that it was asked, and
+// only encrypted.
 func (s *Service) Support(w http.ResponseWriter, r *http.Request) error {
 	one, err := s.cfg.Holder(r)
 	if err != nil {
@@ -71,7 +75,29 @@ func (s *Service) Support(w http.ResponseWriter, r *http.Request) error {
 	if s.cfg.Support == "" {
 		return refuse(http.StatusServiceUnavailable, "support", "this server takes no support bundles")
 	}
-	data, err := io.ReadAll(io.LimitReader(r.Body, fleetline.SupportLimit+1))
+	asked := s.answered(one, time.Time{})
+	if s.cfg.Clock().Sub(asked) >= supportAsked {
+		return refuse(http.StatusForbidden, "not-asked", "nobody has asked for a support bundle of %s", one.Name)
+	}
+	if err := s.keepSupport(one.Name, r.Body); err != nil {
+		s.answered(one, asked) // it may try again
+		return err
+	}
+	w.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+// answered says when a device was asked for a support bundle, and notes another time.
+func (s *Service) answered(one records.Device, now time.Time) (asked time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.known(one)
+	asked, d.asked = d.asked, now
+	return asked
+}
+
+func (s *Service) keepSupport(name string, body io.Reader) error {
+	data, err := io.ReadAll(io.LimitReader(body, fleetline.SupportLimit+1))
 	switch {
 	case err != nil:
 		return err
@@ -84,12 +110,11 @@ func (s *Service) Support(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("keep a support bundle: %w", err)
 	}
 	now := s.cfg.Clock().UTC()
-	name := fmt.Sprintf("%s-%s.tar.gz.age", one.Name, now.Format(supportTime))
-	if err := directory.Write(filepath.Join(s.cfg.Support, name), data); err != nil {
+	file := fmt.Sprintf("%s-%s.tar.gz.age", name, now.Format(supportTime))
+	if err := directory.Write(filepath.Join(s.cfg.Support, file), data); err != nil {
 		return fmt.Errorf("keep a support bundle: %w", err)
 	}
-	s.log.Info("a support bundle came", "name", one.Name, "file", name)
-	w.WriteHeader(http.StatusCreated)
+	s.log.Info("a support bundle came", "name", name, "file", file)
 	s.sweepSupport(now)
 	return nil
 }

@@ -35,13 +35,14 @@ type office struct {
 	token   string
 	mux     atomic.Pointer[http.ServeMux]
 	down    atomic.Bool
+	keys    []string // of the server
 }
 
 const password = "correct horse battery"
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{T: t}
+	o := &office{T: t, keys: []string{fleet.FormatKey(testKey.Public().(ed25519.PublicKey))}}
 	var err error
 	if o.db, err = records.Open(records.Config{Dir: t.TempDir()}); err != nil {
 		t.Fatal(err)
@@ -67,7 +68,7 @@ func (o *office) open() {
 		o.Fatal(err)
 	}
 	o.service, err = Open(o.Context(), Config{
-		Records: o.db, Fleet: "bril", Keys: []string{fleet.FormatKey(testKey.Public().(ed25519.PublicKey))}, Staff: views.Manager,
+		Records: o.db, Fleet: "bril", Keys: o.keys, Staff: views.Manager,
 		Holder: func(*http.Request) (records.Device, error) {
 			return records.Device{}, errors.New("no device asks here")
 		}, Support: o.TempDir(),

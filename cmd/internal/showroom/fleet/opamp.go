@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -179,6 +180,7 @@ func (s *Service) take(d *device, m *protobufs.AgentToServer) {
 			d.report = r
 		}
 	}
+	s.attribute(d, m.GetRemoteConfigStatus())
 	if files := m.GetEffectiveConfig().GetConfigMap().GetConfigMap(); files != nil {
 		d.effective, d.base = text(files[fleetline.EffectiveFile]), text(files[fleetline.BaseFile])
 	}
@@ -188,6 +190,23 @@ func (s *Service) take(d *device, m *protobufs.AgentToServer) {
 	for _, a := range m.GetAgentDescription().GetNonIdentifyingAttributes() {
 		if a.GetKey() == "host.model" && a.GetValue().GetStringValue() != "" {
 			d.model = a.GetValue().GetStringValue()
+		}
+	}
+}
+
+// attribute says which bundle a device has refused before it had read a serial: one by
+// another key, say.
+func (s *Service) attribute(d *device, status *protobufs.RemoteConfigStatus) {
+	a := d.report.Attempted
+	if a == nil || a.Serial != 0 || a.Phase != fleet.Refused || status.GetStatus() != protobufs.RemoteConfigStatuses_RemoteConfigStatuses_FAILED {
+		return
+	}
+	for _, b := range slices.Backward(s.bundles) {
+		if bytes.Equal(b.hash, status.GetLastRemoteConfigHash()) {
+			about := *a
+			about.Serial, about.Content = b.Serial, b.content
+			d.report.Attempted = &about
+			return
 		}
 	}
 }
@@ -265,7 +284,7 @@ func instance(id string) []byte {
 	return uid
 }
 
-// send writes letters, some at once: a device whose line is full keeps nobody waiting.
+// send writes letters, some at once: a device whose line is full keeps few waiting.
 func send(list []letter) {
 	next := make(chan letter)
 	var writers sync.WaitGroup

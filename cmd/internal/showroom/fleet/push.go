@@ -29,7 +29,12 @@ func refuse(status int, word, format string, args ...any) *Error {
 	return &Error{Status: status, Word: word, Detail: fmt.Sprintf(format, args...)}
 }
 
-const maxReason = 500 // bytes
+const (
+	maxReason = 500 // bytes
+	// maxSkip is how many serials a push may leave out: those of bundles that were signed
+	// and never pushed.
+	maxSkip = 1000
+)
 
 // push takes a bundle, or says what it would do.
 func (s *Service) push(ctx context.Context, who string, p Push) (any, error) {
@@ -42,20 +47,21 @@ func (s *Service) push(ctx context.Context, who string, p Push) (any, error) {
 		return nil, refuse(http.StatusBadRequest, "rollout", "%v", err)
 	}
 	b := &bundle{envelope: p.Envelope, hash: sum(p.Envelope), author: who, reason: p.Reason, created: now, plan: plan}
+	if p.DryRun {
+		return s.dryRun(b)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.admit(b); err != nil {
 		return nil, err
 	}
-	if p.DryRun {
-		return s.dryRun(b), nil
-	}
+	b.plan.First = s.first(b)
 	if err := s.keep(ctx, b); err != nil {
 		return nil, err
 	}
 	s.supersede(ctx, b)
 	s.bundles = append(s.bundles, b)
-	s.follow(b.Bundle)
+	s.follow(b.Bundle, b.key)
 	s.poke()
 	s.log.Info("a bundle was pushed", "bundle", b.Serial, "by", who, "audience", b.Audience.String())
 	return s.showRollout(b), nil
@@ -63,21 +69,29 @@ func (s *Service) push(ctx context.Context, who string, p Push) (any, error) {
 
 // admit verifies a bundle as the glasses do, so that a manager hears at once what they
 // would say.
-func (s *Service) admit(b *bundle) (err error) {
-	if b.Bundle, err = s.opened(b.envelope); err != nil {
+func (s *Service) admit(b *bundle) error {
+	key, err := s.opened(b)
+	if err != nil {
 		if errors.Is(err, fleet.ErrSignature) {
 			return refuse(http.StatusForbidden, "signature", "the bundle is %v: start showroom with --configuration-key of the key that signs", err)
 		}
 		return refuse(http.StatusBadRequest, "bundle", "%v", err)
 	}
-	b.content = b.Content()
+	b.content, b.key = b.Content(), key
+	if next := s.next[key]; next != "" && b.Successor != next {
+		return refuse(http.StatusForbidden, "signature", "the key that signs has a successor: sign with that one; with this one only what names it again, for boards that have not heard of it (--successor)")
+	}
 	if b.Audience.Fleet != s.cfg.Fleet {
 		return refuse(http.StatusBadRequest, "audience", "the bundle is for fleet %s, and this is fleet %s", b.Audience.Fleet, s.cfg.Fleet)
 	}
 	if !s.cfg.Clock().Before(b.Expires) {
 		return refuse(http.StatusBadRequest, "expired", "the bundle has expired already: sign it again, with a longer --valid")
 	}
-	if next := s.nextSerial(); b.Serial < next {
+	next := s.nextSerial()
+	if b.Serial > next+maxSkip {
+		return refuse(http.StatusBadRequest, "serial", "serial %d is far from the next one, %d: what is left out can never be used", b.Serial, next)
+	}
+	if b.Serial < next {
 		e := refuse(http.StatusConflict, "serial", "serial %d has been: the next one is %d", b.Serial, next)
 		e.Next = next
 		return e
@@ -121,14 +135,16 @@ func (s *Service) keep(ctx context.Context, b *bundle) error {
 	return err
 }
 
-// supersede ends rollouts whose devices are all in the new one.
+// supersede ends rollouts whose devices are all in the new one. What was done stays so.
 func (s *Service) supersede(ctx context.Context, by *bundle) {
 	for _, b := range s.bundles {
-		if b.plan.State != StateRunning && b.plan.State != StatePaused || !covers(by.Audience, b.Audience) {
+		if !b.plan.watched() && b.plan.State != StatePaused || !covers(by.Audience, b.Audience) {
 			continue
 		}
 		b.plan.Final = s.waves(b)
-		b.plan.State, b.plan.Why = StateSuperseded, fmt.Sprintf("bundle %d takes its place", by.Serial)
+		if b.plan.State != StateDone {
+			b.plan.State, b.plan.Why = StateSuperseded, fmt.Sprintf("bundle %d takes its place", by.Serial)
+		}
 		if err := s.setPlan(ctx, b.Serial, b.plan, nil); err != nil {
 			s.log.Error("keep a rollout", "bundle", b.Serial, "error", err)
 		}
@@ -148,50 +164,22 @@ func covers(a, b fleet.Audience) bool {
 	return len(b.Devices) > 0 && !slices.ContainsFunc(b.Devices, func(id string) bool { return !slices.Contains(a.Devices, id) })
 }
 
-// dryRun says on which devices what would change.
-func (s *Service) dryRun(b *bundle) DryRun {
-	out := DryRun{SchemaVersion: SchemaVersion, Serial: b.Serial, Devices: []DeviceChange{}}
-	for _, d := range s.sorted() {
+// first is the device that goes first where nobody else would: in a small fleet a wave of
+// five percent is often empty. It is "" where somebody does.
+func (s *Service) first(b *bundle) (id string) {
+	var lowest uint64
+	for _, d := range s.devices {
 		if !b.Audience.Includes(s.member(d)) {
 			continue
 		}
-		c := DeviceChange{Device: d.id, Name: d.name, Wave: b.plan.waveOf(b.Serial, d.id) + 1, Online: d.line != nil, Changes: []Change{}}
-		c.Known = d.base != "" && d.effective != ""
-		if c.Known {
-			changes, err := b.changes(d)
-			if err != nil {
-				c.Problem = err.Error()
-			}
-			c.Changes = append(c.Changes, changes...)
+		if b.plan.waveOf(b.Serial, d.id) == 0 {
+			return ""
 		}
-		out.Devices = append(out.Devices, c)
+		if n := lot(b.Serial, d.id); id == "" || n < lowest {
+			id, lowest = d.id, n
+		}
 	}
-	return out
-}
-
-// changes are those between what a device runs and what it would run.
-func (b *bundle) changes(d *device) ([]Change, error) {
-	now, err := configs.ParseTold([]byte(d.effective), "what "+d.name+" runs")
-	if err != nil {
-		return nil, err
-	}
-	base, err := configs.ParseTold([]byte(d.base), "the file of "+d.name)
-	if err != nil {
-		return nil, err
-	}
-	next, err := b.OverTold(base, "/secrets")
-	if err != nil {
-		return nil, err
-	}
-	return diff(now, next), nil
-}
-
-// diff returns the keys in which two configurations differ, in the reference's order.
-func diff(from, to configs.Config) (list []Change) {
-	for _, c := range configs.Diff(from, to) {
-		list = append(list, Change{c.Key, c.From, c.To})
-	}
-	return list
+	return id
 }
 
 func (s *Service) sorted() []*device {

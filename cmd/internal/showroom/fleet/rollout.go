@@ -22,6 +22,8 @@ type plan struct {
 	MaxFailures string    `json:"max_failures"`
 	SoakSeconds int       `json:"soak_s"`
 	Final       []Wave    `json:"final,omitempty"` // counts when it ended
+	// First is the device that goes first, where chance has left the first wave empty.
+	First string `json:"first,omitempty"`
 }
 
 const (
@@ -75,14 +77,21 @@ func allowed(most string, devices int) (int, error) {
 // waveOf returns in which wave a device is: the same at each look, another one in each
 // rollout, so that not the same glasses go first each time.
 func (p plan) waveOf(serial uint64, device string) int {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d/%s", serial, device))
-	at := int(binary.BigEndian.Uint64(sum[:8]) % 100)
+	if device == p.First {
+		return 0
+	}
+	at := lot(serial, device) % 100
 	for i, percent := range p.Waves {
-		if at < percent {
+		if at < uint64(percent) {
 			return i
 		}
 	}
 	return len(p.Waves) - 1
+}
+
+func lot(serial uint64, device string) uint64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d/%s", serial, device))
+	return binary.BigEndian.Uint64(sum[:8])
 }
 
 // step returns the plan after a look at how the devices of its waves do.
@@ -92,11 +101,11 @@ func (p plan) waveOf(serial uint64, device string) int {
 //	   | +-- wave over: the next one
 //	   +---- last wave over --> done
 //
-// A wave is over when all of its devices that are online have ended, at least one
-// confirmed, and the soak has passed. Glasses in drawers keep no wave from ending, and
+// A wave is over when all of its devices that are not away have ended, at least one of
+// them, and the soak has passed; too many failures have stopped it before. Glasses in drawers keep no wave from ending, and
 // a wave of nothing but those waits for the first one that comes.
 func (p plan) step(waves []Wave, now time.Time) plan {
-	if p.State != StateRunning {
+	if !p.watched() {
 		return p
 	}
 	devices, failed := 0, 0
@@ -108,19 +117,25 @@ func (p plan) step(waves []Wave, now time.Time) plan {
 		p.Why = fmt.Sprintf("%d of %d devices failed in wave %d, at most %s may", failed, devices, p.Wave+1, p.MaxFailures)
 		return p
 	}
-	for p.over(waves[p.Wave], now) {
+	for p.State == StateRunning && p.over(waves[p.Wave], now) {
 		if p.Wave == len(p.Waves)-1 {
 			p.State = StateDone
-			return p
+			break
 		}
 		p.Wave, p.Since = p.Wave+1, now
 	}
 	return p
 }
 
+// watched says whether failures stop the rollout: also after its last wave, for the
+// glasses that were in a drawer then, until another one takes its place.
+func (p plan) watched() bool {
+	return p.State == StateRunning || p.State == StateDone && p.Final == nil
+}
+
 func (p plan) over(w Wave, now time.Time) bool {
 	if w.Devices == 0 {
 		return true
 	}
-	return w.Offered == 0 && w.Pending == 0 && w.Confirmed > 0 && now.Sub(p.Since) >= time.Duration(p.SoakSeconds)*time.Second
+	return w.Offered == 0 && w.Pending == 0 && w.Confirmed+w.Failed > 0 && now.Sub(p.Since) >= time.Duration(p.SoakSeconds)*time.Second
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -79,7 +80,7 @@ func write(w http.ResponseWriter, status int, answer any) error {
 }
 
 func (s *Service) who(r *http.Request, session bool) (string, error) {
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+	if token, ok := bearer(r); ok {
 		name, err := s.cfg.Records.FleetManagerOf(r.Context(), token)
 		if errors.Is(err, records.ErrNotFound) {
 			return "", refuse(http.StatusUnauthorized, "token", "the token is not one of a manager of this fleet")
@@ -90,6 +91,11 @@ func (s *Service) who(r *http.Request, session bool) (string, error) {
 		return "", refuse(http.StatusUnauthorized, "token", "this needs a manager's token: showroom fleet manager add NAME")
 	}
 	return s.cfg.Staff(r)
+}
+
+// bearer is the token of a request, where it brings one.
+func bearer(r *http.Request) (token string, ok bool) {
+	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
 // read takes a request's JSON, of at most limit bytes.
@@ -110,10 +116,15 @@ func why(r *http.Request) (y Why, err error) {
 	if err := read(r, 4<<10, &y); err != nil {
 		return y, err
 	}
-	if strings.TrimSpace(y.Reason) == "" || len(y.Reason) > maxReason {
-		return y, refuse(http.StatusBadRequest, "reason", "a reason is needed, of at most %d bytes", maxReason)
+	return y, reason(y.Reason)
+}
+
+// reason says whether a text is one.
+func reason(text string) error {
+	if strings.TrimSpace(text) == "" || len(text) > maxReason {
+		return refuse(http.StatusBadRequest, "reason", "a reason is needed, of at most %d bytes: who reads the history wants to know why", maxReason)
 	}
-	return y, nil
+	return nil
 }
 
 func (s *Service) overview(context.Context, string, *http.Request) (any, error) {
@@ -167,6 +178,9 @@ func (s *Service) setLabels(ctx context.Context, who string, r *http.Request) (a
 	if err := read(r, 16<<10, &set); err != nil {
 		return nil, err
 	}
+	if err := reason(set.Reason); err != nil {
+		return nil, err
+	}
 	for key, value := range set.Labels {
 		if !fleet.ValidLabel(key, value) {
 			return nil, refuse(http.StatusBadRequest, "label", "label %.64q=%.64q is not KEY=VALUE of letters, digits, -, _ and dots", key, value)
@@ -184,11 +198,11 @@ func (s *Service) setLabels(ctx context.Context, who string, r *http.Request) (a
 	if err := s.note(ctx, who, "labels", d.name+" "+labelText(set.Labels), set.Reason); err != nil {
 		return nil, err
 	}
+	before := d.labels
 	d.labels = map[string]string{}
-	for key, value := range set.Labels {
-		d.labels[key] = value
-	}
+	maps.Copy(d.labels, set.Labels)
 	if err := s.cfg.Records.SetFleetDevices(ctx, []records.FleetDevice{d.kept()}); err != nil {
+		d.labels = before
 		return nil, err
 	}
 	if d.line != nil {
@@ -257,7 +271,7 @@ func (s *Service) bundle(_ context.Context, _ string, r *http.Request) (any, err
 		out.Secrets = append(out.Secrets, name)
 	}
 	slices.Sort(out.Secrets)
-	if r.Header.Get("Authorization") == "" { // a browser has no use for the secrets in it
+	if _, ok := bearer(r); !ok { // a browser has no use for the secrets in it
 		out.Envelope = nil
 	}
 	return out, nil
@@ -295,7 +309,11 @@ func (s *Service) fetch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.mu.Lock()
-	b := s.wanted(s.known(one))
+	d := s.known(one)
+	b := s.wanted(d)
+	if b != nil && !s.away(d) && !b.Audience.Includes(s.told(d)) {
+		b = nil // it hears of its labels first
+	}
 	s.mu.Unlock()
 	if b == nil {
 		w.WriteHeader(http.StatusNoContent)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -40,10 +41,14 @@ type Service struct {
 	log    *slog.Logger
 	accept *rate.Limiter
 	lines  sync.WaitGroup
-	wake   chan struct{} // holds a value once there is something to look at
+	// sending says that offers are being written, by senders.
+	sending atomic.Bool
+	senders sync.WaitGroup
+	wake    chan struct{} // holds a value once there is something to look at
 
 	mu      sync.Mutex
-	keys    []string // that sign: those of Config and their successors
+	keys    []string          // that sign: those of Config and their successors
+	next    map[string]string // the successor of a key
 	devices map[string]*device
 	bundles []*bundle // by serial, rising
 	dirty   map[string]bool
@@ -61,7 +66,8 @@ type device struct {
 	effective, base string
 	health          json.RawMessage
 	seen            time.Time
-	line            *line // nil while it is offline
+	line            *line     // nil while it is offline
+	asked           time.Time // for a support bundle; zero once that came
 }
 
 // bundle is one that a manager has signed.
@@ -73,6 +79,8 @@ type bundle struct {
 	author, reason string
 	created        time.Time
 	plan           plan
+	key            string // that signed it, of one that is pushed
+	foreign        bool   // the server has the key no more that signed it
 }
 
 const (
@@ -95,7 +103,7 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, log: cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)), accept: rate.NewLimiter(rate.Limit(cfg.Handshakes), cfg.Handshakes),
-		wake: make(chan struct{}, 1), keys: slices.Clone(cfg.Keys), devices: map[string]*device{}, dirty: map[string]bool{},
+		wake: make(chan struct{}, 1), keys: slices.Clone(cfg.Keys), next: map[string]string{}, devices: map[string]*device{}, dirty: map[string]bool{},
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the fleet's service: %w", err)
@@ -113,10 +121,9 @@ func (s *Service) load(ctx context.Context) error {
 		if err := json.Unmarshal([]byte(k.Rollout), &b.plan); err != nil {
 			return fmt.Errorf("bundle %d: %w", k.Serial, err)
 		}
-		if b.Bundle, err = s.opened(k.Envelope); err != nil {
-			return fmt.Errorf("bundle %d: %w: is --configuration-key still the one that signed it?", k.Serial, err)
+		if err := s.read(b); err != nil {
+			return fmt.Errorf("bundle %d: %w", k.Serial, err)
 		}
-		s.follow(b.Bundle)
 		s.bundles = append(s.bundles, b)
 	}
 	told, err := s.cfg.Records.FleetDevices(ctx)
@@ -143,24 +150,53 @@ func (d *device) restore(t records.FleetDevice) {
 	}
 }
 
+// read reads a bundle that is kept. One whose key is gone from the server, as a lost one
+// should be, stays in the history and is offered no more.
+func (s *Service) read(b *bundle) error {
+	key, err := s.opened(b)
+	if errors.Is(err, fleet.ErrSignature) {
+		b.foreign = true
+		b.Bundle, err = fleet.Reread(b.envelope)
+		return err
+	}
+	if err == nil {
+		s.follow(b.Bundle, key)
+	}
+	return err
+}
+
 // follow takes the key that a bundle names as its successor for one that signs.
-func (s *Service) follow(b fleet.Bundle) {
-	if b.Successor != "" && !slices.Contains(s.keys, b.Successor) {
+func (s *Service) follow(b fleet.Bundle, key string) {
+	if b.Successor == "" {
+		return
+	}
+	s.next[key] = b.Successor
+	if !slices.Contains(s.keys, b.Successor) {
 		s.keys = append(s.keys, b.Successor)
 	}
 }
 
-// opened verifies an envelope by the keys that sign.
-func (s *Service) opened(envelope []byte) (fleet.Bundle, error) {
-	var keys []ed25519.PublicKey
+// opened verifies a bundle by the keys that sign, and returns the one that did.
+func (s *Service) opened(b *bundle) (key string, err error) {
+	err = fleet.ErrSignature
 	for _, text := range s.keys {
-		key, err := fleet.ParseKey(text)
-		if err != nil {
-			return fleet.Bundle{}, err
+		var one ed25519.PublicKey
+		if one, err = fleet.ParseKey(text); err != nil {
+			return "", err
 		}
-		keys = append(keys, key)
+		if b.Bundle, err = fleet.Open(b.envelope, []ed25519.PublicKey{one}); !errors.Is(err, fleet.ErrSignature) {
+			return text, err
+		}
 	}
-	return fleet.Open(envelope, keys)
+	return "", err
+}
+
+// Keys are those that a board is to trust that is enrolled now: a key whose successor the
+// server was given, too, is none of them.
+func (s *Service) Keys() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.cfg.Keys), func(key string) bool { return slices.Contains(s.cfg.Keys, s.next[key]) })
 }
 
 // refresh looks who is enrolled.
@@ -260,6 +296,7 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 		case <-ctx.Done():
 			s.closeLines()
+			s.senders.Wait()
 			s.flush(context.WithoutCancel(ctx))
 			return nil
 		}
@@ -275,28 +312,37 @@ func (s *Service) poke() {
 
 // look takes each rollout forward, and offers what is wanted now.
 func (s *Service) look(ctx context.Context) {
-	type change struct {
-		serial uint64
-		plan   plan
-	}
 	s.mu.Lock()
-	var changes []change
 	for _, b := range s.bundles {
-		if b.plan.State != StateRunning {
+		if !b.plan.watched() {
 			continue
 		}
 		next := b.plan.step(s.waves(b), s.cfg.Clock())
 		if next.State != b.plan.State || next.Wave != b.plan.Wave {
 			b.plan = next
-			changes = append(changes, change{b.Serial, next})
+			s.keepPlan(ctx, b.Serial, next) // under the lock, as a pause is
 		}
 	}
+	s.mu.Unlock()
+	s.sendOffers()
+}
+
+// sendOffers offers what is wanted now, beside what else the service does: a line that is
+// full takes its time. What has come up meanwhile is offered after that.
+func (s *Service) sendOffers() {
+	if !s.sending.CompareAndSwap(false, true) {
+		return
+	}
+	s.mu.Lock()
 	offers := s.offers()
 	s.mu.Unlock()
-	for _, c := range changes {
-		s.keepPlan(ctx, c.serial, c.plan)
-	}
-	send(offers)
+	s.senders.Go(func() {
+		send(offers)
+		s.sending.Store(false)
+		if len(offers) > 0 {
+			s.poke()
+		}
+	})
 }
 
 // keepPlan keeps what the service itself has decided.

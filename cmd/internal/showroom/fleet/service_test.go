@@ -1,11 +1,14 @@
 package fleet
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/open-telemetry/opamp-go/protobufs"
 
 	"github.com/bril-edge/bril/configs/fleet"
 )
@@ -125,6 +128,9 @@ func TestStep(t *testing.T) {
 		{"two do", p, []Wave{{Devices: 10, Confirmed: 7, Failed: 2, Offered: 1}, {Devices: 90, Pending: 90}}, 0, StateStopped, 0},
 		{"one of nine fails", p, []Wave{{Devices: 9, Confirmed: 8, Failed: 1}, {Devices: 90, Pending: 90}}, 0, StateStopped, 0},
 		{"the last one is over", second, []Wave{{Devices: 10, Confirmed: 10}, {Devices: 90, Confirmed: 40, Offline: 50}}, time.Minute, StateDone, 1},
+		{"all that are not away fail, as they may", second, []Wave{{Devices: 10, Failed: 1}, {Devices: 90, Failed: 9, Offline: 81}}, time.Minute, StateDone, 1},
+		{"one fails after all", plan{State: StateDone, Waves: p.Waves, Wave: 1, MaxFailures: "0"}, []Wave{{Devices: 10, Confirmed: 9, Failed: 1}, {Devices: 90}}, time.Hour, StateStopped, 1},
+		{"one fails when another took its place", plan{State: StateDone, Waves: p.Waves, Wave: 1, MaxFailures: "0", Final: []Wave{}}, []Wave{{Devices: 10, Failed: 1}, {}}, time.Hour, StateDone, 1},
 		{"it is held", plan{State: StatePaused, Waves: p.Waves}, []Wave{{Devices: 10, Failed: 10}, {}}, time.Hour, StatePaused, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -244,4 +250,154 @@ func TestNewLabels(t *testing.T) {
 	o.tells(anna, true, fleet.Report{State: "ready", Labels: map[string]string{"site": "ghent"}})
 	o.service.devices[anna].line = line // the same one
 	want("it has heard", true, false, "offered")
+}
+
+// A wave waits for devices that have just lost their line, as all do that try something,
+// and not for those in a drawer.
+func TestJustGone(t *testing.T) {
+	o := newOffice(t)
+	anna, ben, cleo := o.glasses("anna"), o.glasses("ben"), o.glasses("cleo")
+	r, err := o.push("video: {max_bitrate: 1M}\n", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.tells(anna, true, fleet.Report{Running: fleet.Running{Serial: 1, Content: r.Content}, State: "ready"})
+	o.tells(ben, false, fleet.Report{State: "ready", Attempted: &fleet.Attempt{Serial: 1, Content: r.Content, Phase: fleet.Probation, At: time.Now()}})
+	o.tells(cleo, false, fleet.Report{State: "ready"})
+	for _, step := range []struct {
+		ago   time.Duration
+		waits Wave
+		state string
+	}{
+		{0, Wave{Percent: 100, Devices: 3, Confirmed: 1, Offered: 1, Pending: 1}, StateRunning},
+		{awayTime, Wave{Percent: 100, Devices: 3, Confirmed: 1, Offline: 2}, StateDone},
+	} {
+		o.service.mu.Lock()
+		for _, id := range []string{ben, cleo} {
+			o.service.devices[id].seen = time.Now().Add(-step.ago)
+		}
+		o.service.mu.Unlock()
+		o.service.look(t.Context())
+		if o.get("/api/fleet/rollouts/1", &r); r.State != step.state || r.Waves[0] != step.waits {
+			t.Errorf("%v: %s, %+v", step.ago, r.State, r.Waves)
+		}
+	}
+}
+
+// What a device would not take is not offered to it: it would only fail.
+func TestNotOffered(t *testing.T) {
+	o := newOffice(t)
+	anna := o.glasses("anna")
+	for range 3 {
+		if _, err := o.push("video: {max_bitrate: 1M}\n", 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		what   string
+		states [3]string
+		report fleet.Report
+		wanted uint64
+	}{
+		{"the newest", [3]string{StateDone, StateDone, StateRunning}, fleet.Report{Floor: 1}, 3},
+		{"one that was stopped", [3]string{StateDone, StateDone, StateStopped}, fleet.Report{Floor: 1}, 2},
+		{"one below its floor", [3]string{StateDone, StateDone, StateStopped}, fleet.Report{Floor: 3}, 0},
+		{"what it runs", [3]string{StateDone, StateDone, StateStopped}, fleet.Report{Floor: 3, Running: fleet.Running{Serial: 2}}, 2},
+		{"one that was superseded", [3]string{StateDone, StateSuperseded, StateStopped}, fleet.Report{}, 1},
+		{"one that was superseded, which it runs", [3]string{StateDone, StateSuperseded, StateStopped}, fleet.Report{Floor: 2, Running: fleet.Running{Serial: 2}}, 2},
+	} {
+		o.service.mu.Lock()
+		for i, b := range o.service.bundles {
+			b.plan.State = test.states[i]
+		}
+		o.service.mu.Unlock()
+		o.tells(anna, true, test.report)
+		var d DeviceDetail
+		if o.get("/api/fleet/devices/anna", &d); d.Wanted != test.wanted {
+			t.Errorf("%s: %d is wanted, %d should be", test.what, d.Wanted, test.wanted)
+		}
+	}
+}
+
+// A refusal by another key has no serial; the hash says which bundle it is about.
+func TestRefusedUnread(t *testing.T) {
+	o := newOffice(t)
+	anna := o.glasses("anna")
+	if _, err := o.push("video: {max_bitrate: 1M}\n", 100); err != nil {
+		t.Fatal(err)
+	}
+	o.tells(anna, true, fleet.Report{Attempted: &fleet.Attempt{Phase: fleet.Refused, During: fleet.Received, Element: "signature", Error: "not signed by a key of this fleet", At: time.Now()}})
+	o.service.mu.Lock()
+	o.service.take(o.service.devices[anna], &protobufs.AgentToServer{RemoteConfigStatus: &protobufs.RemoteConfigStatus{
+		LastRemoteConfigHash: o.service.bundles[0].hash, Status: protobufs.RemoteConfigStatuses_RemoteConfigStatuses_FAILED}})
+	o.service.mu.Unlock()
+	o.service.look(t.Context())
+	var d DeviceDetail
+	if o.get("/api/fleet/devices/anna", &d); d.Status != statusFailed || !strings.Contains(d.Why, "signature") {
+		t.Errorf("%s: %s", d.Status, d.Why)
+	}
+	var r Rollout
+	if o.get("/api/fleet/rollouts/1", &r); r.State != StateStopped {
+		t.Errorf("%s: %+v", r.State, r.Waves)
+	}
+}
+
+// Of a small fleet somebody goes first, whatever chance says.
+func TestSomebodyGoesFirst(t *testing.T) {
+	o := newOffice(t)
+	for _, name := range []string{"anna", "ben", "cleo"} {
+		o.glasses(name)
+	}
+	for range 20 {
+		r, err := o.push("video: {max_bitrate: 1M}\n", 1, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := r.Waves[0].Devices; n < 1 || n > 2 {
+			t.Errorf("bundle %d: %d devices go first", r.Serial, n)
+		}
+	}
+}
+
+// A key that was succeeded signs nothing but its successor, for boards that have not
+// heard of it; a server that has lost a key starts, and offers nothing of it.
+func TestKeysEnd(t *testing.T) {
+	o := newOffice(t)
+	old := o.service.cfg.Keys[0]
+	next := ed25519.NewKeyFromSeed([]byte("another seed of 32 bytes, longer")[:32])
+	successor := fleet.FormatKey(next.Public().(ed25519.PublicKey))
+	bundle := func(serial uint64, successor string) fleet.Bundle {
+		return fleet.Bundle{Audience: fleet.Audience{Fleet: "bril"}, Serial: serial, NotBefore: time.Now().Add(-time.Hour), Expires: time.Now().Add(time.Hour),
+			Configuration: "video: {max_bitrate: 1M}\n", Successor: successor}
+	}
+	if _, err := o.pushBundle(bundle(1, successor)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := o.pushBundle(bundle(2, ""))
+	o.refused(err, "signature")
+	if _, err := o.pushBundle(bundle(2, successor)); err != nil {
+		t.Errorf("for who slept: %v", err)
+	}
+	_, err = o.pushBundle(bundle(5000, successor))
+	o.refused(err, "serial")
+	if keys := o.service.Keys(); len(keys) != 1 || keys[0] != old {
+		t.Errorf("before the server has the successor: %v", keys)
+	}
+	o.keys = []string{old, successor}
+	o.open()
+	if keys := o.service.Keys(); len(keys) != 1 || keys[0] != successor {
+		t.Errorf("boards are told to trust %v", keys)
+	}
+	o.keys = []string{fleet.FormatKey(ed25519.NewKeyFromSeed(make([]byte, 32)).Public().(ed25519.PublicKey))}
+	o.open()
+	anna := o.glasses("anna")
+	o.tells(anna, true, fleet.Report{State: "ready"})
+	var b Bundles
+	var d DeviceDetail
+	if o.get("/api/fleet/bundles", &b); len(b.Bundles) != 2 {
+		t.Errorf("%d bundles are left", len(b.Bundles))
+	}
+	if o.get("/api/fleet/devices/anna", &d); d.Wanted != 0 {
+		t.Errorf("bundle %d is wanted", d.Wanted)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/bril-edge/bril/configs/fleet"
 )
@@ -44,31 +45,49 @@ func (b *bundle) reaches(d *device) bool {
 	switch b.plan.State {
 	case StateStopped:
 		return false
+	case StateSuperseded: // nobody would stop it any more
+		return d.report.Running.Serial == b.Serial
 	case StateDone:
 		return true
 	}
 	return b.plan.waveOf(b.Serial, d.id) <= b.plan.Wave
 }
 
-// wanted is the newest bundle that a device is to run; nil for none.
+// wanted is the newest bundle that a device is to run, of those that it would take; nil
+// for none.
 func (s *Service) wanted(d *device) *bundle {
 	m := s.member(d)
 	for _, b := range slices.Backward(s.bundles) {
-		if b.Audience.Includes(m) && b.reaches(d) {
+		if b.Audience.Includes(m) && b.reaches(d) && !d.past(b) && (!b.foreign || d.report.Running.Serial == b.Serial) {
 			return b
 		}
 	}
 	return nil
 }
 
-// waves counts the devices of a rollout.
+// awayTime is how long a device may be silent before it counts as one in a drawer. It has
+// no line while its agent is made anew, on probation of what cuts it off, and after the
+// server was away: a wave that did not wait for it would end by those who are left.
+const awayTime = 3 * time.Minute
+
+// away says whether nobody is to wait for a device.
+func (s *Service) away(d *device) bool {
+	return d.line == nil && s.cfg.Clock().Sub(d.seen) >= awayTime
+}
+
+// past says whether a device has seen something newer, so that it takes a bundle no more.
+func (d *device) past(b *bundle) bool {
+	return d.report.Floor > b.Serial && d.report.Running.Serial < b.Serial
+}
+
+// waves counts the devices of a rollout. Those for which it comes too late are none of it.
 func (s *Service) waves(b *bundle) []Wave {
 	waves := make([]Wave, len(b.plan.Waves))
 	for i, percent := range b.plan.Waves {
 		waves[i].Percent = percent
 	}
 	for _, d := range s.devices {
-		if !b.Audience.Includes(s.member(d)) {
+		if !b.Audience.Includes(s.member(d)) || d.past(b) {
 			continue
 		}
 		w := &waves[b.plan.waveOf(b.Serial, d.id)]
@@ -80,9 +99,9 @@ func (s *Service) waves(b *bundle) []Wave {
 			w.Confirmed++
 		case failed:
 			w.Failed++
-		case d.line == nil:
+		case s.away(d):
 			w.Offline++
-		case d.line.offered == b.Serial || a != nil && a.Serial == b.Serial:
+		case d.line != nil && d.line.offered == b.Serial || a != nil && a.Serial == b.Serial:
 			w.Offered++
 		default:
 			w.Pending++
@@ -104,6 +123,8 @@ const (
 func (s *Service) status(d *device, b *bundle) (word, why string) {
 	running, a := d.report.Running, d.report.Attempted
 	switch {
+	case b == nil && running.Serial == 0 && a != nil && (a.Phase == fleet.Refused || a.Phase == fleet.Returned):
+		return statusFailed, failure(a) // and its rollout has stopped
 	case b == nil && running.Serial == 0:
 		return statusUnmanaged, "no bundle is for it"
 	case b == nil:
