@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -203,6 +204,7 @@ type siege struct {
 	dir         string
 	rand        *rand.Rand
 	floor, good uint64         // that were seen on the disk
+	ran         uint64         // the newest that was said to run, and works
 	hit         map[string]int // what the kills found
 }
 
@@ -226,6 +228,9 @@ func (s *siege) round() {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if n, _ := fmt.Sscan(lines.Text(), &floor, &runs); n == 2 {
 			s.floor = max(s.floor, floor)
+			if fate(runs) == fleet.Confirmed {
+				s.ran = max(s.ran, runs)
+			}
 		}
 	}
 	var exit *exec.ExitError
@@ -281,6 +286,10 @@ func (s *siege) judge() {
 		if k.Serial <= s.good || k.Serial > v.Floor || fate(k.Serial) == fleet.Refused || v.State.Quarantined(k.Content()) != nil {
 			s.t.Errorf("bundle %d is on probation; %d is good, the floor is %d", k.Serial, s.good, v.Floor)
 		}
+	}
+	ended := func(at fleet.Attempt) bool { return at.Serial >= s.ran } // by more kills than starts, say
+	if s.ran > s.good && (v.Trial == nil || v.Trial.Serial < s.ran) && !slices.ContainsFunc(v.State.History, ended) {
+		s.t.Errorf("bundle %d ran, and nothing is left of it; %d is good", s.ran, s.good)
 	}
 	if v.Staged != nil {
 		found = "staged"

@@ -42,6 +42,8 @@ const door = new Door(language, {
     clearTimeout(typing);
     round++;
     for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+    for (const part of Object.keys(drawn)) delete drawn[part];
+    for (const part of ['glance', 'waves', 'rows', 'bundles', 'entries', 'detail-body']) find(part).replaceChildren(); // nobody reads on after a logout
   },
   state(word) { stats.state = word; },
   look: () => look(),
@@ -59,7 +61,7 @@ async function look() {
   const {idle} = door;
   try {
     const answers = await Promise.all([
-      fleet('', {idle}), fleet(`/devices?${asked()}`, {idle}), fleet(`/audit?last=${ENTRIES}`, {idle}), opened && fleet(`/devices/${opened}`, {idle}),
+      fleet('', {idle}), fleet(`/devices?${asked()}`, {idle}), fleet(`/audit?last=${ENTRIES}`, {idle}), opened && detailOf(opened, idle),
     ]);
     if (mine !== round) return;
     show(...answers);
@@ -74,6 +76,17 @@ async function look() {
     timer = setTimeout(again, backoff.next());
   }
   stats.rounds++;
+}
+
+/** All of one device; null once it is no more. */
+async function detailOf(device, idle) {
+  try {
+    return await fleet(`/devices/${device}`, {idle});
+  } catch (error) {
+    if (!(error instanceof Refusal && error.status === 404)) throw error;
+    find('detail').close();
+    return null;
+  }
 }
 
 /** Which devices are looked at: no more than are shown, of however many there are. */
