@@ -129,7 +129,7 @@ old bundle is to run that bundle, where it is the newest that is for it.
 			v := map[string]any{"schema_version": schemaVersion, "device": now}
 			return f.print(c, v, func(w io.Writer) {
 				fmt.Fprintf(w, "%s", now.Name)
-				for _, key := range sortedKeys(now.Labels) {
+				for _, key := range slices.Sorted(maps.Keys(now.Labels)) {
 					fmt.Fprintf(w, "  %s=%s", key, now.Labels[key])
 				}
 				fmt.Fprintln(w)
@@ -298,13 +298,4 @@ func (m *managerCommand) revoke() *cobra.Command {
 			})
 		},
 	}
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +66,7 @@ the old bundle had secrets, they have to be given again. It has to be signed by
 }
 
 func missingSecrets(wanted, given map[string]string) (missing []string) {
-	for _, name := range sortedKeys(wanted) {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if _, ok := given[name]; !ok {
 			missing = append(missing, name)
 		}

@@ -155,10 +155,12 @@ func (b Bundle) Content() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// MaxLabels is how many labels an audience can have, and a device.
+const MaxLabels = 32
+
 // The bounds of what a bundle can hold, beside MaxEnvelope.
 const (
 	maxName    = 64 // characters of a fleet, a label or a secret's name
-	maxLabels  = 32
 	maxDevices = 5000
 	maxSecrets = 16
 	maxSecret  = 4096 // bytes
@@ -196,8 +198,8 @@ func (a Audience) wellFormed() error {
 	switch {
 	case !isName(a.Fleet):
 		return fmt.Errorf("audience: fleet %.64q is not 1 to %d letters, digits, -, _ and dots", a.Fleet, maxName)
-	case len(a.Labels) > maxLabels || len(a.Devices) > maxDevices:
-		return fmt.Errorf("audience: at most %d labels and %d devices", maxLabels, maxDevices)
+	case len(a.Labels) > MaxLabels || len(a.Devices) > maxDevices:
+		return fmt.Errorf("audience: at most %d labels and %d devices", MaxLabels, maxDevices)
 	}
 	for key, value := range a.Labels {
 		if !isName(key) || !isName(value) {

@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -51,7 +52,7 @@ func (b Bundle) Check(now time.Time, m Member, floor uint64) error {
 // String is as people write it: fleet bril, showroom=ghent, 3 devices.
 func (a Audience) String() string {
 	text := "fleet " + a.Fleet
-	for _, key := range sortedKeys(a.Labels) {
+	for _, key := range slices.Sorted(maps.Keys(a.Labels)) {
 		text += ", " + key + "=" + a.Labels[key]
 	}
 	if n := len(a.Devices); n == 1 {
@@ -69,15 +70,6 @@ func (m Member) String() string {
 		a.Devices = []string{m.Device}
 	}
 	return a.String()
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // Refusal is why a bundle is not taken, with what of it that is about.

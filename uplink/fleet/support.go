@@ -18,8 +18,8 @@ const (
 	supportTime  = 2 * time.Minute
 	// supportEvery is between two of them: a mobile network is paid for by the megabyte.
 	supportEvery = time.Minute
-	// ageHeader begins what age has encrypted (https://age-encryption.org/v1).
-	ageHeader = "age-encryption.org/v1\n"
+	// AgeHeader begins what age has encrypted (https://age-encryption.org/v1).
+	AgeHeader = "age-encryption.org/v1\n"
 )
 
 // ErrNotEncrypted keeps a support bundle that anybody could read from being sent.
@@ -57,7 +57,7 @@ func SendSupport(ctx context.Context, client *origin.Client, address string, bun
 		Body:   func() io.ReadCloser { return io.NopCloser(bytes.NewReader(bundle)) }, Length: int64(len(bundle)),
 	}
 	switch {
-	case !bytes.HasPrefix(bundle, []byte(ageHeader)):
+	case !bytes.HasPrefix(bundle, []byte(AgeHeader)):
 		return q.Fail(ErrNotEncrypted)
 	case len(bundle) > SupportLimit:
 		return q.Fail(fmt.Errorf("%d MB, of at most %d", len(bundle)>>20, SupportLimit>>20))

@@ -200,7 +200,7 @@ func TestEncoderThatStallsForGood(t *testing.T) {
 // descriptors says what of the media path a program of the guest has open.
 func (r *rig) descriptors(d *daemon) string {
 	r.Helper()
-	list := r.run("ls", "-l", fmt.Sprintf("/proc/%d/fd", d.PID))
+	list := r.run("sh", "-c", fmt.Sprintf("ls -l /proc/%d/fd || true", d.PID)) // one may be closed while they are listed
 	count := func(what string) int { return strings.Count(list, what) }
 	return fmt.Sprintf("%d devices, %d DMA buffers, %d epoll sets", count("-> /dev/video"), count("dmabuf"), count("eventpoll"))
 }

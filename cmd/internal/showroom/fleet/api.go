@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/bril-edge/bril/configs"
 	"github.com/bril-edge/bril/configs/fleet"
 )
 
@@ -93,20 +94,13 @@ type DryRun struct {
 
 // DeviceChange is what a bundle would change on one device, as far as it has told.
 type DeviceChange struct {
-	Device  string   `json:"device"`
-	Name    string   `json:"name"`
-	Wave    int      `json:"wave"` // from 1
-	Online  bool     `json:"online"`
-	Changes []Change `json:"changes"`
-	Problem string   `json:"problem,omitempty"` // why it would be refused there
-	Known   bool     `json:"known"`             // it has told what it runs
-}
-
-// Change is one key.
-type Change struct {
-	Key  string `json:"key"`
-	From string `json:"from"`
-	To   string `json:"to"`
+	Device  string               `json:"device"`
+	Name    string               `json:"name"`
+	Wave    int                  `json:"wave"` // from 1
+	Online  bool                 `json:"online"`
+	Changes []configs.Difference `json:"changes"`
+	Problem string               `json:"problem,omitempty"` // why it would be refused there
+	Known   bool                 `json:"known"`             // it has told what it runs
 }
 
 // The states of a rollout.

@@ -1,13 +1,13 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/open-telemetry/opamp-go/protobufs"
@@ -103,7 +103,7 @@ func (s *Service) keepSupport(name string, body io.Reader) error {
 		return err
 	case len(data) > fleetline.SupportLimit:
 		return refuse(http.StatusRequestEntityTooLarge, "", "a support bundle has at most %d MB", fleetline.SupportLimit>>20)
-	case !strings.HasPrefix(string(data[:min(len(data), 64)]), "age-encryption.org/v1\n"):
+	case !bytes.HasPrefix(data, []byte(fleetline.AgeHeader)):
 		return refuse(http.StatusBadRequest, "not-encrypted", "a support bundle is encrypted by age")
 	}
 	if err := os.MkdirAll(s.cfg.Support, 0o700); err != nil {

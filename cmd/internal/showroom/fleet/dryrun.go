@@ -44,14 +44,14 @@ func (s *Service) admitted(b *bundle, out *DryRun) (told []running, err error) {
 		}
 		told = append(told, running{d.effective, d.base})
 		out.Devices = append(out.Devices, DeviceChange{
-			Device: d.id, Name: d.name, Wave: b.plan.waveOf(b.Serial, d.id) + 1, Online: d.line != nil, Changes: []Change{},
+			Device: d.id, Name: d.name, Wave: b.plan.waveOf(b.Serial, d.id) + 1, Online: d.line != nil, Changes: []configs.Difference{},
 		})
 	}
 	return told, nil
 }
 
 // changes are those between what a device runs and what it would run.
-func (b *bundle) changes(name string, t running) ([]Change, error) {
+func (b *bundle) changes(name string, t running) ([]configs.Difference, error) {
 	now, err := configs.ParseTold([]byte(t.effective), "what "+name+" runs")
 	if err != nil {
 		return nil, err
@@ -64,13 +64,5 @@ func (b *bundle) changes(name string, t running) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return diff(now, next), nil
-}
-
-// diff returns the keys in which two configurations differ, in the reference's order.
-func diff(from, to configs.Config) (list []Change) {
-	for _, c := range configs.Diff(from, to) {
-		list = append(list, Change{c.Key, c.From, c.To})
-	}
-	return list
+	return configs.Diff(now, next), nil
 }

@@ -30,30 +30,30 @@ type manager func(ctx context.Context, who string, r *http.Request) (any, error)
 
 // Routes returns the handlers by the patterns of http.ServeMux.
 func (s *Service) Routes() map[string]Handler {
-	const reads, turns, changes = "GET", "turn", "change"
+	const staff, tokens = true, false // who may: the staff's managers too, or tokens only
 	return map[string]Handler{
-		"GET /api/fleet":                           s.allow(reads, s.overview),
-		"GET /api/fleet/devices":                   s.allow(reads, s.list),
-		"GET /api/fleet/devices/{device}":          s.allow(reads, s.detail),
-		"PUT /api/fleet/devices/{device}/labels":   s.allow(changes, s.setLabels),
-		"POST /api/fleet/devices/{device}/restart": s.allow(changes, s.restart),
-		"POST /api/fleet/devices/{device}/support": s.allow(changes, s.askSupport),
-		"GET /api/fleet/bundles":                   s.allow(reads, s.history),
-		"POST /api/fleet/bundles":                  s.allow(changes, s.pushed),
-		"GET /api/fleet/bundles/{serial}":          s.allow(reads, s.bundle),
-		"GET /api/fleet/rollouts/{serial}":         s.allow(reads, s.rollout),
-		"POST /api/fleet/rollouts/{serial}/pause":  s.allow(turns, s.turned(StatePaused)),
-		"POST /api/fleet/rollouts/{serial}/resume": s.allow(turns, s.turned(StateRunning)),
-		"GET /api/fleet/audit":                     s.allow(reads, s.audit),
+		"GET /api/fleet":                           s.allow(staff, s.overview),
+		"GET /api/fleet/devices":                   s.allow(staff, s.list),
+		"GET /api/fleet/devices/{device}":          s.allow(staff, s.detail),
+		"PUT /api/fleet/devices/{device}/labels":   s.allow(tokens, s.setLabels),
+		"POST /api/fleet/devices/{device}/restart": s.allow(tokens, s.restart),
+		"POST /api/fleet/devices/{device}/support": s.allow(tokens, s.askSupport),
+		"GET /api/fleet/bundles":                   s.allow(staff, s.history),
+		"POST /api/fleet/bundles":                  s.allow(tokens, s.pushed),
+		"GET /api/fleet/bundles/{serial}":          s.allow(staff, s.bundle),
+		"GET /api/fleet/rollouts/{serial}":         s.allow(staff, s.rollout),
+		"POST /api/fleet/rollouts/{serial}/pause":  s.allow(staff, s.turned(StatePaused)),
+		"POST /api/fleet/rollouts/{serial}/resume": s.allow(staff, s.turned(StateRunning)),
+		"GET /api/fleet/audit":                     s.allow(staff, s.audit),
 		"GET /api/fleet/bundle":                    s.fetch,
 	}
 }
 
 // allow lets in managers: by their token to everything, by the staff's session to what
 // needs no signature.
-func (s *Service) allow(what string, h manager) Handler {
+func (s *Service) allow(session bool, h manager) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		who, err := s.who(r, what != "change")
+		who, err := s.who(r, session)
 		if err != nil {
 			return err
 		}
@@ -171,8 +171,6 @@ func (s *Service) detail(_ context.Context, _ string, r *http.Request) (any, err
 	return out, nil
 }
 
-const maxLabels = 32
-
 func (s *Service) setLabels(ctx context.Context, who string, r *http.Request) (any, error) {
 	var set SetLabels
 	if err := read(r, 16<<10, &set); err != nil {
@@ -186,8 +184,8 @@ func (s *Service) setLabels(ctx context.Context, who string, r *http.Request) (a
 			return nil, refuse(http.StatusBadRequest, "label", "label %.64q=%.64q is not KEY=VALUE of letters, digits, -, _ and dots", key, value)
 		}
 	}
-	if len(set.Labels) > maxLabels {
-		return nil, refuse(http.StatusBadRequest, "label", "at most %d labels", maxLabels)
+	if len(set.Labels) > fleet.MaxLabels {
+		return nil, refuse(http.StatusBadRequest, "label", "at most %d labels", fleet.MaxLabels)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

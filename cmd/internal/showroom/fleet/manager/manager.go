@@ -274,10 +274,10 @@ func intact(list []service.Entry) bool {
 	return err == nil
 }
 
-// MaxSerial bounds the serials that a service can ask for: a board never takes one below
+// maxAsked bounds the serials that a service can ask for: a board never takes one below
 // the highest that it has seen, so that one signature under 2^64-1 would be the last.
 // It is one a minute for thirty years.
-const MaxSerial = 1 << 24
+const maxAsked = 1 << 24
 
 // tries bound how often a serial is taken again that somebody else took meanwhile.
 const tries = 5
@@ -290,8 +290,8 @@ func (c *Client) SignAndPush(ctx context.Context, b fleet.Bundle, key ed25519.Pr
 		if err != nil {
 			return r, d, err
 		}
-		if o.NextSerial == 0 || o.NextSerial > MaxSerial {
-			return r, d, fmt.Errorf("the service asks for serial %d, and has no good reason for one above %d: nothing was signed", o.NextSerial, MaxSerial)
+		if o.NextSerial == 0 || o.NextSerial > maxAsked {
+			return r, d, fmt.Errorf("the service asks for serial %d, and has no good reason for one above %d: nothing was signed", o.NextSerial, maxAsked)
 		}
 		b.Serial = o.NextSerial
 		if b.Audience.Fleet == "" {

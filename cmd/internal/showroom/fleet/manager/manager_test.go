@@ -85,16 +85,16 @@ func TestSignedTakesNoWordOfTheService(t *testing.T) {
 
 // A service that asks for the last serial there is would end the fleet.
 func TestSerialOfTheServiceIsBounded(t *testing.T) {
-	for _, next := range []uint64{0, MaxSerial + 1, 1<<64 - 1} {
+	for _, next := range []uint64{0, maxAsked + 1, 1<<64 - 1} {
 		c := asks(t, map[string]any{"GET /api/fleet": service.Overview{Fleet: "bril", NextSerial: next}})
 		_, _, err := c.SignAndPush(t.Context(), bundle(1), newKey(t), service.Push{}, false)
 		if err == nil || !strings.Contains(err.Error(), "nothing was signed") {
 			t.Errorf("next serial %d: got %v", next, err)
 		}
 	}
-	c := asks(t, map[string]any{"GET /api/fleet": service.Overview{Fleet: "bril", NextSerial: MaxSerial},
-		"POST /api/fleet/bundles": service.Rollout{Serial: MaxSerial}})
-	if r, _, err := c.SignAndPush(t.Context(), bundle(1), newKey(t), service.Push{}, false); err != nil || r.Serial != MaxSerial {
+	c := asks(t, map[string]any{"GET /api/fleet": service.Overview{Fleet: "bril", NextSerial: maxAsked},
+		"POST /api/fleet/bundles": service.Rollout{Serial: maxAsked}})
+	if r, _, err := c.SignAndPush(t.Context(), bundle(1), newKey(t), service.Push{}, false); err != nil || r.Serial != maxAsked {
 		t.Errorf("got %d, %v", r.Serial, err)
 	}
 }
