@@ -2,6 +2,7 @@ package origin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -136,16 +137,30 @@ func (c *Client) once(ctx context.Context, q Request) (*Reply, error) {
 // send sends one HTTP request. It goes by RoundTrip, because http.Client adds
 // redirects of its own and errors that show the query of a URL.
 func (c *Client) send(ctx context.Context, q Request) (*Reply, *http.Response, error) {
-	req, err := c.request(ctx, q)
-	if err != nil {
-		return nil, nil, err
+	res, err := c.roundTrip(ctx, q)
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil && idempotent(q.Method) {
+		// Not this request was cancelled: net/http gave it the connection of one that
+		// was answered and cancelled at once.
+		res, err = c.roundTrip(ctx, q)
 	}
-	res, err := c.cfg.Transport.RoundTrip(req)
 	if err != nil {
 		return nil, nil, err
 	}
 	c.tellDate(res)
 	return &Reply{URL: q.URL, Status: res.StatusCode, Header: res.Header}, res, nil
+}
+
+func (c *Client) roundTrip(ctx context.Context, q Request) (*http.Response, error) {
+	req, err := c.request(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return c.cfg.Transport.RoundTrip(req)
+}
+
+// idempotent says that a request may arrive twice (RFC 9110, section 9.2.2).
+func idempotent(method string) bool {
+	return method == http.MethodGet || method == http.MethodPut || method == http.MethodDelete
 }
 
 // explain reads the body of an error: one that breaks off is still an explanation.

@@ -12,12 +12,15 @@ import (
 )
 
 // code is a payload of the greatest length.
-func code() string {
+func code() string { return payload(1, 300) }
+
+// payload has the length in characters; each seed has its own.
+func payload(seed uint64, length int) string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-	random := rand.New(rand.NewPCG(1, 2))
+	random := rand.New(rand.NewPCG(seed, 2))
 	var b strings.Builder
 	b.WriteString("BRIL1:")
-	for b.Len() < 300 {
+	for b.Len() < length {
 		b.WriteByte(alphabet[random.IntN(len(alphabet))])
 	}
 	return b.String()
@@ -129,6 +132,23 @@ func TestRead(t *testing.T) {
 				t.Errorf("%q, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestReadSteady: a code that cannot be read upright is read once the picture is turned,
+// though every picture is the same.
+func TestReadSteady(t *testing.T) {
+	upright := scene{module: 5, quiet: 4}
+	for _, want := range []string{payload(152, 210), payload(199, 270)} {
+		r, f := &reader{}, upright.picture(t, want)
+		if got, _ := r.read(f); got != "" {
+			t.Fatal("it is read upright, and shows nothing here")
+		}
+		for range angles[1:] {
+			if got, err := r.read(f); err != nil || got != want {
+				t.Errorf("%q, %v", got, err)
+			}
+		}
 	}
 }
 
